@@ -1,0 +1,184 @@
+"""The settings: one table, four places to set them.
+
+Whatever stands highest wins: an option on the command line, the environment (`CRMMAIL_<TABLE>_<KEY>`), the TOML
+file, the store (what `crmmail init` and `crmmail config set` wrote), the default below.  Everything works with no
+file at all.  A setting that cannot be understood stops the program (`ConfigBroken`): for a delivery that means
+"try again", so a slip of the pen in the file loses no mail.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from crmmail.errors import ConfigBroken
+
+
+class Config(NamedTuple):
+    """All settings.  The field `mail_domains` is `domains` in the table `[mail]`, and `$CRMMAIL_MAIL_DOMAINS`."""
+
+    mail_domains: tuple[str, ...] = ()
+    mail_catchall: str = ""
+    mail_bounce: str = ""
+    mail_trusted_authserv_id: str = ""
+    delivery_deadline: int = 120
+    delivery_busy_timeout: int = 30
+    delivery_max_size: int = 50_000_000
+    loop_new_records: int = 20
+    loop_messages: int = 20
+    loop_minutes: int = 120
+    smtp_url: str = ""
+    log_file: str = ""
+    dates_slash: str = ""
+
+
+HELP = {
+    "mail_domains": "our own mail domains, separated by blanks; aliases and virtual addresses live in them",
+    "mail_catchall": "address of the mailbox that receives everything else for our domains",
+    "mail_bounce": "address to which bounces of our mail come back",
+    "mail_trusted_authserv_id": "host whose topmost Authentication-Results we believe (our own MX)",
+    "delivery_deadline": "seconds one delivery may take before it is stopped and tried again (0: none)",
+    "delivery_busy_timeout": "seconds to wait for the store's lock before saying: try again",
+    "delivery_max_size": "largest mail in bytes that is read; a larger one is kept whole in quarantine",
+    "loop_new_records": "new records one sender may make in `loop.minutes` (0: no limit)",
+    "loop_messages": "messages one sender may add to one record in `loop.minutes` (0: no limit)",
+    "loop_minutes": "the time, in minutes, in which the two are counted",
+    "smtp_url": "where mail leaves: smtp://[user@]host:port[?starttls=1] or smtps://…",
+    "log_file": "the log; default $XDG_STATE_HOME/crmmail/log",
+    "dates_slash": "how 03/04/2026 is read: `day` or `month` first; unset, such dates are refused",
+}
+
+CHOICES = {"dates_slash": ("", "day", "month")}
+
+
+def key_of(field: str) -> str:
+    """`mail_trusted_authserv_id` → `mail.trusted_authserv_id`, as the TOML file and `crmmail config` spell it."""
+    return field.replace("_", ".", 1)
+
+
+KEYS = {key_of(field): field for field in Config._fields}
+
+
+def load(
+    path: str | None = None, environ: Mapping[str, str] | None = None, stored: Mapping[str, str] | None = None
+) -> Config:
+    """The settings in force.
+
+    Args:
+        path: the TOML file; None looks at `$CRMMAIL_CONFIG`, then `$XDG_CONFIG_HOME/crmmail/config.toml`.
+        environ: the environment; None is `os.environ`.
+        stored: what the store holds, key → text.
+
+    Raises:
+        ConfigBroken: a file that was named and is not there, a line that is no TOML, an unknown key, a wrong value.
+    """
+    values, _ = load_with_origin(path, environ, stored)
+    return values
+
+
+def load_with_origin(
+    path: str | None = None, environ: Mapping[str, str] | None = None, stored: Mapping[str, str] | None = None
+) -> tuple[Config, dict[str, str]]:
+    """Like `load`, and for each field where its value came from: `environment`, the file's name, `store`, `default`."""
+    environ = os.environ if environ is None else environ
+    file = find_file(path, environ)
+    from_file = read_file(file) if file else {}
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for key, field in KEYS.items():
+        variable = "CRMMAIL_" + field.upper()
+        if variable in environ:
+            values[field], origin[field] = understand(field, environ[variable], f"${variable}"), "environment"
+        elif key in from_file:
+            values[field], origin[field] = understand(field, from_file[key], f"{key} in {file}"), str(file)
+        elif stored and key in stored:
+            values[field], origin[field] = understand(field, stored[key], f"{key} in the store"), "store"
+        else:
+            origin[field] = "default"
+    return Config(**values), origin
+
+
+def understand(field: str, value: Any, where: str) -> Any:
+    """`value` (text, or what TOML made of it) as the type that the field's default has."""
+    default = Config._field_defaults[field]
+    if isinstance(default, tuple):
+        words = value.replace(",", " ").split() if isinstance(value, str) else value
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            return tuple(word.lower() for word in words)
+    elif isinstance(default, int):
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if type(number) is int and 0 <= number < 2**53:
+            return number
+    elif isinstance(value, str):
+        if field in CHOICES and value not in CHOICES[field]:
+            wanted = " or ".join(choice for choice in CHOICES[field] if choice)
+            raise ConfigBroken(f"{where} is {value!r}: it must be {wanted}")
+        return value.strip()
+    kind = {tuple: "a list of words", int: "a whole number from 0", str: "a text"}[type(default)]
+    raise ConfigBroken(f"{where} is {value!r}: it must be {kind} ({HELP[field]})")
+
+
+def find_file(path: str | None, environ: Mapping[str, str]) -> str | None:
+    """The configuration file to read, or None where there is none and none was named."""
+    named = path or environ.get("CRMMAIL_CONFIG")
+    if named:
+        if not os.path.exists(named):
+            raise ConfigBroken(f"no configuration file {named}: make it, or leave --config and $CRMMAIL_CONFIG away")
+        return named
+    usual = os.path.join(xdg(environ, "XDG_CONFIG_HOME", ".config"), "crmmail", "config.toml")
+    return usual if os.path.exists(usual) else None
+
+
+def read_file(path: str) -> dict[str, Any]:
+    """The file's settings, `table.key` → value.  The one key outside a table is `db`."""
+    import tomllib  # 5 ms that a shop without a file need not pay
+
+    try:
+        with open(path, "rb") as file:
+            tables = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigBroken(f"cannot read {path}: {error}; mend the file, or move it away to do without") from error
+    found: dict[str, Any] = {}
+    for table, entries in tables.items():
+        if table == "db" and isinstance(entries, str):
+            found["db"] = entries
+            continue
+        if not isinstance(entries, dict):
+            raise ConfigBroken(f"{path}: {table!r} stands outside a table; `crmmail config` lists what there is")
+        for name, value in entries.items():
+            key = f"{table}.{name}"
+            if key not in KEYS:
+                raise ConfigBroken(f"{path}: there is no setting {key!r}; `crmmail config` lists what there is")
+            found[key] = value
+    return found
+
+
+def database(option: str | None, path: str | None, environ: Mapping[str, str] | None = None) -> str:
+    """Which store: the option, `$CRMMAIL_DB`, the file's `db`, else `$XDG_DATA_HOME/crmmail/crmmail.db`."""
+    environ = os.environ if environ is None else environ
+    if option:
+        return option
+    if environ.get("CRMMAIL_DB"):
+        return environ["CRMMAIL_DB"]
+    file = find_file(path, environ)
+    if file:
+        named = read_file(file).get("db")
+        if named:
+            return os.path.expanduser(str(named))
+    return os.path.join(xdg(environ, "XDG_DATA_HOME", ".local/share"), "crmmail", "crmmail.db")
+
+
+def log_file(config: Config, environ: Mapping[str, str] | None = None) -> str:
+    """Where the log is written."""
+    environ = os.environ if environ is None else environ
+    return config.log_file or os.path.join(xdg(environ, "XDG_STATE_HOME", ".local/state"), "crmmail", "log")
+
+
+def xdg(environ: Mapping[str, str], variable: str, below_home: str) -> str:
+    """A base folder of the XDG specification; relative values count as unset, as it says."""
+    value = environ.get(variable, "")
+    return value if os.path.isabs(value) else os.path.join(os.path.expanduser("~"), below_home)

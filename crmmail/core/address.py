@@ -1,0 +1,70 @@
+"""Addresses as identities: one spelling each, and strict.
+
+An address decides who somebody is (safety.md 2), so nothing is repaired here: what does not fit the grammar below
+is no address.  Comparison is by lower-case ASCII; a host with other letters is turned into its punycode form label
+by label *without* Unicode normalisation (NFKC would fold full-width letters into a customer's name, and the
+standard library's idna codec takes quadratic time on long input).
+"""
+
+from __future__ import annotations
+
+import re
+
+# RFC 5321's sizes: 64 octets before the @, 255 after it, 63 a label.
+MAX_LOCAL, MAX_HOST, MAX_LABEL = 64, 255, 63
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\ud7ff\uf900-\ufdcf\ufdf0-\ufeff\-]+"
+_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
+_QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"\Z')
+
+
+def canonical(address: str) -> str:
+    """The one spelling of `address`: lower case, host in ASCII.  "" where it is not exactly one clear address.
+
+    >>> canonical("Ann@Customer.EXAMPLE"), canonical("a@b@c"), canonical('"ann"@x.example')
+    ('ann@customer.example', '', 'ann@x.example')
+    """
+    if len(address) > MAX_LOCAL + MAX_HOST + 1:
+        return ""
+    local, at, host = address.strip(" \t").rpartition("@")
+    if not at:
+        return ""
+    quoted = _QUOTED.match(local)
+    if quoted:  # only quotes that need not be there: "a b"@host is legal, and no mailbox of this world
+        local = re.sub(r"\\(.)", r"\1", quoted[1])
+    if not local or len(local.encode("utf-8", "replace")) > MAX_LOCAL or not _LOCAL.match(local):
+        return ""
+    host = canonical_host(host)
+    return f"{local.lower()}@{host}" if host else ""
+
+
+def canonical_host(host: str) -> str:
+    """`host` in lower-case ASCII, or "" where it is none (no dot is needed: intranets have short names)."""
+    if not host or len(host) > MAX_HOST:
+        return ""
+    labels = []
+    for label in host.lower().rstrip(".").split("."):
+        if not label.isascii():
+            label = "xn--" + label.encode("punycode", "replace").decode("ascii", "replace")
+        if len(label) > MAX_LABEL or not _LABEL.match(label):
+            return ""
+        labels.append(label)
+    return ".".join(labels)
+
+
+def host_of(address: str) -> str:
+    """What stands behind the last @."""
+    return address.rpartition("@")[2]
+
+
+def without_tag(address: str) -> str:
+    """`sales+x@crm.example` → `sales@crm.example`: plus-tags are cut before an alias is looked up."""
+    local, at, host = address.rpartition("@")
+    head = local.partition("+")[0]
+    return f"{head or local}{at}{host}"
+
+
+def tag_of(address: str) -> str:
+    """`sales+x@crm.example` → `x`; "" where there is none."""
+    return address.rpartition("@")[0].partition("+")[2]

@@ -1,0 +1,83 @@
+"""Who hears of a message, and how (behaviour §3).
+
+    followers of its subtype + people addressed − the author − machine senders − our own aliases
+
+Users hear by inbox, by mail, both or none, as each has set; everybody else can only hear by mail, and only of what
+is not internal: an internal message has no path to an address outside, because no branch below makes one.
+Whoever already holds the letter (a real mailbox in its To or Cc) gets no copy by mail, but keeps his inbox item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+
+class Follower(NamedTuple):
+    """One follower of a thread: a user, a contact, or a bare address."""
+
+    user: int | None
+    contact: int | None
+    address: str  # where mail to him goes; "" if none
+    types: tuple[str, ...] | None  # None: the default
+    notify: str = "none"  # users: inbox | email | both | none
+    virtual: bool = False  # users: the address exists nowhere on a mail server
+
+
+class Copy(NamedTuple):
+    """A mail to one recipient."""
+
+    address: str
+    user: int | None
+    contact: int | None
+
+
+class Audience(NamedTuple):
+    inbox: tuple[int, ...]  # users
+    mail: tuple[Copy, ...]
+
+
+OUTSIDE_DEFAULT = ("discussion",)
+
+
+def follows(follower: Follower, subtype: str) -> bool:
+    """Has he subscribed to this subtype?  Users to all by default, others to discussions."""
+    if follower.types is not None:
+        return subtype in follower.types
+    return follower.user is not None or subtype in OUTSIDE_DEFAULT
+
+
+def audience(
+    followers: Sequence[Follower],
+    *,
+    subtype: str,
+    internal: bool,
+    author: int | None,
+    author_address: str = "",
+    addressed: Collection[int] = (),
+    holders: Collection[str] = (),
+    aliases: Collection[str] = (),
+    silent: bool = False,
+) -> Audience:
+    """Who gets an inbox item and who a mail.
+
+    Args:
+        followers: of the thread; users who are addressed must be among them or in `addressed`.
+        addressed: ids of users told explicitly; they get an inbox item whatever they follow.
+        holders: addresses that have the letter already (its From, To and Cc).
+        aliases: our own addresses, to which nothing of ours is ever sent (loops).
+        silent: the message came from a machine: it is stored and shown, but no mail leaves because of it.
+    """
+    inbox: list[int] = [user for user in addressed if user != author]
+    copies: dict[str, Copy] = {}
+    for one in followers:
+        if not follows(one, subtype) or (one.user is not None and one.user == author):
+            continue
+        if one.user is not None and one.notify in ("inbox", "both") and one.user not in inbox:
+            inbox.append(one.user)
+        wants_mail = one.notify in ("email", "both") if one.user is not None else not internal
+        has_it = one.address in holders and not one.virtual
+        if wants_mail and one.address and not has_it and not silent:
+            if one.address != author_address and one.address not in aliases:
+                copies.setdefault(one.address, Copy(one.address, one.user, one.contact))
+    return Audience(tuple(inbox), tuple(copies.values()))

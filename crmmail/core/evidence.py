@@ -1,0 +1,67 @@
+"""What says that a letter is an answer, and to which record; strongest first (behaviour §2, 5).
+
+token      a signed token in a recipient's address       from anybody
+own-id     our signed Message-ID in what it answers      from anybody
+reference  a stored Message-ID in what it answers        from participants and proven users
+subject    `[101]` in the subject                        from participants and proven users
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from crmmail.core import token
+from crmmail.core.known import Known, Settings, answered_ids, subject_tags, tokens
+from crmmail.core.message import Mail
+from crmmail.core.sender import Sender
+
+
+class Evidence(NamedTuple):
+    kind: str  # token | own-id | reference | subject
+    thread: int
+    detail: str
+    counts: bool  # False: seen, but not believed from this sender
+
+
+def reply_evidence(mail: Mail, sender: Sender, known: Known, settings: Settings, notes: list[str]) -> list[Evidence]:
+    """All that says the letter is an answer, strongest first; conflicts go to `notes`."""
+    found: list[Evidence] = []
+
+    def add(kind: str, thread: int, detail: str, counts: bool) -> None:
+        live = known.redirects.get(thread, thread)
+        if live not in known.threads:
+            notes.append(f"{detail} names record {thread}, which does not exist")
+            return
+        if live != thread:
+            notes.append(f"record {thread} lives on as {live}")
+        found.append(Evidence(kind, live, detail, counts))
+
+    for mark, where in tokens(mail, settings):
+        if where == "address":
+            add("token", mark.thread, "the signed token in its address", True)
+        else:
+            add("own-id", mark.thread, "our signed Message-ID", True)
+    for identifier in answered_ids(mail):
+        if identifier in known.parents and not token.read_message_id(settings.secret, identifier):
+            thread = known.parents[identifier]
+            add("reference", thread, f"it answers <{identifier}>", believed(thread, sender, known))
+    for number in subject_tags(mail.subject):
+        if known.redirects.get(number, number) not in known.threads:
+            continue  # footnotes and trackers write such tags
+        if believed(number, sender, known):
+            add("subject", number, f"[{number}] in the subject", True)
+            break
+        notes.append(f"[{number}] in the subject is no evidence: the sender takes no part in record {number}")
+    if len({one.thread for one in found if one.counts}) > 1:
+        named = ", ".join(f"{one.thread} by {one.kind}" for one in found if one.counts)
+        notes.append(f"the evidence disagrees ({named}); the strongest wins")
+    return found
+
+
+def believed(thread: int, sender: Sender, known: Known) -> bool:
+    """May this sender answer that record without a token?  Participants and proven users may (behaviour §2)."""
+    if sender.refuted:
+        return False
+    if sender.user is not None:
+        return sender.proven
+    return known.redirects.get(thread, thread) in known.takes_part

@@ -1,0 +1,148 @@
+"""What has to be known before a letter can be judged.
+
+`ask` reads the letter for everything that must be looked up, `store.threads.known` looks it up in one place with a
+bounded number of indexed queries, and `Known` is the answer.  No judgement here: only facts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import token
+from crmmail.core.message import Mail
+
+
+class Envelope(NamedTuple):
+    """What the transport told beside the letter."""
+
+    recipient: str = ""  # --recipient, canonical; "" when not told or no address
+    section: str | None = None  # -s: id or code; None: not given
+    mailbox: str = ""  # the mailbox it was fetched from, where the caller knows it
+    size: int = 0  # bytes of the letter as it came
+
+
+class Settings(NamedTuple):
+    """The settings that bear on routing."""
+
+    secret: bytes
+    domains: tuple[str, ...] = ()
+    catchall: str = ""
+    bounce: str = ""
+    trusted_authserv_id: str = ""
+    loop_new_records: int = 20
+    loop_messages: int = 20
+    loop_minutes: int = 120
+
+
+class AliasFact(NamedTuple):
+    id: int
+    address: str
+    kind: str
+    section: str  # code, "" if none
+    user: int | None  # whose personal alias it is
+    policy: str
+    on_reply: str
+    loop_limit: int | None
+
+
+class Question(NamedTuple):
+    """What has to be asked of the store before a letter can be judged."""
+
+    message_id: str
+    content_hash: str
+    sender: str  # canonical, "" if unclear
+    answered: tuple[str, ...]  # Message-IDs
+    threads: tuple[int, ...]  # records named by tokens and by the subject
+    addresses: tuple[str, ...]  # every address named, without plus-tags
+    section: str | None
+    since_minutes: int
+
+
+class Twin(NamedTuple):
+    """An earlier mail with the same Message-ID."""
+
+    original: int
+    same_content: bool
+    from_address: str
+    size: int
+    text: str | None  # of its message; None where it made none
+    thread: int | None
+    message: int | None
+    quarantine: int | None
+    reply: bool  # it joined a record that was there before
+    covered: frozenset[str]  # the aliases that got their record, or their row in quarantine
+
+
+class Known(NamedTuple):
+    """All that the store knows of what bears on one letter."""
+
+    twins: tuple[Twin, ...] = ()
+    sent_before: bool = False  # its content is equal to what we sent
+    parents: Mapping[str, int] = {}  # Message-ID → thread: ids it answers that are stored
+    threads: frozenset[int] = frozenset()  # records that exist, after redirects
+    redirects: Mapping[int, int] = {}  # merged or converted → the thread that lives on
+    takes_part: Mapping[int, str] = {}  # thread → as what the sender takes part in it
+    aliases: Mapping[str, AliasFact] = {}
+    users: Mapping[str, int] = {}  # address → user
+    contacts: tuple[int, ...] = ()  # contacts that have the sender's address
+    follows_kinds: frozenset[str] = frozenset()  # kinds of records that the sender follows
+    sections: Mapping[str, str] = {}  # what -s may say (id or code) → code
+    new_records: int = 0  # made by this sender in the last loop.minutes
+    messages: Mapping[int, int] = {}  # thread → messages of this sender in the last loop.minutes
+
+
+# --- reading the letter for what must be looked up -----------------------------------------------------------
+
+
+def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
+    """What `decide` will want to know."""
+    marks = [mark.thread for mark, _ in tokens(mail, settings)]
+    named = [*recipients(mail), mail.sender.address, envelope.recipient, envelope.mailbox]
+    return Question(
+        message_id=mail.message_id,
+        content_hash=mail.content_hash,
+        sender=mail.sender.address,
+        answered=tuple(answered_ids(mail)),
+        threads=tuple(dict.fromkeys([*marks, *subject_tags(mail.subject)])),
+        addresses=tuple(dict.fromkeys(addresses.without_tag(one) for one in named if one)),
+        section=envelope.section,
+        since_minutes=settings.loop_minutes,
+    )
+
+
+def tokens(mail: Mail, settings: Settings) -> list[tuple[token.Token, str]]:
+    """Our signed tokens in the letter, strongest first, each with where it was found: `address` or `id`."""
+    found: list[tuple[token.Token, str]] = []
+    for one in recipients(mail):
+        mark = token.read_tag(settings.secret, addresses.tag_of(one))
+        if mark:
+            found.append((mark, "address"))
+    for identifier in answered_ids(mail):
+        mark = token.read_message_id(settings.secret, identifier)
+        if mark:
+            found.append((mark, "id"))
+    return found
+
+
+_TAG = re.compile(r"\[[ \t]{0,8}#?([0-9]{1,18})[ \t]{0,8}\]", re.ASCII)
+
+
+def answered_ids(mail: Mail) -> list[str]:
+    """The ids it answers: In-Reply-To, then References from the nearest."""
+    return list(dict.fromkeys([*mail.in_reply_to, *reversed(mail.references)]))
+
+
+def subject_tags(subject: str) -> list[int]:
+    """The record numbers in a subject: `Re: [101] Problem with …` → [101] (F116)."""
+    return list(dict.fromkeys(int(number) for number in _TAG.findall(subject)))[:20]
+
+
+def recipients(mail: Mail) -> list[str]:
+    """Every address that the letter names as a recipient, the topmost trace headers last."""
+    named = [one.address for one in (*mail.to, *mail.cc) if one.address]
+    for header in ("x-original-to", "delivered-to"):
+        named += [addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get(header, ())]
+    return list(dict.fromkeys(one for one in named if one))

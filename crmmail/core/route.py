@@ -1,0 +1,327 @@
+"""Where a letter goes: the fixed order of behaviour §2, decided once, in one pure function.
+
+    own mail → the same letter again → bounce → reply evidence → aliases → a user's virtual address → the catchall
+    → the section of the mailbox → quarantine
+
+`Known` is all that the store knows about the letter (`store.threads.known` asks it in one place); `Decision` is
+what shall happen and why.  `services.deliver` does it; `why`, `--explain` and `--dry-run` print it.  Every route
+ends in a record or in quarantine: there is no branch that drops a letter (F113).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import automatic, token
+from crmmail.core.evidence import Evidence, reply_evidence
+from crmmail.core.known import AliasFact, Envelope, Known, Settings, tokens
+from crmmail.core.message import Mail
+from crmmail.core.sender import Sender, identify
+
+# --- what is decided ----------------------------------------------------------------------------------------
+
+
+class Route(NamedTuple):
+    """One fate of the letter.  A letter to two aliases of different targets has two."""
+
+    outcome: str  # stored | duplicate | quarantined | ignored | unconfirmed
+    reason: str  # a short code: token, own-id, reference, subject, alias, section, no-route …
+    sentence: str
+    thread: int | None = None  # stored: the record it joins; duplicate: where the first copy is
+    kind: str = ""  # stored without a thread: the kind of record to make
+    alias: int | None = None
+    recipient: str = ""  # the address of ours that it is about
+    section: str = ""
+    candidate: int | None = None
+    message: int | None = None  # duplicate: the message that is there already
+    quarantine: int | None = None  # duplicate: the row that is there already
+    supersedes: int | None = None  # a message that this letter is the whole of
+    superseded_by: int | None = None  # a message that is the whole of this letter
+    internal: bool = False  # answers an internal notice
+
+
+class Decision(NamedTuple):
+    routes: tuple[Route, ...]
+    sender: Sender
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[str, ...] = ()  # what else was seen on the way, for `why`
+    identifier_contested: bool = False  # its Message-ID belongs to another letter: it is no evidence
+
+
+# --- deciding -----------------------------------------------------------------------------------------------
+
+
+def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> Decision:
+    """The routes of one letter, in the order of behaviour §2; the first route is that of the first alias in To."""
+    sender = identify(mail, known, settings)
+    contested = any(not twin.same_content for twin in known.twins)
+    evidence: list[Evidence] = []
+    notes: list[str] = []
+
+    def decision(*routes: Route) -> Decision:
+        limited = tuple(within_limits(route, sender, known, settings) for route in routes)
+        return Decision(limited, sender, tuple(evidence), tuple(notes), contested)
+
+    if came_from_us(mail, known, settings):
+        return decision(Route("ignored", "own", "it is our own mail coming back"))
+    again = same_letter(known)
+    if again:
+        return decision(again, *newly_covered(mail, envelope, sender, known, settings, notes))
+    borrowed = borrowed_name(mail, known, settings)
+    if borrowed:
+        return decision(borrowed)
+    if automatic.bounce(mail, settings.bounce):
+        return decision(quarantine("bounce-unmatched", "a bounce that names no letter of ours"))
+    copy = cut_copy(mail, envelope, known)
+    if copy:
+        return decision(copy)
+    if contested:
+        notes.append("its Message-ID belongs to another letter, so it proves nothing")
+
+    evidence += reply_evidence(mail, sender, known, settings, notes)
+    counted = [one for one in evidence if one.counts]
+    if counted:
+        return decision(
+            *(aliases_for_replies(mail, envelope, known, settings) or [reply(counted, mail, sender, settings)])
+        )
+    held = next((one for one in evidence if one.kind == "reference"), None)
+    if held:
+        return decision(unconfirmed(held, sender))
+    return decision(*(by_address(mail, envelope, sender, known, settings, notes) or [by_section(envelope, known)]))
+
+
+def quarantine(reason: str, sentence: str, recipient: str = "") -> Route:
+    return Route("quarantined", reason, sentence, recipient=recipient)
+
+
+# 1. own mail
+
+
+def came_from_us(mail: Mail, known: Known, settings: Settings) -> bool:
+    """Our own mail coming back: its content is what we sent, or it bears our signature over just this content."""
+    mark = token.sent_mark(settings.secret, mail.message_id, mail.content_hash)
+    return known.sent_before or any(token.same(value, mark) for value in mail.headers.get("x-crmmail-sent", ()))
+
+
+def borrowed_name(mail: Mail, known: Known, settings: Settings) -> Route | None:
+    """Quarantine for a letter that uses our name and is not ours."""
+    if mail.has_own_id and token.read_message_id(settings.secret, mail.message_id):
+        return quarantine("own-id-reused", f"its Message-ID <{mail.message_id}> is one of ours, its content is not")
+    if addresses.without_tag(mail.sender.address) in known.aliases:
+        return quarantine("own-address", f"it says it is from our own address {mail.sender.address}, and is not signed")
+    return None
+
+
+# 2. the same letter again
+
+
+def same_letter(known: Known) -> Route | None:
+    """The route of a letter of which an equal copy is here."""
+    twin = next((one for one in known.twins if one.same_content), None)
+    if twin is None:
+        return None
+    return Route(
+        "duplicate",
+        "duplicate",
+        "the same letter is here already",
+        thread=twin.thread,
+        message=twin.message,
+        quarantine=twin.quarantine,
+    )
+
+
+def newly_covered(
+    mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
+) -> list[Route]:
+    """New records for the aliases that this copy names and the first one did not: a letter to two addresses may come
+    as two copies, each with its own recipient.  A first copy that joined a record was an answer, and an answer makes
+    no records."""
+    twin = next(one for one in known.twins if one.same_content)
+    if twin.reply:
+        return []
+    routes = by_address(mail, envelope, sender, known, settings, notes)
+    return [one for one in routes if one.alias is not None and one.recipient not in twin.covered]
+
+
+def cut_copy(mail: Mail, envelope: Envelope, known: Known) -> Route | None:
+    """The route of a letter whose other copy was cut short on the line: the server's connection broke in the middle,
+    we got half of it with a clean end of file, and the whole comes again under the same Message-ID."""
+    for twin in known.twins:
+        if twin.text is None or twin.thread is None or not mail.sender.address:
+            continue
+        if twin.from_address != mail.sender.address:
+            continue
+        this, that = mail.text.rstrip(), twin.text.rstrip()
+        if envelope.size > twin.size and this.startswith(that):
+            sentence = f"the whole of message {twin.message}, which the line had cut short"
+            return Route("stored", "whole", sentence, thread=twin.thread, supersedes=twin.message)
+        if envelope.size < twin.size and that.startswith(this):
+            sentence = f"a copy of message {twin.message} that the line cut short"
+            return Route("stored", "cut-short", sentence, thread=twin.thread, superseded_by=twin.message)
+    return None
+
+
+# 3. answers
+
+
+def reply(counted: Sequence[Evidence], mail: Mail, sender: Sender, settings: Settings) -> Route:
+    """The answer joins the thread that the strongest evidence names; nothing else happens (F109, F110).
+
+    A user's answer to an internal notice stays internal; a customer's letter never is, whatever it answers.
+    """
+    best = counted[0]
+    internal = sender.proven and any(mark.internal and mark.thread == best.thread for mark, _ in tokens(mail, settings))
+    how = {
+        "token": "the address carries our token",
+        "own-id": "it answers a letter of ours",
+        "reference": f"{best.detail}, and the sender takes part",
+        "subject": f"{best.detail}, and the sender takes part",
+    }[best.kind]
+    return Route("stored", best.kind, f"an answer: {how}", thread=best.thread, internal=internal)
+
+
+def unconfirmed(held: Evidence, sender: Sender) -> Route:
+    """An answer by somebody who takes no part: kept, shown to whoever is responsible, and acting on nothing."""
+    who = sender.address or "an unclear sender"
+    if sender.refuted:
+        why = f"our own host says that it is not from {who}"
+    elif sender.user is not None:
+        why = f"nothing proves that {who} wrote it"
+    else:
+        why = f"{who} takes no part in record {held.thread}"
+    return Route(
+        "unconfirmed", "unconfirmed", f"{held.detail} of record {held.thread}, but {why}", candidate=held.thread
+    )
+
+
+# 4. addresses of ours
+
+
+def ours(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> list[str]:
+    """Our own addresses that the letter is for, without plus-tags, in To's order.
+
+    --recipient counts alone.  A Delivered-To counts only where nothing else of ours is named: it is the mailbox
+    that the letter was fetched from, and what was written to a *different* address of ours is not for it (F144).
+    """
+    if envelope.recipient:
+        return [addresses.without_tag(envelope.recipient)]
+    mailboxes = {addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get("delivered-to", ())}
+    mailboxes.add(envelope.mailbox)
+    named = [one.address for one in (*mail.to, *mail.cc)]
+    named += [addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get("x-original-to", ())]
+
+    def own(address: str) -> bool:
+        return bool(address) and (address in known.aliases or addresses.host_of(address) in settings.domains)
+
+    direct = [addresses.without_tag(one) for one in named if own(addresses.without_tag(one))]
+    behind = [addresses.without_tag(one) for one in mailboxes if own(addresses.without_tag(one))]
+    useful = [one for one in direct if one != settings.catchall]
+    return list(dict.fromkeys(useful or [one for one in behind if one != settings.catchall] or direct or behind))
+
+
+def by_address(
+    mail: Mail,
+    envelope: Envelope,
+    sender: Sender,
+    known: Known,
+    settings: Settings,
+    notes: list[str],
+) -> list[Route]:
+    """The routes by our own addresses; [] where the letter is for none of them that we know how to serve."""
+    addressed = ours(mail, envelope, known, settings)
+    routes: list[Route] = []
+    targets: set[tuple[str, str, int | None]] = set()
+    for address in addressed:
+        alias = known.aliases.get(address)
+        if alias is None:
+            continue
+        target = (alias.kind, alias.section, alias.user)
+        if target in targets:
+            notes.append(f"{address} leads to the same place as an address before it")
+            continue
+        targets.add(target)
+        routes.append(by_alias(alias, sender, known))
+    if routes:
+        return routes
+    for address in addressed:
+        if address in known.users and addresses.host_of(address) in settings.domains:
+            return [quarantine("user-address-new", f"a new letter to {address}, who has no personal alias", address)]
+    if settings.catchall and settings.catchall in addressed:
+        return [
+            quarantine("catchall-addressed", f"written to the catchall {settings.catchall} itself", settings.catchall)
+        ]
+    if addressed and envelope.section is None:
+        return [quarantine("no-route", f"{addressed[0]} is no alias and no user's address", addressed[0])]
+    return []
+
+
+def by_alias(alias: AliasFact, sender: Sender, known: Known) -> Route:
+    """A new record, where the alias's policy lets this sender in."""
+    welcome = {
+        "everyone": True,
+        "contacts": bool(known.contacts) or sender.user is not None,
+        "followers": alias.kind in known.follows_kinds or sender.user is not None,
+    }[alias.policy]
+    if not welcome or (alias.policy != "everyone" and sender.refuted):
+        who = sender.address or "an unclear sender"
+        return quarantine(
+            "not-allowed", f"{alias.address} takes letters from {alias.policy} only, not from {who}", alias.address
+        )
+    return new_record(alias, f"a new {alias.kind}: written to {alias.address}")
+
+
+def aliases_for_replies(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> list[Route]:
+    """Routes of those aliases that want a new record even for an answer (`on_reply = new`, F121)."""
+    routes = []
+    for address in ours(mail, envelope, known, settings):
+        alias = known.aliases.get(address)
+        if alias is not None and alias.on_reply == "new":
+            routes.append(new_record(alias, f"an answer, but {address} makes records of answers too"))
+    return routes
+
+
+def new_record(alias: AliasFact, sentence: str) -> Route:
+    return Route(
+        "stored",
+        "alias",
+        sentence,
+        kind=alias.kind,
+        alias=alias.id,
+        recipient=alias.address,
+        section=alias.section,
+    )
+
+
+# 5. the rest
+
+
+def by_section(envelope: Envelope, known: Known) -> Route:
+    """The section that the fetchmail line names (-s), else quarantine."""
+    if envelope.section is None:
+        return quarantine("no-route", "no address of ours is named, and no section was given")
+    code = known.sections.get(envelope.section)
+    if code is None:
+        return quarantine("no-section", f"there is no section {envelope.section!r}")
+    return Route("stored", "section", f"a new case: the mailbox is that of section {code}", kind="case", section=code)
+
+
+def within_limits(route: Route, sender: Sender, known: Known, settings: Settings) -> Route:
+    """The route, or quarantine where this sender has done the same too often (two robots answering each other)."""
+    if route.outcome != "stored" or route.superseded_by:
+        return route
+    who = sender.address or "unclear senders"
+    if route.thread is not None:
+        limit, seen = settings.loop_messages, known.messages.get(route.thread, 0)
+        what = f"messages to record {route.thread}"
+    else:
+        alias = known.aliases.get(route.recipient)
+        limit, seen = settings.loop_new_records, known.new_records
+        if alias and alias.loop_limit is not None:
+            limit = alias.loop_limit
+        what = "new records"
+    if not limit or seen < limit:
+        return route
+    sentence = f"{who} made {seen} {what} in {settings.loop_minutes} minutes; the limit is {limit}"
+    return quarantine("loop", sentence, route.recipient)._replace(candidate=route.thread)

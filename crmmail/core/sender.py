@@ -1,0 +1,74 @@
+"""Who wrote a letter, and what proves it.
+
+From can be typed by anybody.  A user's powers (changing a state, answering the customer) need proof: he answers a
+notification whose token was made for him, or our own mail host vouches for him in Authentication-Results (RFC 8601).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import automatic
+from crmmail.core.known import Known, Settings, tokens
+from crmmail.core.message import Mail
+
+
+class Sender(NamedTuple):
+    address: str
+    user: int | None  # the user with that address, proven or not
+    proven: bool
+    how: str  # what proved him
+    machine: str  # "" or why this is machine mail
+    refuted: bool  # our own host says that DMARC failed
+
+
+def identify(mail: Mail, known: Known, settings: Settings) -> Sender:
+    """Who the sender is and what proves it.  A plain mail proves nothing: From can be typed by anybody."""
+    address = mail.sender.address
+    user = known.users.get(address) if address else None
+    verdicts = authentication(mail, settings)
+    proven, how = False, ""
+    if user is not None:
+        if any(mark.who == f"u{user}" for mark, _ in tokens(mail, settings)):
+            proven, how = True, "answers a notification that was made for this user"
+        else:
+            passed = proof_by_host(verdicts, address)
+            proven, how = bool(passed), passed
+    return Sender(address, user, proven, how, automatic.machine(mail), "dmarc=fail" in verdicts)
+
+
+def authentication(mail: Mail, settings: Settings) -> frozenset[str]:
+    """What our own host's topmost Authentication-Results says: words like `dmarc=pass`, `dkim=pass`, and for an
+    aligned signature `dkim=pass:customer.example` (RFC 8601).  Lines of other hosts are anybody's."""
+    host = settings.trusted_authserv_id.lower()
+    top = mail.headers.get("authentication-results", ())[:1]
+    if not host or not top:
+        return frozenset()
+    line = re.sub(r"\([^()]*\)", " ", top[0].lower())
+    name, _, rest = line.partition(";")
+    if name.split()[:1] != [host]:
+        return frozenset()
+    found = set()
+    for clause in rest.split(";"):
+        match = re.match(r"\s*(dmarc|dkim|auth)\s*=\s*([a-z]+)", clause)
+        if match:
+            found.add(f"{match[1]}={match[2]}")
+            for signer in re.findall(r"(?:header\.d|header\.i|smtp\.auth)\s*=\s*([^\s;]+)", clause):
+                found.add(f"{match[1]}={match[2]}:{signer}")
+    return frozenset(found)
+
+
+def proof_by_host(verdicts: frozenset[str], address: str) -> str:
+    """What of `verdicts` proves that `address` wrote the letter; "" if nothing does."""
+    host = addresses.host_of(address)
+    if "dmarc=pass" in verdicts:
+        return "our own host says dmarc=pass"
+    if f"auth=pass:{address}" in verdicts:
+        return "our own host says auth=pass"
+    for verdict in verdicts:
+        signer = verdict.partition("dkim=pass:")[2].rpartition("@")[2]
+        if "." in signer and (host == signer or host.endswith("." + signer)):
+            return "our own host says dkim=pass, aligned"
+    return ""

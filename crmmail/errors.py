@@ -1,0 +1,88 @@
+"""Every error we speak: its sentence, whose fault it is, whether to try again, and the exit codes.
+
+A sentence says what happened, why, and what to do, in one line without a full stop at the end of the line
+being needed by anybody.  The doors translate in one place each: `cli.main` prints ``crmmail: <sentence>`` and
+exits with `exit_code`; `mda` answers 75 to everything that reaches it, because a mail that is not in the store
+must stay with fetchmail; LMTP answers `lmtp`.
+"""
+
+
+class CrmmailError(Exception):
+    """Something a person can understand and mend.  str() is the whole sentence."""
+
+    exit_code = 1
+    retry = False  # would the very same call succeed later without anybody doing anything?
+    lmtp = "451 4.3.0"
+
+
+# --- the caller's fault -------------------------------------------------------------------------------------
+
+
+class UsageError(CrmmailError):
+    """The command line itself is wrong."""
+
+    exit_code = 2
+
+
+class NotFound(CrmmailError):
+    """No such record, user, section, message …"""
+
+
+class Refused(CrmmailError):
+    """What was asked is not possible in the present state; the sentence lists what is."""
+
+
+class NotAllowed(CrmmailError):
+    """The acting user may not do this."""
+
+
+class Taken(CrmmailError):
+    """A name or address belongs to somebody already; the sentence names the owner."""
+
+
+class Changed(CrmmailError):
+    """Somebody changed it since; nothing was overwritten."""
+
+
+# --- the shop's fault ---------------------------------------------------------------------------------------
+
+
+class ConfigBroken(CrmmailError):
+    """A setting that cannot be read or understood."""
+
+
+class StoreMissing(CrmmailError):
+    """There is no store at the place we were told."""
+
+
+class StoreBehind(CrmmailError):
+    """The store's schema is not the one this program knows (`crmmail db migrate`)."""
+
+
+class StoreBroken(CrmmailError):
+    """The database said something we cannot work with: corrupt, read-only, disk full."""
+
+    retry = True
+
+
+class StoreBusy(CrmmailError):
+    """Somebody held the store's lock for longer than the time-out."""
+
+    retry = True
+
+
+# --- the mail's fault, or nobody's --------------------------------------------------------------------------
+
+
+class EmptyMail(CrmmailError):
+    """Nothing came on stdin: fetchmail was stopped between starting us and writing.  It will come again."""
+
+    retry = True
+
+
+class OverLimit(CrmmailError):
+    """A mail beyond a limit of `mail.limits`; it is kept whole in quarantine.  `reason` is the short code."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""The room that knows peewee.  Values go in, values come out; nobody above sees a row."""

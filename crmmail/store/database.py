@@ -1,0 +1,134 @@
+"""Opens the store, and sets everything about SQLite on purpose.
+
+    lock_type IMMEDIATE   a transaction that reads and then writes must take its lock first: a deferred one fails at
+                          once with "locked", whatever the time-out (measured: 536 of 800)
+    synchronous FULL      "committed" means: on the disk, also after a power cut
+    journal TRUNCATE      WAL only where the SQLite library is 3.51.3 or newer: older ones can corrupt a WAL that two
+                          processes checkpoint at the same moment
+    foreign_keys ON       SQLite's default is off
+
+One process has one store open at a time; the tables are bound to it by `tables.database`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import peewee
+from peewee import SqliteDatabase
+
+from crmmail.errors import ConfigBroken, NotFound, StoreBehind, StoreBroken, StoreBusy, StoreMissing
+from crmmail.store import tables
+
+# The newest file in migrations/: a store that has not applied it is behind.  A test holds this to the folder.
+NEWEST = "0001_initial"
+HISTORY = "crm_migration"
+WAL_IS_SAFE = (3, 51, 3)
+
+
+class Store:
+    """An open store.  Only `services` calls `transaction`; every other door reads and writes inside one."""
+
+    def __init__(self, place: str, database: SqliteDatabase) -> None:
+        self.place = place
+        self.database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: the lock is taken at the start, the commit is on the disk at the end.
+
+        Raises:
+            StoreBusy: somebody held the lock for longer than the time-out.
+            StoreBroken: anything else the database says, whatever its words (disk full surfaces as "cannot
+                rollback", corruption as DatabaseError); an integer that does not fit is a NotFound.
+        """
+        with speaking_plainly(self.place), self.database.atomic():
+            yield
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bool = False) -> Store:
+    """Opens the store at `place` (a path).
+
+    Args:
+        busy_timeout: seconds to wait for somebody else's lock.
+        check: refuse a store whose schema is not the one this program knows.
+        create: make an empty file, readable by its owner only, where there is none.
+
+    Raises:
+        StoreMissing, StoreBehind, StoreBroken, StoreBusy, ConfigBroken: see `errors`.
+    """
+    if "://" in place:
+        scheme = place.partition("://")[0]
+        raise ConfigBroken(
+            f"cannot open a {scheme} store yet: give the path of an SQLite file with --db or $CRMMAIL_DB"
+        )
+    path = os.path.abspath(os.path.expanduser(place))
+    if create and not os.path.exists(path):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    if not os.path.exists(path):
+        raise StoreMissing(f"no store at {path}: make one with `crmmail init`, or name another with --db")
+    journal = "WAL" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "TRUNCATE"
+    database = SqliteDatabase(
+        f"file:{quote(path)}?mode=rw",  # rw: a store that vanished must not come back empty
+        uri=True,
+        timeout=busy_timeout,
+        lock_type="IMMEDIATE",
+        pragmas=(("foreign_keys", 1), ("synchronous", "FULL")),
+    )
+    with speaking_plainly(path):
+        database.connect()
+        if os.access(path, os.W_OK):
+            current = database.execute_sql("PRAGMA journal_mode").fetchone()[0]
+            if current.upper() != journal:
+                database.execute_sql(f"PRAGMA journal_mode={journal}")
+        tables.database.initialize(database)
+        if check:
+            check_schema(path, database)
+    return Store(path, database)
+
+
+def check_schema(path: str, database: SqliteDatabase) -> None:
+    """Refuses a store that is behind or ahead of this program."""
+    try:
+        applied = database.execute_sql(f"SELECT name FROM {HISTORY} ORDER BY name DESC LIMIT 1").fetchone()
+    except peewee.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        applied = None
+    if applied is None:
+        raise StoreBehind(f"{path} has no crmmail tables yet: run `crmmail init`")
+    if applied[0] < NEWEST:
+        raise StoreBehind(f"{path} has the schema {applied[0]}, this program needs {NEWEST}: run `crmmail db migrate`")
+    if applied[0] > NEWEST:
+        raise StoreBehind(
+            f"{path} was made by a newer crmmail ({applied[0]}; this one knows {NEWEST}): upgrade crmmail"
+        )
+
+
+@contextmanager
+def speaking_plainly(place: str) -> Iterator[None]:
+    """Turns what the database driver raises into our errors."""
+    try:
+        yield
+    except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
+        words = str(error)
+        if "locked" in words or "busy" in words:
+            raise StoreBusy(f"{place} is locked by another process: try again") from error
+        if "readonly" in words:
+            raise StoreBroken(
+                f"{place} cannot be written: check the owner and mode of the file and its folder"
+            ) from error
+        if "full" in words:
+            raise StoreBroken(f"no room left on the disk of {place}: make some and try again") from error
+        if "unable to open" in words:
+            raise StoreBroken(f"cannot open {place}: check the owner and mode of the file and its folder") from error
+        raise StoreBroken(f"{place}: the database says: {words}; `crmmail db check` looks closer") from error
+    except OverflowError as error:
+        raise NotFound("no such number: it has more digits than any here") from error

@@ -1,0 +1,511 @@
+"""The tables.  `docs/schema.md` is generated from here; `migrations/` makes them.
+
+A thread is what every record has exactly one of, and a record's key *is* its thread's: one number space (house.md).
+Test for a column of `Thread`: would a contact's thread need it?  Message, Attachment and Follower hang on the
+thread; Notification and Star belong to (message, user), never to the message.  All names begin with `crm_`, because
+`case` and `user` are reserved words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import (
+    AutoField,
+    BlobField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    DatabaseProxy,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from crmmail.store.fields import JSONText, UTCField
+
+database = DatabaseProxy()
+
+
+class Table(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+def word(**options: Any) -> CharField:
+    """A short text: a code, a login, a state."""
+    return CharField(max_length=255, **options)
+
+
+# --- the shop: settings, people, sections, addresses --------------------------------------------------------
+
+
+class Setting(Table):
+    """What `init` and `config set` wrote, and the store's secret."""
+
+    key = word(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "crm_setting"
+
+
+class User(Table):
+    """Somebody who works here."""
+
+    id = AutoField()
+    login = word(unique=True)
+    name = TextField()
+    os_login = word(null=True)
+    admin = BooleanField(default=False)
+    notify = word(default="inbox")  # inbox | email | both | none
+    lang = word(default="en")
+    active = BooleanField(default=True)
+    created = UTCField()
+
+    class Meta:
+        table_name = "crm_user"
+
+
+class UserAddress(Table):
+    """An address of a user.  A virtual one exists nowhere on the mail server: the catchall receives it (F145)."""
+
+    address = word(primary_key=True)
+    user = ForeignKeyField(User, backref="addresses")
+    main = BooleanField(default=False)  # where notifications go
+    virtual = BooleanField(default=False)
+
+    class Meta:
+        table_name = "crm_user_address"
+
+
+class Section(Table):
+    """A department: a node of a tree, with its policies."""
+
+    id = AutoField()
+    code = word(unique=True)
+    name = TextField()
+    parent = ForeignKeyField("self", null=True)
+    manager = ForeignKeyField(User, null=True)
+    address = word(null=True)  # answers of its records come back here; an alias of the same address exists
+    on_user_reply = word(default="close")
+    on_partner_reply = word(default="open")
+    assign = word(default="none")
+    active = BooleanField(default=True)
+
+    class Meta:
+        table_name = "crm_section"
+
+
+class Category(Table):
+    """What differs among the cases of one section."""
+
+    id = AutoField()
+    section = ForeignKeyField(Section)
+    name = TextField()
+    active = BooleanField(default=True)
+
+    class Meta:
+        table_name = "crm_category"
+        indexes = ((("section", "name"), True),)
+
+
+class Alias(Table):
+    """An address of ours that makes records (F122)."""
+
+    id = AutoField()
+    address = word(unique=True)
+    kind = word()
+    section = ForeignKeyField(Section, null=True)
+    user = ForeignKeyField(User, null=True)  # set: this is that user's personal alias
+    policy = word(default="everyone")  # everyone | contacts | followers
+    on_reply = word(default="thread")  # thread | new
+    defaults = JSONText(default=dict)  # field → text, as `set` takes them
+    keep_original = BooleanField(default=True)
+    loop_limit = IntegerField(null=True)  # new records a sender in loop.minutes, instead of loop.new_records
+    active = BooleanField(default=True)
+
+    class Meta:
+        table_name = "crm_alias"
+
+
+class PartnerCategory(Table):
+    """A path of words, made on first use: `Support contract / Gold` stands under `Support contract`."""
+
+    id = AutoField()
+    path = word(unique=True)  # folded to lower case, parts joined by " / "
+    name = TextField()  # as it was first written
+
+    class Meta:
+        table_name = "crm_partner_category"
+
+
+# --- threads and records ------------------------------------------------------------------------------------
+
+
+class Thread(Table):
+    """One topic.  Its number is the record's number, and is never used again."""
+
+    id = AutoField()
+    kind = word()
+    title = TextField()
+    address = word(null=True)  # the address of ours that this conversation is held under
+    moved_to = ForeignKeyField("self", null=True)  # merged or converted: later replies go there
+    author = ForeignKeyField(User, null=True)  # who made it; None: a mail did
+    created = UTCField()
+    updated = UTCField(index=True)
+
+    class Meta:
+        table_name = "crm_thread"
+
+
+class Contact(Table):
+    """A person or firm outside.  No state."""
+
+    thread = ForeignKeyField(Thread, primary_key=True)
+    company = TextField(null=True)
+    company_key = word(null=True, index=True)  # the company in lower case: colleagues have the same one
+    category = ForeignKeyField(PartnerCategory, null=True)
+    lang = word(null=True)
+
+    class Meta:
+        table_name = "crm_contact"
+
+
+class ContactAddress(Table):
+    """An address of a contact.  Not unique: one person can be several cards (F10)."""
+
+    id = AutoField()
+    contact = ForeignKeyField(Contact, backref="addresses")
+    address = word(index=True)
+
+    class Meta:
+        table_name = "crm_contact_address"
+        indexes = ((("contact", "address"), True),)
+
+
+class Case(Table):
+    """Something to be solved."""
+
+    thread = ForeignKeyField(Thread, primary_key=True)
+    state = word(index=True)
+    section = ForeignKeyField(Section, null=True)
+    category = ForeignKeyField(Category, null=True)
+    responsible = ForeignKeyField(User, null=True)
+    priority = IntegerField(default=3)
+    partner = ForeignKeyField(Contact, null=True)
+    email = word(null=True, index=True)
+    partner_name = TextField(null=True)  # as the letter gave it, where no contact is known
+    deadline = UTCField(null=True)
+    revenue = FloatField(null=True)
+    cost = FloatField(null=True)
+    probability = FloatField(null=True)  # percent
+    assigned = UTCField(null=True)
+    closed = UTCField(null=True)
+
+    class Meta:
+        table_name = "crm_case"
+
+
+class Lead(Table):
+    """Somebody who may become a customer."""
+
+    thread = ForeignKeyField(Thread, primary_key=True)
+    state = word(index=True)
+    section = ForeignKeyField(Section, null=True)
+    responsible = ForeignKeyField(User, null=True)
+    priority = IntegerField(default=3)
+    partner = ForeignKeyField(Contact, null=True)
+    email = word(null=True, index=True)
+    partner_name = TextField(null=True)
+    revenue = FloatField(null=True)
+    probability = FloatField(null=True)
+    assigned = UTCField(null=True)
+    closed = UTCField(null=True)
+
+    class Meta:
+        table_name = "crm_lead"
+
+
+class Subtype(Table):
+    """What one subscribes to (F71)."""
+
+    code = word(primary_key=True)
+    name = TextField()
+    internal = BooleanField(default=False)  # never for followers outside
+    position = IntegerField()
+
+    class Meta:
+        table_name = "crm_subtype"
+
+
+class Follower(Table):
+    """A user, a contact, or a bare address that hears of a thread: exactly one of the three."""
+
+    id = AutoField()
+    thread = ForeignKeyField(Thread)
+    user = ForeignKeyField(User, null=True)
+    contact = ForeignKeyField(Contact, null=True)
+    address = word(null=True)
+    types = JSONText(null=True)  # codes of subtypes; None: all for users, discussions for others
+    created = UTCField()
+
+    class Meta:
+        table_name = "crm_follower"
+        indexes = ((("thread", "user"), True), (("thread", "contact"), True), (("thread", "address"), True))
+
+
+class AutoFollow(Table):
+    """Auto-subscription: who follows every new record of a kind (F25)."""
+
+    id = AutoField()
+    kind = word()
+    section = ForeignKeyField(Section, null=True)
+    user = ForeignKeyField(User)
+    types = JSONText(null=True)
+
+    class Meta:
+        table_name = "crm_auto_follow"
+        indexes = ((("kind", "user"), False),)
+
+
+# --- messages and what hangs on them ------------------------------------------------------------------------
+
+
+class Original(Table):
+    """One incoming mail as it came.  The unique index is what stops two deliveries of one mail at once."""
+
+    id = AutoField()
+    message_id = word()
+    content_hash = word()
+    from_address = word(index=True)
+    mailbox = word(null=True)  # the mailbox that it was fetched from, where the mail tells (Delivered-To)
+    received = UTCField()
+    size = IntegerField()
+    data = BlobField(null=True)  # zlib; None where the alias does not keep originals
+
+    class Meta:
+        table_name = "crm_original"
+        indexes = ((("message_id", "content_hash"), True),)
+
+
+class Message(Table):
+    """A contribution to a thread.  Append-only for users (F74)."""
+
+    id = AutoField()
+    thread = ForeignKeyField(Thread)
+    kind = word()
+    subtype = ForeignKeyField(Subtype, column_name="subtype")
+    internal = BooleanField(default=False)
+    automatic = BooleanField(default=False)
+    author = ForeignKeyField(User, null=True)
+    from_name = TextField(default="")
+    from_address = word(default="")
+    subject = TextField(default="")
+    text = TextField(default="")
+    html = TextField(default="")
+    date = UTCField()  # what the letter says; the order in a thread is that of the ids
+    received = UTCField()
+    message_id = word(null=True, index=True)
+    original = ForeignKeyField(Original, null=True)
+    superseded_by = ForeignKeyField("self", null=True)  # a copy that the line had cut short
+    details = JSONText(null=True)  # of a system message: [{"field", "old", "new"}]
+
+    class Meta:
+        table_name = "crm_message"
+        indexes = ((("from_address", "received"), False),)
+
+
+class MessageAddress(Table):
+    """From, To and Cc of a message: who has taken part in the conversation."""
+
+    id = AutoField()
+    message = ForeignKeyField(Message)
+    thread = ForeignKeyField(Thread)
+    role = word()  # from | to | cc
+    name = TextField(default="")
+    address = word()
+
+    class Meta:
+        table_name = "crm_message_address"
+        indexes = ((("address", "thread"), False),)
+
+
+class Blob(Table):
+    """The bytes of attachments, each once."""
+
+    sha256 = word(primary_key=True)
+    size = IntegerField()
+    data = BlobField()
+
+    class Meta:
+        table_name = "crm_blob"
+
+
+class Attachment(Table):
+    id = AutoField()
+    message = ForeignKeyField(Message)
+    position = IntegerField()
+    name = TextField()
+    type = word()
+    content_id = TextField(default="")
+    inline = BooleanField(default=False)
+    size = IntegerField()
+    blob = ForeignKeyField(Blob, column_name="sha256")
+
+    class Meta:
+        table_name = "crm_attachment"
+
+
+class Quarantine(Table):
+    """A letter that found no record, or may not have it yet.  Nothing is ever lost (F113)."""
+
+    id = AutoField()
+    original = ForeignKeyField(Original)
+    reason = word(index=True)
+    sentence = TextField()
+    recipient = word(null=True)  # the address of ours that this row is about
+    recipients = JSONText(default=list)
+    from_name = TextField(default="")
+    from_address = word(default="")
+    subject = TextField(default="")
+    text = TextField(default="")  # the beginning, for the list
+    candidate = ForeignKeyField(Thread, null=True)
+    state = word(default="waiting", index=True)  # waiting | routed | created | spam | purged
+    message = ForeignKeyField(Message, null=True)  # what it became
+    received = UTCField()
+    decided = UTCField(null=True)
+    decided_by = ForeignKeyField(User, null=True)
+
+    class Meta:
+        table_name = "crm_quarantine"
+
+
+class Decision(Table):
+    """Why a mail went where it went, one row a route: `crmmail why` reads it."""
+
+    id = AutoField()
+    original = ForeignKeyField(Original)
+    at = UTCField()
+    outcome = word()
+    reason = word()
+    sentence = TextField()
+    recipient = word(null=True)  # the address of ours that the route was for
+    thread = ForeignKeyField(Thread, null=True)
+    message = ForeignKeyField(Message, null=True)
+    quarantine = ForeignKeyField(Quarantine, null=True)
+    created = BooleanField(default=False)
+    counted = BooleanField(default=True)  # counts for the loop limits
+    sender = word(default="")
+    evidence = JSONText(default=list)
+
+    class Meta:
+        table_name = "crm_decision"
+        indexes = ((("sender", "at"), False),)
+
+
+class Notification(Table):
+    """An item in somebody's inbox: about a message, or about a letter in quarantine."""
+
+    id = AutoField()
+    user = ForeignKeyField(User)
+    message = ForeignKeyField(Message, null=True)
+    quarantine = ForeignKeyField(Quarantine, null=True)
+    thread = ForeignKeyField(Thread, null=True)
+    why = word()  # follower | addressed | mentioned | admin | manager | …
+    created = UTCField()
+    done = UTCField(null=True)  # read by `show`, or dismissed
+
+    class Meta:
+        table_name = "crm_notification"
+        indexes = ((("user", "done", "id"), False), (("message", "user"), True), (("quarantine", "user"), True))
+
+
+class Star(Table):
+    """Set aside by one user for himself; stays until he takes it away (F58)."""
+
+    user = ForeignKeyField(User)
+    message = ForeignKeyField(Message)
+    created = UTCField()
+
+    class Meta:
+        table_name = "crm_star"
+        primary_key = CompositeKey("user", "message")
+
+
+class Delivery(Table):
+    """One recipient of one outgoing mail: the outbox, and the red envelope when it fails (F84)."""
+
+    id = AutoField()
+    message = ForeignKeyField(Message)
+    thread = ForeignKeyField(Thread)
+    user = ForeignKeyField(User, null=True)
+    contact = ForeignKeyField(Contact, null=True)
+    address = word()
+    purpose = word()  # notification | mail
+    state = word(default="queued")  # queued | sent | failed | bounced | cancelled
+    message_id = word(unique=True)  # signed, for this recipient, the same over all tries
+    content_hash = word(null=True, index=True)  # of what was sent, to know it when it comes back
+    attempts = IntegerField(default=0)
+    due = UTCField()
+    reason = TextField(null=True)
+    created = UTCField()
+    sent = UTCField(null=True)
+
+    class Meta:
+        table_name = "crm_delivery"
+        indexes = ((("state", "due"), False),)
+
+
+class Journal(Table):
+    """Who did what, and how to undo it."""
+
+    id = AutoField()
+    user = ForeignKeyField(User, null=True)
+    os_login = word(null=True)
+    at = UTCField()
+    act = word()
+    sentence = TextField()
+    thread = ForeignKeyField(Thread, null=True)
+    changes = JSONText(default=list)  # [[table, key, field, before, after], …]
+    undoable = BooleanField(default=True)
+    undone = UTCField(null=True)
+
+    class Meta:
+        table_name = "crm_journal"
+        indexes = ((("user", "id"), False),)
+
+
+TABLES: tuple[type[Table], ...] = (
+    Setting,
+    User,
+    UserAddress,
+    Section,
+    Category,
+    Alias,
+    PartnerCategory,
+    Thread,
+    Contact,
+    ContactAddress,
+    Case,
+    Lead,
+    Subtype,
+    Follower,
+    AutoFollow,
+    Original,
+    Message,
+    MessageAddress,
+    Blob,
+    Attachment,
+    Quarantine,
+    Decision,
+    Notification,
+    Star,
+    Delivery,
+    Journal,
+)
+
+RECORDS: dict[str, type[Table]] = {"contact": Contact, "lead": Lead, "case": Case}
