@@ -447,7 +447,7 @@ class Delivery(Table):
     address = word()
     purpose = word()  # notification | mail
     state = word(default="queued")  # queued | sent | failed | bounced | cancelled
-    message_id = word(unique=True)  # signed, for this recipient, the same over all tries
+    identifier = word(unique=True)  # its Message-ID: signed, for this recipient, the same over all tries
     content_hash = word(null=True, index=True)  # of what was sent, to know it when it comes back
     attempts = IntegerField(default=0)
     due = UTCField()

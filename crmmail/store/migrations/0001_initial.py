@@ -331,7 +331,7 @@ def up(migrator, db):
         address = CharField()
         purpose = CharField()
         state = CharField(default="queued")
-        message_id = CharField(unique=True)
+        identifier = CharField(unique=True)
         content_hash = CharField(index=True, null=True)
         attempts = IntegerField(default=0)
         due = UTCField()
