@@ -5,9 +5,9 @@
         stack.fetchmail("imap", mda="/path/to/mda --sender=%F")    # one poll
         stack.count()                                              # messages left, as the server itself says
 
-Ports and folder are chosen anew each time. dovecot runs as the caller; for root it runs as `nobody`, because it refuses to
-serve root's mail. fetchmail and the MDA always run as the caller: `nobody` could not even reach a Python that lies in
-/root.
+Ports and folder are chosen anew each time. dovecot runs as the caller; for root it runs as `nobody`, because it refuses
+to serve root's mail. fetchmail and the MDA always run as the caller: `nobody` could not even reach a Python that lies
+in /root.
 
 Needs Debian's fetchmail, dovecot-imapd and dovecot-pop3d, 2.3 or 2.4 (their configuration languages differ).
 """
@@ -311,9 +311,9 @@ class MailStack:
         )
 
     def poll(self, fetchmailrc: str, *, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Poll once with a fetchmailrc of your own. Returns what fetchmail -v says and its exit status (0, or 1 for no mail).
+        """Poll once with a fetchmailrc of your own. The MDA gets our environment and `env`.
 
-        The MDA gets our environment and `env`.
+        Returns what `fetchmail -v` says and its exit status: 0, also when the MDA failed; 1 when there was no mail.
         """
         path = self.dir / "fetchmailrc"
         path.unlink(missing_ok=True)

@@ -77,7 +77,7 @@ def audience(
             inbox.append(one.user)
         wants_mail = one.notify in ("email", "both") if one.user is not None else not internal
         has_it = one.address in holders and not one.virtual
-        if wants_mail and one.address and not has_it and not silent:
-            if one.address != author_address and one.address not in aliases:
-                copies.setdefault(one.address, Copy(one.address, one.user, one.contact))
+        may_have_it = one.address not in aliases and one.address != author_address
+        if wants_mail and one.address and may_have_it and not has_it and not silent:
+            copies.setdefault(one.address, Copy(one.address, one.user, one.contact))
     return Audience(tuple(inbox), tuple(copies.values()))

@@ -1,0 +1,129 @@
+"""The stair between the services and the edges: opens settings and store, holds them, closes them.
+
+A path asks a `Workspace` for what it needs: `config`, `store`, `now()`, `user()`.  `$CRMMAIL_NOW` (ISO 8601) stands in
+for the clock everywhere, for tests and simulation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import NamedTuple
+
+from crmmail import config as configuration
+from crmmail.config import Config
+from crmmail.core.known import Settings
+from crmmail.errors import ConfigBroken, NotFound, StoreBroken
+from crmmail.store import database, directory
+
+
+class Choice(NamedTuple):
+    """What the command line, or the mail server's configuration, chose."""
+
+    db: str | None = None
+    config: str | None = None
+    user: str | None = None  # --as
+
+
+class Workspace:
+    """An open house.  Use it as a context manager, so that the store is closed."""
+
+    def __init__(
+        self, choice: Choice | None = None, environ: Mapping[str, str] | None = None, *, check: bool = True
+    ) -> None:
+        choice = choice or Choice()
+        self.environ = os.environ if environ is None else environ
+        self.choice = choice
+        self.fixed_now = clock(self.environ)
+        first = configuration.load(choice.config, self.environ)
+        place = configuration.database(choice.db, choice.config, self.environ)
+        self.store = database.open(place, busy_timeout=first.delivery_busy_timeout, check=check)
+        stored = directory.settings() if check else {}
+        self.config: Config = configuration.load(choice.config, self.environ, stored)
+        self._stored = stored
+        self._user: directory.User | None = None
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def now(self) -> datetime:
+        """This moment, aware, UTC."""
+        return self.fixed_now or datetime.now(UTC)
+
+    @property
+    def secret(self) -> bytes:
+        """What our tokens are signed with.  It lies in the store, so a copy of the store keeps answering mail."""
+        value = self._stored.get("secret", "")
+        if not value:
+            raise StoreBroken(f"{self.store.place} has lost its token secret: restore it from a backup")
+        return bytes.fromhex(value)
+
+    def settings(self) -> Settings:
+        """What routing needs to know of the settings."""
+        config = self.config
+        return Settings(
+            secret=self.secret,
+            domains=config.mail_domains,
+            catchall=config.mail_catchall.lower(),
+            bounce=config.mail_bounce.lower(),
+            trusted_authserv_id=config.mail_trusted_authserv_id,
+            loop_new_records=config.loop_new_records,
+            loop_messages=config.loop_messages,
+            loop_minutes=config.loop_minutes,
+        )
+
+    def user(self) -> directory.User:
+        """Who is acting: --as, `$CRMMAIL_USER`, the user whose login is the OS login, or the only user.
+
+        Raises:
+            NotFound: none of these says it; the sentence lists the users there are.
+        """
+        if self._user is None:
+            self._user = self._who()
+        return self._user
+
+    def _who(self) -> directory.User:
+        named = self.choice.user or self.environ.get("CRMMAIL_USER")
+        if named:
+            return directory.user(named)
+        active = [one for one in directory.users() if one.active]
+        login = os_login(self.environ)
+        for one in active:
+            if login and login in (one.os_login, one.login):
+                return one
+        if len(active) == 1:
+            return active[0]
+        logins = ", ".join(one.login for one in active) or "nobody yet"
+        raise NotFound(f"who are you? Say --as LOGIN or set $CRMMAIL_USER (users: {logins})")
+
+
+def clock(environ: Mapping[str, str]) -> datetime | None:
+    """The moment that `$CRMMAIL_NOW` names; None: use the real clock."""
+    words = environ.get("CRMMAIL_NOW", "")
+    if not words:
+        return None
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError:
+        raise ConfigBroken(f"$CRMMAIL_NOW is {words!r}: it must be ISO 8601, like 2026-11-24T10:00:00Z") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def os_login(environ: Mapping[str, str] | None = None) -> str:
+    """The login of the process's owner, as the operating system knows it; "" where it does not."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return ""
