@@ -1,0 +1,361 @@
+"""The new words of a mail: what stays when quotes and signature are folded away.
+
+People answer above, below and between what they quote, in programs of thirty years and twenty languages.  `fold`
+goes through the lines once and takes each for words, quote or signature:
+
+* lines with > are a quote, and so are the lines above them that tell who wrote it and when;
+* below `-----Original Message-----`, a block of From:/Sent:/Subject:, or `On … Ann wrote:` without any >, all is quote;
+* below `-- ` all is signature; at the end of the words also `Sent from my iPhone`, `Regards,` with a name, a card.
+
+Quotes at the end are folded, and a single one above the answer.  Answers between quotes stay where they are, quotes
+and all, for they mean nothing alone.  If nothing remains, as of a mail that is only forwarded, everything is shown.
+Nothing is lost: the whole text is stored.  Where the signs are weak, words count as words: a folded answer costs more
+than a shown quote.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+SCAN, SCAN_LINES = (
+    200_000,
+    10_000,
+)  # characters and lines that are looked at; what follows goes the way of the last of them
+_LONG = 1000  # a longer line attributes nothing
+_WORDS, _BLANK, _QUOTE, _SIGNATURE, _FORWARD = range(5)
+
+
+class Folded(NamedTuple):
+    """The lines of a text in three heaps, each in their order."""
+
+    visible: str
+    quoted: str
+    signature: str
+
+
+def _table(text: str) -> frozenset[str]:
+    return frozenset(entry.strip() for entry in text.replace("\n", "|").split("|"))
+
+
+_WROTE = re.compile(
+    r"\b(?:wrote|writes|schrieb|geschrieben|écrit|пишет|писал|писала|написал|написала|написал\(а\)|пише|написав"
+    r"|escribió|escribio|ha scritto|scrisse|schreef|geschreven|escreveu|napisał|napisała|napisał\(a\)|pisze|skrev|skriver"
+    r"|kirjoitti|napsal|napsala|napsal\(a\)|napísal|írta|a scris|yazdı|έγραψε|je napisao|viết|rašė)(?!\w)"
+    r"|写道|寫道|写到|が書きました|のメール|작성|썼습니다|כתב"
+)
+_TIME = re.compile(r"\d\s?[:.h時时点시]\s?\d\d")
+_DAY = re.compile(r"(?:19|20)\d\d|\d[./-]\d\d?[./-]\d\d")
+
+# Labels of a header block in the languages of Outlook, Thunderbird and Apple Mail, by what they tell.
+_LABELS = {
+    label: role
+    for role, labels in (
+        (
+            "from",
+            "from|von|de|da|van|från|fra|od|от|від|lähettäjä|feladó|kimden|gönderen|από|差出人|送信者|发件人|寄件者",
+        ),
+        ("from", "보낸 사람|보낸사람|מאת"),
+        (
+            "sent",
+            "sent|gesendet|envoyé|отправлено|надіслано|enviado|enviada|enviado el|enviada em|inviato|verzonden|skickat",
+        ),
+        (
+            "sent",
+            "sendt|lähetetty|wysłano|odesláno|odoslané|elküldve|gönderildi|gönderilme tarihi|εστάλη|送信日時|发送时间",
+        ),
+        ("sent", "傳送時間|寄件日期|보낸 날짜|נשלח"),
+        ("date", "date|datum|дата|fecha|data|dato|päiväys|päivämäärä|dátum|tarih|日付|日時|日期|날짜"),
+        ("to", "to|an|à|a|кому|para|per|aan|till|til|vastaanottaja|do|komu|címzett|kime|προς|宛先|收件人|收件者"),
+        ("to", "받는 사람|받는사람|אל"),
+        ("cc", "cc|copie à|копия|копія|kopie|kopia|kopi|kopio|dw|másolatot kap|bilgi|抄送|副本|참조"),
+        (
+            "subject",
+            "subject|betreff|objet|sujet|тема|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|tárgy",
+        ),
+        ("subject", "konu|θέμα|assunto|件名|主题|主旨|主題|제목|נושא"),
+    )
+    for label in labels.split("|")
+}
+# Below these all is quote; they stand between dashes.
+_ORIGINAL = _table(
+    """original message|original-nachricht|ursprüngliche nachricht|originalnachricht|message d'origine
+    message d’origine|message original|исходное сообщение|оригинальное сообщение|вихідне повідомлення|mensaje original
+    messaggio originale|messaggio originario|oorspronkelijk bericht|origineel bericht|mensagem original
+    ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse|opprinnelig melding
+    alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|původní zpráva|originální zpráva|pôvodná správa
+    eredeti üzenet|orijinal ileti|özgün ileti|αρχικό μήνυμα|mesaj original|原始邮件|邮件原件|原始郵件|元のメッセージ|オリジナルメッセージ|원본 메시지
+    원본 메일"""
+)
+# Apple Mail and DAVID write these without.
+_FORWARDED = _table(
+    """forwarded message|begin forwarded message|weitergeleitete nachricht|anfang der weitergeleiteten nachricht
+    anfang der weitergeleiteten e-mail|message transféré|début du message transféré|début du message réexpédié
+    пересылаемое сообщение|пересланное сообщение|начало переадресованного сообщения|начало пересылаемого сообщения
+    конец пересылаемого сообщения|mensaje reenviado|inicio del mensaje reenviado|messaggio inoltrato
+    inizio messaggio inoltrato|doorgestuurd bericht|begin doorgestuurd bericht|mensagem encaminhada
+    início da mensagem encaminhada|vidarebefordrat meddelande|vidarebefordrat brev|videresendt meddelelse
+    videresendt melding|välitetty viesti|przekazana wiadomość|wiadomość przekazana|přeposlaná zpráva
+    továbbított üzenet|iletilen ileti|转发的邮件|轉寄郵件|転送メッセージ|전달된 메시지|original message processed by david®"""
+)
+_CLOSINGS = _table(
+    """regards|best regards|kind regards|kindest regards|warm regards|warmest regards|with kind regards
+    with best regards|best|all the best|best wishes|sincerely|yours sincerely|sincerely yours|yours faithfully
+    yours truly|cheers|thanks|many thanks|thank you|thanks and regards|thanks & regards|thank you and regards
+    thanks in advance|respectfully|cordially|mit freundlichen grüßen|mit freundlichem gruß|freundliche grüße
+    viele grüße|beste grüße|liebe grüße|schöne grüße|mfg|vg|lg|gruß|mit besten grüßen|herzliche grüße|cordialement
+    bien cordialement|bien à vous|salutations|meilleures salutations|cdlt|sincères salutations|с уважением
+    с наилучшими пожеланиями|всего доброго|с уважением и наилучшими пожеланиями|з повагою|saludos|un saludo
+    saludos cordiales|atentamente|cordiali saluti|distinti saluti|saluti|met vriendelijke groet
+    met vriendelijke groeten|groeten|mvg|atenciosamente|cumprimentos|com os melhores cumprimentos|abraços
+    med vänlig hälsning|vänliga hälsningar|med vänliga hälsningar|hälsningar|mvh|med venlig hilsen|venlig hilsen
+    de bedste hilsner|hilsen|kh|med vennlig hilsen|vennlig hilsen|ystävällisin terveisin|terveisin|pozdrawiam
+    z poważaniem|z powazaniem|s pozdravem|s přáním|üdvözlettel|tisztelettel|saygılarımla|saygılarımızla|cu stimă
+    以上、よろしくお願いいたします|よろしくお願いいたします|敬具|此致|此致敬礼|감사합니다"""
+)
+_PHONE_LINE = re.compile(
+    r"sent (?:from|with|via|using)\b|via mobile\Z|get outlook for|envoyé (?:de|depuis|à partir)\b|télécharger outlook"
+    r"|von meinem|gesendet (?:von|mit)\b|diese nachricht wurde von meinem|outlook für|скачать outlook|надіслано з"
+    r"|отправлено (?:с|из|от)\b|enviado (?:desde|do|de|via|con)\b|enviada do|inviato da|scarica outlook|obtener outlook"
+    r"|obter o outlook|(?:verstuurd|verzonden) (?:vanaf|met|vanuit)\b|outlook voor|skickat från|sendt fra|hent outlook"
+    r"|hämta outlook|lähetetty|wysłan[eo] z|pobierz program outlook|odesláno z|odoslané z|elküldve|发自|發自|從我的|发送自"
+    r"|\S{1,20}\s?から送信|나의 .{1,20}에서 보냄"
+)
+_CONTACT = re.compile(r"\S@\S+\.\w|https?://|www\.|\+?\d[\d ()./-]{6,}\d")
+_RULE = re.compile(r"\s*[-_=*–—]{5,}\s*\Z")
+_AFTERTHOUGHT = re.compile(r"p\.? ?p?\.? ?s\b|n\.?b\b|пс\b|з\.?ы\b")
+
+
+def visible(text: str) -> str:
+    """The new words of `text`; never empty unless `text` is blank."""
+    return fold(text).visible
+
+
+def fold(text: str) -> Folded:
+    """`text` in its visible lines, its folded quotes and its folded signature, in time that grows with its length."""
+    lines = text[:SCAN].split("\n", SCAN_LINES)
+    rest = len(lines) > SCAN_LINES or len(text) > SCAN
+    if rest:
+        lines[-1] += text[SCAN:]
+    kinds = _kinds(lines[:-1] if rest else lines)
+    if rest:
+        kinds.append(next((kind for kind in reversed(kinds) if kind != _BLANK), _WORDS))
+    _mark_signature(lines, kinds)
+    _keep_inline(kinds)
+    shown = _heap(lines, kinds, _WORDS)
+    if not shown:
+        return Folded(text.strip("\r\n"), "", "")
+    return Folded(shown, _heap(lines, kinds, _QUOTE), _heap(lines, kinds, _SIGNATURE))
+
+
+def _kinds(lines: list[str]) -> list[int]:
+    """What each line is: words, blank, a quote, or below a signature's `-- `."""
+    kinds: list[int] = []
+    floor, own = _WORDS, 0  # what plain lines are at the moment; how many lines of words there have been
+    while (at := len(kinds)) < len(lines):
+        line = lines[at]
+        bare = line.strip()
+        if not bare:
+            kinds.append(_BLANK)
+        elif bare[0] == ">" and not (bare.startswith(">From ") and kinds[-1:] != [_QUOTE]):
+            kinds.append(_QUOTE)
+            floor = _WORDS
+        elif len(line) <= _LONG and (opened := _opening(lines, at, bare)):
+            start, end = opened
+            marked = _marked(lines, end)
+            own -= kinds[start:].count(_WORDS)
+            if not own and not marked and start == at:
+                # No words of its own above: the mail was forwarded, or begins with a header block for other reasons.
+                if _title(bare) in _FORWARDED:
+                    return [_WORDS] * len(lines)
+                kinds += [_FORWARD] * (end - start)
+                continue
+            while start and (kinds[start - 1] == _BLANK or _RULE.match(lines[start - 1])):
+                start -= 1
+            kinds[start:] = [_QUOTE] * (end - start)
+            floor = _WORDS
+            if not marked:
+                kinds += [_QUOTE] * (len(lines) - end)
+        else:
+            if line.rstrip("\r") == "-- " or (bare in ("--", "—") and _is_short(lines, at)):
+                floor = _SIGNATURE
+            kinds.append(floor)
+            own += floor == _WORDS
+    return [_WORDS if kind == _FORWARD else kind for kind in kinds]
+
+
+def _opening(lines: list[str], at: int, bare: str) -> tuple[int, int] | None:
+    """(first line, line behind the last) of what opens a quote, if line `at` shows it."""
+    title = _title(bare)
+    if title in _FORWARDED or (title in _ORIGINAL and bare[0] in "-_=*–—"):
+        return at, at + 1
+    if bare[-1] in ":：" or bare.endswith(":*"):
+        start = _attribution(lines, at)
+        if start is not None:
+            return start, at + 1
+    end = _header_block(lines, at)
+    return (at, end) if end else None
+
+
+def _attribution(lines: list[str], at: int) -> int | None:
+    """Where the attribution that ends with line `at` begins: up to four lines, wrapped by the writer's program."""
+    marked, joined, found = _marked(lines, at + 1), "", []
+    for start in range(at, max(at - 4, -1), -1):
+        line = lines[start].strip()
+        if start != at and (not line or line[0] == ">" or line[-1] in ":：" or len(line) > 200):
+            break
+        joined = f"{line} {joined}"
+        if _attributes(joined, marked):
+            found.append(start)
+    # It begins with a date (four words before it at most: "On Monday, the 3rd"), else with somebody's address.
+    dated = [start for start in found if any(word.lstrip("(")[:1].isdigit() for word in lines[start].split()[:5])]
+    named = [start for start in found if "@" in lines[start]]
+    return next(iter(dated + named + [start for start in found if start == at]), None)
+
+
+def _attributes(line: str, marked: bool) -> bool:
+    """It says who wrote, and when; the less of it, the more a > below is needed."""
+    line = line[:_LONG].lower()
+    wrote, address = bool(_WROTE.search(line)), "@" in line
+    time, day = bool(_TIME.search(line)), bool(_DAY.search(line))
+    if marked:
+        return wrote or (address and (time or day))
+    if wrote:
+        return (time or day) and (address or (time and day))
+    return address and time and day and line.rstrip(" :：*").endswith(">")
+
+
+def _header_block(lines: list[str], at: int) -> int:
+    """The line behind a block such as From:/Sent:/To:/Subject: that begins at `at`; 0 if there is none."""
+    first = _role(lines[at])
+    if not first:
+        return 0
+    roles, end, address = {first}, at + 1, "@" in lines[at]
+    for next_at in range(at + 1, min(at + 12, len(lines))):
+        role = _role(lines[next_at])
+        if role in roles or next_at - end > 3:  # a list of recipients may go on for some lines
+            break
+        if role:
+            roles.add(role)
+            end = next_at + 1
+            address = address or "@" in lines[next_at]
+        elif not lines[next_at].strip() and (next_at + 1 == len(lines) or not _role(lines[next_at + 1])):
+            break
+    # "From: Bonn, To: Paris, Date: 3 May" is a journey.
+    mail = address or "subject" in roles or "sent" in roles
+    return end if mail and "from" in roles and len(roles) >= 3 else 0
+
+
+def _role(line: str) -> str:
+    label, colon, _ = line[:40].replace("：", ":").partition(":")
+    return _LABELS.get(label.strip(" \t*_\u00a0\ufeff").lower(), "") if colon else ""
+
+
+def _title(bare: str) -> str:
+    return " ".join(bare[:80].lower().strip(" -_=*–—:：\t").split())
+
+
+def _marked(lines: list[str], at: int) -> bool:
+    """The next line with something in it is a quote by its >."""
+    return next((line.lstrip()[0] == ">" for line in lines[at : at + 8] if line.strip()), False)
+
+
+def _is_short(lines: list[str], at: int) -> bool:
+    """What stands below a `--` without its blank is no longer than a signature."""
+    below = [line for line in lines[at + 1 : at + 30] if line.strip()]
+    return next((count for count, line in enumerate(below) if line.lstrip()[0] == ">"), len(below)) <= 12
+
+
+def _keep_inline(kinds: list[int]) -> None:
+    """Quotes between words become words, and with them those above: somebody answers point by point."""
+    words = [at for at, kind in enumerate(kinds) if kind == _WORDS]
+    if words and _QUOTE in kinds[words[0] : words[-1]]:
+        kinds[: words[-1]] = [_WORDS if kind == _QUOTE else kind for kind in kinds[: words[-1]]]
+
+
+def _heap(lines: list[str], kinds: list[int], wanted: int) -> str:
+    heap: list[str] = []
+    current = _BLANK
+    for line, kind in zip(lines, kinds, strict=True):
+        current = current if kind == _BLANK else kind  # a blank line belongs to what stands above it
+        if current == wanted and (heap or line.strip()):
+            heap.append(line)
+    return "\n".join(heap).strip("\n").rstrip()
+
+
+def _mark_signature(lines: list[str], kinds: list[int]) -> None:
+    """At the end of the words: a telephone's line, a closing with a name, a card.  At most three of them."""
+    for _ in range(3):
+        tail: list[int] = []
+        for at in range(len(kinds) - 1, -1, -1):
+            if kinds[at] == _WORDS:
+                tail.append(at)
+            elif tail and kinds[at] != _BLANK:
+                break
+            if len(tail) > 12:
+                break
+        tail.reverse()
+        bare = [lines[at].strip() for at in tail]
+        gaps = [bool(at) and kinds[at - 1] != _WORDS for at in tail]  # something else stands above: a new paragraph
+        start = next((start for test in _SIGNATURES if (start := test(bare, gaps)) is not None), None)
+        if start is None:
+            return
+        for at in tail[start:]:
+            kinds[at] = _SIGNATURE
+
+
+def _phone(tail: list[str], gaps: list[bool]) -> int | None:
+    last = tail[-1].lower() if tail else ""
+    said = len(last) <= 80 and "," not in last and not last.endswith(".") and _PHONE_LINE.match(last)
+    return len(tail) - 1 if said else None
+
+
+def _closing(tail: list[str], gaps: list[bool]) -> int | None:
+    """`Regards,` and a name, with what belongs to it; a "Thanks!" or "Thank you." is a sentence."""
+    for start in range(len(tail) - 2, -1, -1):
+        if tail[start].lower().rstrip(", -–") in _CLOSINGS:
+            name = tail[start + 1]
+            return start if len(name.split()) <= 5 and not name[0].islower() and _plain(tail[start + 1 :]) else None
+    return None
+
+
+def _ruled(tail: list[str], gaps: list[bool]) -> int | None:
+    """A rule with a card or a mailing list's footer below it."""
+    for start in range(len(tail) - 2, -1, -1):
+        if _RULE.match(tail[start]):
+            below = tail[start + 1 :]
+            return start if _plain(below) and any(map(_CONTACT.search, below)) else None
+    return None
+
+
+def _name(tail: list[str], gaps: list[bool]) -> int | None:
+    """`-Ann Miller` or `/Ann` alone at the end, where it is no item of a list."""
+    if len(tail) < 2 or not gaps[-1] or tail[-1][0] not in "-–/" or tail[-2][0] in "-–/":
+        return None
+    words = tail[-1][1:].split(" ")
+    named = words[0][:1].isupper() and words[-1][:1].isupper() and all(word.isalpha() for word in words)
+    return len(tail) - 1 if named and (2 if tail[-1][0] != "/" else 1) <= len(words) <= 3 else None
+
+
+def _card(tail: list[str], gaps: list[bool]) -> int | None:
+    """A last paragraph that begins with a name and has two or more telephones, addresses or links in it."""
+    start = max((at for at, gap in enumerate(gaps) if gap), default=0)
+    card = tail[start:]
+    if not start or not 3 <= len(card) <= 8 or len(card[0].split()) > 5 or tail[start - 1][-1] in ":：":
+        return None
+    contacts = [bool(_CONTACT.search(line)) for line in card]
+    return start if not contacts[0] and sum(contacts) >= 2 and _plain(card) else None
+
+
+_SIGNATURES = (_phone, _ruled, _closing, _name, _card)
+
+
+def _plain(lines: list[str]) -> bool:
+    """Short lines that say nothing: no sentence, no question, no P.S."""
+    return all(
+        (len(line) <= 70 or " " not in line)
+        and line[-1] not in "?!？！。:："
+        and not (line[-1] == "." and len(line.split()) > 5)
+        and not _AFTERTHOUGHT.match(line.lower())
+        for line in lines
+    )

@@ -1,0 +1,193 @@
+"""Which parts of a mail are its words, and which are attachments.
+
+The rules are those of JMAP (RFC 8621 4.1.4), which mail programs have agreed on, in a few sentences.  A part of type
+text/plain or text/html is words unless it is marked as an attachment or has a file name of its own.  Among the
+alternatives of one text the plain one is read; the HTML is kept beside it, and laid out where it is alone.  Several
+texts one after the other are one text with a blank line between.  A part whose type is nonsense is words if it looks
+like text.  Everything else is an attachment with its exact bytes: pictures, calendars, delivery reports, and
+forwarded mails, whose words are not this letter's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from crmmail.core.message import Part
+from crmmail.mail.charset import decode, decode_words, one_line
+from crmmail.mail.structure import Entity, Tree
+from crmmail.mail.transfer import undone
+
+NAME_LIMIT = 255
+
+# How a file without a name is called; the standard library's table is read from /etc and slow.
+_ENDINGS = {
+    "text/plain": "txt",
+    "text/html": "html",
+    "text/calendar": "ics",
+    "text/csv": "csv",
+    "text/vcard": "vcf",
+    "text/x-vcard": "vcf",
+    "text/directory": "vcf",
+    "text/rfc822-headers": "txt",
+    "text/richtext": "rtf",
+    "text/enriched": "txt",
+    "text/xml": "xml",
+    "message/rfc822": "eml",
+    "message/global": "eml",
+    "message/partial": "eml",
+    "message/delivery-status": "txt",
+    "message/disposition-notification": "txt",
+    "message/feedback-report": "txt",
+    "application/pdf": "pdf",
+    "application/zip": "zip",
+    "application/json": "json",
+    "application/xml": "xml",
+    "application/msword": "doc",
+    "application/vnd.ms-excel": "xls",
+    "application/pgp-signature": "asc",
+    "application/pgp-keys": "asc",
+    "application/pkcs7-signature": "p7s",
+    "application/x-pkcs7-signature": "p7s",
+    "application/pkcs7-mime": "p7m",
+    "application/ics": "ics",
+    "application/ms-tnef": "dat",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "image/jpeg": "jpg",
+    "image/jpg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/svg+xml": "svg",
+    "image/tiff": "tif",
+    "image/bmp": "bmp",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "video/mp4": "mp4",
+}
+_META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.I)
+
+
+class Piece(NamedTuple):
+    """One leaf, decoded."""
+
+    position: int
+    name: str  # never empty
+    type: str
+    charset: str
+    encoding: str
+    data: bytes
+    is_body: bool
+    group: int  # the outermost multipart/alternative it stands in, -1 if none
+    content_id: str
+    disposition: str
+
+    def as_part(self, html: str) -> Part:
+        shown = bool(self.content_id) and f"cid:{self.content_id}" in html
+        inline = self.disposition == "inline" or (shown and self.disposition != "attachment")
+        return Part(self.position, self.name, self.type, self.data, self.content_id, inline)
+
+
+def divided(raw: bytes, taken_apart: Tree) -> tuple[list[Piece], list[str]]:
+    """Every leaf of the tree, decoded and judged, and what was wrong with their encodings."""
+    found: list[Piece] = []
+    defects: list[str] = []
+    alternatives: dict[int, int] = {}  # multipart → the outermost alternative it stands in or is
+    for index, entity in enumerate(taken_apart.entities):
+        group = alternatives.get(entity.parent, -1)
+        if entity.multipart:
+            alternatives[index] = index if group < 0 and entity.type == "multipart/alternative" else group
+            continue
+        parent = taken_apart.entities[entity.parent].type if entity.parent >= 0 else ""
+        data, defect = undone(raw[entity.start : entity.end], entity.encoding)
+        if defect:
+            defects.append(defect)
+        kind = entity.type
+        if not kind:
+            defects.append("unreadable Content-Type")
+            kind = "application/octet-stream" if b"\0" in data else "text/plain"
+        is_body = _is_body(entity, kind, parent)
+        if is_body and kind != "text/html":
+            kind = "text/plain"
+        name = _name(entity, kind, len(found))
+        charset = entity.parameters.get("charset", "").split(" ")[0]
+        found.append(
+            Piece(
+                position=len(found),
+                name=name,
+                type=kind,
+                charset=charset,
+                encoding=entity.encoding,
+                data=data,
+                is_body=is_body,
+                group=group,
+                content_id=one_line(decode(entity.content_id.encode("latin-1"), "")[0]),
+                disposition=entity.disposition,
+            )
+        )
+    return found, defects
+
+
+def words(pieces: list[Piece]) -> tuple[str, str, bool]:
+    """The letter's text, its HTML made safe, and whether a charset was guessed."""
+    texts: list[str] = []
+    pages: list[str] = []
+    guessed_any = False
+    read: list[tuple[Piece, str]] = []
+    for piece in pieces:
+        if piece.is_body:
+            text, guessed = decode(piece.data, piece.charset or _meta_charset(piece))
+            # Where there is nothing to guess at, nothing was guessed.
+            guessed_any |= guessed
+            read.append((piece, text.replace("\r\n", "\n").replace("\r", "\n")))
+    told = {piece.group for piece, text in read if piece.type == "text/plain" and text.strip()}
+    for piece, text in read:
+        if piece.type == "text/html":
+            pages.append(text)
+            if piece.group >= 0 and piece.group in told:
+                continue
+            text = _as_text(text)
+        if text.strip():
+            texts.append(text.strip("\n"))
+    return "\n\n".join(texts), _as_html(pages), guessed_any
+
+
+def _is_body(entity: Entity, kind: str, parent: str) -> bool:
+    if entity.disposition == "attachment":
+        return False
+    if kind not in {"text/plain", "text/html"} and not (entity.parent < 0 and kind.startswith("text/")):
+        return False
+    if parent == "multipart/related":
+        return entity.place == 0
+    if entity.filename:
+        return False
+    # Some programs name the text itself (`name="body.txt"`); a named text further down is a file.
+    return not entity.parameters.get("name") or entity.place == 0 or parent == "multipart/alternative"
+
+
+def _name(entity: Entity, kind: str, position: int) -> str:
+    given = one_line(entity.filename or entity.parameters.get("name", ""))
+    if "=?" in given:  # an encoded word that was cut up by RFC 2231
+        given = decode_words(given.encode("utf-8", "replace"))
+    return given[:NAME_LIMIT].strip() or f"part-{position}.{_ENDINGS.get(kind, 'bin')}"
+
+
+def _meta_charset(piece: Piece) -> str:
+    found = _META_CHARSET.search(piece.data[:4096]) if piece.type == "text/html" else None
+    return found[1].decode("ascii") if found else ""
+
+
+def _as_text(html: str) -> str:
+    from crmmail.mail.html import to_text
+
+    return to_text(html)
+
+
+def _as_html(pages: list[str]) -> str:
+    if not pages:
+        return ""
+    from crmmail.mail.html import safe
+
+    return "\n".join(filter(None, map(safe, pages)))

@@ -1,0 +1,249 @@
+"""Letters out of bytes: what a label like "koi8-r" says, and what to do when it lies.
+
+A mail names the charset of its words, and often wrongly: "us-ascii" over Russian, "undefined" (a codec of Python
+that exists only to raise), nothing at all.  `decode` believes a label that stands in the table below and fits the
+bytes.  Otherwise it tries UTF-8, then guesses (`mail.guess`, loaded only then), and at the last takes one letter a
+byte; it says whether it guessed.  It never raises, and what it returns can be stored anywhere: no NUL (PostgreSQL
+refuses it), no lone surrogate (UTF-8 has no bytes for one).
+
+`decode_words` reads the encoded words of header fields (RFC 2047) in one pass.  The standard library's reader
+takes minutes for a hostile subject and decodes each word alone, so a letter cut in two by a careless mailer is lost.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+SUBJECT_LIMIT = 998  # letters of one header line (RFC 5322 2.1.1); longer values are cut
+
+# Python's name of a codec, then the labels that mean it, letters and digits only.  Labels are what is registered at
+# IANA or seen in mail; a superset is taken where mailers use the letters of the superset under the smaller name
+# (WHATWG "Encoding": iso-8859-1 is windows-1252, gb2312 is gb18030).
+_TABLE = """
+ascii        usascii ascii 646 iso646us ansix341968 ansix341986 default unknown8bit unknown 7bit 8bit none
+utf-8        utf8 utf8mb4 unicode11utf8 cp65001 utf 8859utf8 cesu8
+utf-7        utf7 unicode11utf7 xunicode20utf7
+utf-16       utf16 ucs2 iso10646ucs2 unicode
+utf-16-le    utf16le
+utf-16-be    utf16be
+utf-32       utf32 ucs4 iso10646ucs4
+utf-32-le    utf32le
+utf-32-be    utf32be
+cp1252       cp1252 windows1252 win1252 xcp1252 ansi iso88591 latin1 l1 iso885911987 isolatin1 88591 cp819 ibm819
+cp1250       cp1250 windows1250 win1250 xcp1250
+cp1251       cp1251 windows1251 win1251 xcp1251 win cyrillic1251
+cp1253       cp1253 windows1253
+cp1254       cp1254 windows1254 iso88599 latin5 l5
+cp1255       cp1255 windows1255
+cp1256       cp1256 windows1256
+cp1257       cp1257 windows1257
+cp1258       cp1258 windows1258
+iso8859-2    iso88592 latin2 l2 88592
+iso8859-3    iso88593 latin3 l3
+iso8859-4    iso88594 latin4 l4
+iso8859-5    iso88595 cyrillic 88595
+iso8859-6    iso88596 arabic iso88596i iso88596e
+iso8859-7    iso88597 greek greek8
+iso8859-8    iso88598 hebrew iso88598i iso88598e visual
+iso8859-10   iso885910 latin6 l6
+cp874        iso885911 tis620 windows874 cp874 dos874
+iso8859-13   iso885913 latin7
+iso8859-14   iso885914 latin8
+iso8859-15   iso885915 latin9 885915
+iso8859-16   iso885916 latin10
+koi8-r       koi8r koi8 koi cskoi8r
+koi8-u       koi8u koi8ru
+cp866        cp866 ibm866 866 dos866
+cp855        cp855 ibm855
+cp437        cp437 ibm437
+cp850        cp850 ibm850
+cp852        cp852 ibm852
+cp858        cp858 ibm858
+mac-roman    macintosh mac macroman xmacroman
+mac-cyrillic xmaccyrillic maccyrillic
+mac-latin2   xmacce macce maclatin2
+gb18030      gb18030 gb2312 gbk cp936 windows936 ms936 xgbk chinese euccn gb231280 csgb2312
+hz           hz hzgb2312 hzgb
+big5hkscs    big5hkscs
+cp950        big5 cp950 big5eten xxbig5 csbig5 windows950
+cp932        shiftjis sjis xsjis cp932 mskanji ms932 windows31j csshiftjis
+euc_jp       eucjp xeucjp ujis cseucpkdfmtjapanese
+iso2022_jp_ext iso2022jp csiso2022jp iso2022jp1 iso2022jp2
+iso2022_jp_3 iso2022jp3 iso2022jp2004
+cp949        euckr cp949 ksc5601 ksc56011987 uhc windows949 kscksc5601 cseuckr korean
+iso2022_kr   iso2022kr
+johab        johab cp1361
+kz1048       kz1048 rk1048
+ptcp154      ptcp154 cp154
+"""
+_CODECS = {label: row.split()[0] for row in _TABLE.strip().splitlines() for label in row.split()[1:]}
+_ONE_BYTE = re.compile(r"(cp1|iso|koi|cp8|cp4|mac|kz|ptcp)(?!so2022)")
+_LATIN = {"cp1252", "iso8859-15", "mac-roman", "cp850", "cp437", "cp858"}
+_STRAY = re.compile("[\ud800-\udfff]")
+_BREAKS = re.compile("[\r\n\v\f\x00\x1c-\x1e\x85\u2028\u2029]+")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+
+
+def codec_of(label: str) -> str:
+    """Python's codec for a label of a mail, "" where the label is no charset we know."""
+    key = re.sub(r"[^a-z0-9]", "", label[:60].lower().partition(":")[0])
+    return _CODECS.get(key) or _CODECS.get(key.removeprefix("x").removeprefix("cs"), "")
+
+
+def decode(data: bytes, label: str) -> tuple[str, bool]:
+    """The text of `data`, and whether its charset was guessed because the label was missing, unknown or wrong."""
+    codec = codec_of(label)
+    if codec in {"", "ascii"}:
+        if not data.isascii():
+            return tidy(_guessed(data)), True
+        if b"\x1b$" in data:  # a Japanese mail of the nineties with no label
+            text = _strictly(data, "iso2022_jp_ext")
+            return (tidy(text), True) if text is not None else (tidy(data.decode("ascii")), False)
+        return tidy(data.decode("ascii")), False
+    if codec.startswith(("utf-16", "utf-32")):
+        return tidy(_wide(data, codec)), False
+    if _ONE_BYTE.match(codec) and not data.isascii():
+        return _one_byte(data, codec)
+    text = _strictly(data, codec)
+    if text is None:
+        return tidy(_guessed(data)), True
+    return tidy(text), False
+
+
+def tidy(text: str) -> str:
+    """`text` fit for every store: halves of a letter joined, lone halves and NUL shown as U+FFFD, no mark in front."""
+    if not text.isascii():
+        if _STRAY.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = text.removeprefix("\ufeff")
+    return text.replace("\0", "\ufffd")
+
+
+def one_line(text: str) -> str:
+    """`text` with everything that some reader takes for a line break made one space."""
+    return _BREAKS.sub(" ", text).strip(" \t")
+
+
+def decode_words(header: bytes | str, limit: int = SUBJECT_LIMIT) -> str:
+    """A header's value as one line of at most `limit` letters, its encoded words decoded (RFC 2047).
+
+    A str is taken as bytes in disguise (latin-1 or surrogateescape), which is how the standard library hands
+    headers out.
+    """
+    raw = header if isinstance(header, bytes) else _disguised(header)
+    raw = _FOLD.sub(b"", raw[: 32 * limit]).strip(b" \t\r\n")
+    if b"=?" not in raw:
+        return one_line(decode(raw, "")[0])[:limit]
+    pieces: list[str] = []
+    length = 0
+    for text, label in _runs(raw):
+        # A label of the mail's own is believed for its own words only; what stands bare is guessed.
+        pieces.append(decode(text, label)[0])
+        length += len(pieces[-1])
+        if length > limit:
+            break
+    # A letter may be cut in two surrogates over two words, so the whole is tidied again.
+    return one_line(tidy("".join(pieces)))[:limit].rstrip(" ")
+
+
+def _runs(raw: bytes) -> list[tuple[bytes, str]]:
+    """`raw` as (bytes, charset): encoded words of one charset that touch are one run, bare text has charset ""."""
+    runs: list[tuple[bytes, str]] = []
+    begin = scan = 0  # bare text begins here; the next "=?" is sought from here
+    half = b""  # base64 letters of a word that was cut within a group of four
+    while (opened := raw.find(b"=?", scan)) >= 0:
+        label_end = raw.find(b"?", opened + 2, opened + 82)
+        if label_end < 0 or raw[label_end + 1 : label_end + 3].upper() not in (b"B?", b"Q?"):
+            scan = opened + 2
+            continue
+        closed = raw.find(b"?=", label_end + 3)
+        if closed < 0:
+            break
+        # "=?x?q?=41?=": the "?=" may belong to the first letter; the word ends at the next one.
+        if closed == label_end + 2:
+            closed = raw.find(b"?=", closed + 2)
+            if closed < 0:
+                break
+        between = raw[begin:opened]
+        label = raw[opened + 2 : label_end].decode("latin-1").partition("*")[0].lower()
+        coded = raw[label_end + 3 : closed]
+        touching = bool(runs) and runs[-1][1] == label and not between.strip(b" \t\r\n")
+        if between and not (runs and not between.strip(b" \t\r\n") and runs[-1][1]):
+            runs.append((between, ""))
+        if raw[label_end + 1 : label_end + 2] in b"Qq":
+            data, half = binascii.a2b_qp(coded, header=True), b""
+        else:
+            coded = re.sub(rb"[^A-Za-z0-9+/]", b"", (half if touching else b"") + coded)
+            half = coded[len(coded) - len(coded) % 4 :]
+            data = binascii.a2b_base64(coded[: len(coded) - len(half)])
+            following = raw[closed + 2 : closed + 80].lstrip(b" \t\r\n")
+            if half and not following.startswith(b"=?"):
+                data, half = data + _tail(half), b""
+        if touching:
+            runs[-1] = (runs[-1][0] + data, label)
+        else:
+            runs.append((data, label or "ascii"))
+        begin = scan = closed + 2
+    if rest := raw[begin:]:
+        runs.append((rest, ""))
+    return runs
+
+
+def _tail(half: bytes) -> bytes:
+    return binascii.a2b_base64(half + b"=" * (4 - len(half))) if len(half) > 1 else b""
+
+
+def _disguised(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape" if not re.search("[\ud800-\udc7f\udd00-\udfff]", text) else "replace")
+
+
+def _strictly(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except (UnicodeError, ValueError, LookupError):
+        return None
+
+
+def _one_byte(data: bytes, codec: str) -> tuple[str, bool]:
+    """One letter a byte decodes always, so what is in truth UTF-8 must be recognised by its shape.
+
+    Two bytes that look like UTF-8 are a letter in a Western text ("Ã©" is no word); in Cyrillic, where "Рё" could
+    be meant, several are asked for.
+    """
+    if (text := _strictly(data, "utf-8")) is not None:
+        letters = sum(1 for c in text[:20_000] if c > "\x7f")
+        if letters >= (1 if codec in _LATIN else 4):
+            return tidy(text), True
+    text = _strictly(data, codec)
+    if text is not None:
+        return tidy(text), False
+    # A few bytes that the charset leaves empty (0x81 in windows-1252) do not make the label wrong.
+    return tidy(data.decode("latin-1" if codec == "cp1252" else codec, "replace")), False
+
+
+def _wide(data: bytes, codec: str) -> str:
+    """UTF-16 and UTF-32; without a mark, the order of bytes is the one whose high bytes vary less."""
+    width = 4 if "32" in codec else 2
+    marks = ((b"\xff\xfe\0\0", "-le"), (b"\0\0\xfe\xff", "-be")) if width == 4 else ((b"\xff\xfe", "-le"), (b"\xfe\xff", "-be"))
+    for mark, order in marks:
+        if data.startswith(mark):
+            data, codec = data[width:], f"utf-{width * 8}{order}"
+    if not codec.endswith(("-le", "-be")):
+        first, last = data[0:4096:width], data[width - 1 : 4096 : width]
+        zeros = first.count(0) - last.count(0)
+        little = zeros < 0 or (zeros == 0 and len(set(last)) < len(set(first)))
+        codec = f"utf-{width * 8}{'-le' if little else '-be'}"
+    return data[: len(data) - len(data) % width].decode(codec, "replace")
+
+
+def _guessed(data: bytes) -> str:
+    text = _strictly(data, "utf-8")
+    if text is not None:
+        return text
+    from crmmail.mail.guess import guess
+
+    return guess(data)

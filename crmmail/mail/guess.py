@@ -1,0 +1,127 @@
+"""Which charset is this, when nobody says so?  Loaded only for bytes that are no UTF-8 and have no usable label.
+
+A short Russian or French line is the usual case, and statistics made for web pages get short lines wrong.  So
+three plain questions come first: is it UTF-8 with a few broken bytes (a cut mail, two programs' words in one
+subject)?  Do the high bytes stand inside Latin words, or are they whole words?  If whole words: as which Cyrillic
+charset do they look most like Russian?  chardet is asked for the rest and believed only where its answer is a
+charset of mail.  What is left is shown one letter a byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from crmmail.mail.charset import codec_of
+
+SAMPLE = 4096  # bytes shown to the detectors
+
+_UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
+_CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")
+# Letters of Russian, Ukrainian and Bulgarian text, the commonest first; the place is the weight.
+_COMMON = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъёієї"
+_WEIGHT = {letter: 36 - place for place, letter in enumerate(_COMMON)}
+_WESTERN = {"cp1252", "cp1250", "cp1254", "cp1257", "iso8859-2", "iso8859-15", "iso8859-3", "iso8859-16"}
+# Letters that Western and Central European words are made of; the rest of a Latin page are signs.
+_PLAIN_LATIN = set("àâäáãåæçèéêëìíîïñòóôöõøœùúûüýÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜÝŸ«»“”„‘’–—…°§€£·¿¡ªº½ ")
+
+
+def guess(data: bytes) -> str:
+    """The text of `data` in the likeliest charset; every byte gives a letter or U+FFFD."""
+    letters, high = len(_UTF8_LETTER.findall(data)), len(_HIGH.findall(_UTF8_LETTER.sub(b"", data)))
+    if letters and letters >= high:
+        return data.decode("utf-8", "crmmail.western")
+    sample = _sample(data)
+    codec = _judge(sample)
+    try:
+        return data.decode(codec)
+    except UnicodeError:
+        return data.decode(codec, "replace") if codec not in {"cp1252"} else data.decode("cp1252", "crmmail.western")
+
+
+def _sample(data: bytes) -> bytes:
+    """The words with high bytes, with their neighbours: a long English letter with one name in it is no evidence."""
+    if len(data) <= SAMPLE:
+        return data
+    first = _HIGH.search(data)
+    start = max(0, (first.start() if first else 0) - 64)
+    return data[start : start + SAMPLE]
+
+
+def _judge(sample: bytes) -> str:
+    mixed = whole = 0
+    for word in _WORD.findall(sample):
+        high = len(_HIGH.findall(word))
+        if high and high * 2 <= len(word):
+            mixed += 1
+        elif high > 1 or (high and len(word) == 1):
+            whole += high
+    latin, cyrillic = _as_latin(sample), max((_as_russian(sample, c), c) for c in _CYRILLIC)
+    asked = _ask(sample)
+    if mixed and mixed * 2 >= whole:
+        return asked if asked in _WESTERN and not latin else "cp1252"
+    if cyrillic[0] >= 12:
+        return cyrillic[1]
+    if asked:
+        return asked
+    return cyrillic[1] if cyrillic[0] >= 4 and not latin else "cp1252"
+
+
+def _as_latin(sample: bytes) -> bool:
+    """Would every high byte be a usual letter of a Western European language?"""
+    text = sample.decode("cp1252", "replace")
+    return all(c in _PLAIN_LATIN for c in text if c > "\x7f")
+
+
+def _as_russian(sample: bytes, codec: str) -> float:
+    """How Russian the sample looks in `codec`: the mean weight of its high bytes, less for cAPITALS inside words."""
+    text = sample.decode(codec, "replace")
+    score, count, before = 0, 0, " "
+    for letter in text:
+        if letter > "\x7f":
+            count += 1
+            small = letter.lower()
+            if small in _WEIGHT:
+                score += _WEIGHT[small]
+                if letter != small and before.isalpha() and before == before.lower():
+                    score -= 40
+            elif letter not in "«»—–№“”„…\xa0’":
+                score -= 30
+        before = letter
+    return score / count if count else 0.0
+
+
+def _ask(sample: bytes) -> str:
+    """chardet's opinion as a codec of ours, "" where it has none that fits the whole sample."""
+    try:
+        import chardet
+
+        name = chardet.detect(sample)["encoding"]
+    except Exception:  # a guess is not worth a mail
+        return ""
+    codec = codec_of(name or "")
+    if codec in {"", "ascii"} or codec.startswith(("utf-16", "utf-32", "utf-7", "mac")):
+        return ""
+    try:
+        # The sample may end within a letter of two bytes, so the last ones are not asked about.
+        codecs.getincrementaldecoder(codec)().decode(sample)
+    except UnicodeError:
+        return ""
+    return codec
+
+
+def _western(error: UnicodeError) -> tuple[str, int]:
+    """What is not UTF-8 inside UTF-8 is a letter of Windows' Western charset, unless the letter is merely cut off."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    if error.end == len(error.object) and error.reason.startswith("unexpected end"):
+        return "\ufffd", error.end
+    letters = error.object[error.start : error.end]
+    if error.encoding == "utf-8":
+        return letters.decode("cp1252", "replace"), error.end
+    return letters.decode("latin-1"), error.end
+
+
+codecs.register_error("crmmail.western", _western)

@@ -1,0 +1,156 @@
+"""The lines at the top: where the header ends, what its fields are, what the parameters of a field say.
+
+Read from bytes by ourselves, because real headers are broken where the standard library gives up: it ends the
+header at the first line without a colon and shows the rest, Subject and all, as the letter's text.  Here such a
+line is skipped as long as good fields follow; after the last good field it begins the body.  A mail with no field
+at all is all body.  LF, CRLF and CR line ends are known, and an mbox line ("From ann@… Mon Nov 2") on top is none
+of the mail's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from crmmail.mail.charset import decode, decode_words, one_line
+
+MAX_HEADER = 256 * 1024
+MAX_PARAMETERS = 500  # continuations of one file name count each
+
+
+class Field(NamedTuple):
+    """One header field: name in lower case, the bytes behind the colon, still folded."""
+
+    name: str
+    raw: bytes
+
+
+class Split(NamedTuple):
+    """Where a header and a body lie in the mail's bytes."""
+
+    start: int
+    end: int  # of the header, its last line end included
+    body: int
+
+
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.M)
+_GOOD_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
+_BLANK = re.compile(rb"\n\r?\n")
+_LINE = re.compile(rb".*(?:\n|\Z)")
+_MBOX = re.compile(rb">?From [^\n]*\n")
+# After a line that is no field, a line of text such as "Note: mind this" must not pass for one.
+_KNOWN = re.compile(
+    rb"(?:from|to|cc|bcc|date|subject|sender|received|precedence|references|in-reply-to|message-id|reply-to|mime-version"
+    rb"|return-path|auto-submitted|content-[a-z-]+|x-[!-9;-~]+|[a-z]+-(?:id|to|path|by|signature|results))[ \t]*:",
+    re.I,
+)
+_PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.S)
+_ESCAPED = re.compile(rb"\\(.)", re.S)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_SECTION = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?\Z")
+
+
+def with_newlines(raw: bytes) -> bytes:
+    """A mail whose lines end in CR alone, given LF; every other mail as it is."""
+    return raw if b"\n" in raw or b"\r" not in raw else raw.replace(b"\r", b"\n")
+
+
+def split_header(raw: bytes) -> tuple[bytes, bytes]:
+    """Header block and body of a whole mail, CR line ends turned to LF, an mbox line on top left out."""
+    raw = with_newlines(raw)
+    at = split_at(raw)
+    return raw[at.start : at.end], raw[at.body :]
+
+
+def split_at(raw: bytes) -> Split:
+    """Where header and body of a whole mail lie; `raw` has LF or CRLF line ends."""
+    start = 0
+    if mbox := _MBOX.match(raw):
+        start = mbox.end()
+    else:
+        # A stray blank line on top hides the header only if nothing but a header could follow.
+        leading = re.compile(rb"(?:[ \t]*\r?\n){1,10}").match(raw)
+        if leading and _KNOWN.match(raw, leading.end()):
+            start = leading.end()
+    return split_part(raw, start, len(raw))
+
+
+def split_part(raw: bytes, start: int, stop: int) -> Split:
+    """Where header and body of the mail or part that fills raw[start:stop] lie."""
+    if raw.startswith((b"\n", b"\r\n"), start, stop):
+        return Split(start, start, min(stop, start + (1 if raw[start : start + 1] == b"\n" else 2)))
+    blank = _BLANK.search(raw, start, stop)
+    end, body = (blank.start() + 1, blank.end()) if blank else (stop, stop)
+    # The usual header is good from its first line to its last; only others are looked at line by line.
+    good = start
+    clean = True
+    position = start
+    while position < min(end, start + 2 * MAX_HEADER):
+        line = _LINE.match(raw, position, end)
+        if line is None or line.end() == position:
+            break
+        if raw[position] in b" \t":
+            if clean:
+                good = line.end()
+        elif (_GOOD_LINE if clean else _KNOWN).match(raw, position, line.end()):
+            clean, good = True, line.end()
+        else:
+            clean = False
+        position = line.end()
+    if good == start:
+        return Split(start, start, start)
+    if clean or good >= end:
+        return Split(start, end, body)
+    return Split(start, good, good)
+
+
+def fields(block: bytes) -> list[Field]:
+    """The fields of a header block, top first.  Lines that are no field are passed over."""
+    return [Field(m[1].decode("ascii").lower(), m[2]) for m in _FIELD.finditer(block)]
+
+
+def unfolded(raw: bytes) -> bytes:
+    """A field's value on one line."""
+    return raw.replace(b"\r\n", b"\n").replace(b"\n", b"").strip(b" \t\r")
+
+
+def value_of(raw: bytes) -> bytes:
+    """What stands before the parameters: `Text/Plain; charset=x` gives `text/plain`; comments are left out."""
+    return re.sub(rb"\([^()]*\)", b"", unfolded(raw[:4000]).partition(b";")[0]).strip().lower()
+
+
+def parameters(raw: bytes) -> dict[str, str]:
+    """The parameters of a field by name in lower case (RFC 2231), decoded, one line each; the first of a name wins.
+
+    `filename*0*=utf-8''a; filename*1=b` is joined by number and decoded with the charset of its first piece; plain
+    values may hold encoded words, which RFC 2047 forbids and everybody writes.
+    """
+    plain: dict[str, bytes] = {}
+    pieces: dict[str, dict[int, tuple[bytes, bool]]] = {}
+    for number, found in enumerate(_PARAMETER.finditer(b";" + unfolded(raw).partition(b";")[2])):
+        if number >= MAX_PARAMETERS:
+            break
+        value = found[2].strip()
+        if value[:1] == b'"':
+            value = _ESCAPED.sub(rb"\1", value[1:-1] if value[-1:] == b'"' and len(value) > 1 else value[1:])
+        section = _SECTION.match(found[1].decode("latin-1").lower())
+        if section is None:
+            continue
+        if section[2] or section[3]:
+            pieces.setdefault(section[1], {}).setdefault(int(section[2] or 0), (value, bool(section[3])))
+        else:
+            plain.setdefault(section[1], value)
+    answer = {name: decode_words(value) for name, value in plain.items()}
+    answer.update({name: _joined(sections) for name, sections in pieces.items()})
+    return answer
+
+
+def _joined(sections: dict[int, tuple[bytes, bool]]) -> str:
+    charset, data = "", b""
+    for place, number in enumerate(sorted(sections)):
+        value, coded = sections[number]
+        if coded and place == 0 and value.count(b"'") >= 2:
+            label, _, value = value.split(b"'", 2)
+            charset = label.decode("latin-1")
+        data += _PERCENT.sub(lambda m: bytes((int(m[1], 16),)), value) if coded else value
+    return one_line(decode(data, charset)[0])

@@ -1,0 +1,169 @@
+"""From the bytes of a mail to `core.message.Mail`: what the rest of the house may know of a letter.
+
+The steps: the header's fields, the parts (`structure`), which parts are the letter's words and which are
+attachments (`body`), who wrote it and to whom (`people`), what it answers, and a hash that is the same for the same
+letter however it came.  Every leaf of the tree is either words or an attachment, and they are counted.
+
+A bad mail is read as far as it goes; what was wrong is noted in `defects`.  The only error is OverLimit, for a mail
+that has more parts or deeper ones than any letter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from crmmail.core.message import HEADERS, Mail
+from crmmail.mail import people
+from crmmail.mail.body import Piece, divided, words
+from crmmail.mail.charset import decode_words
+from crmmail.mail.header import fields, split_header, unfolded, with_newlines
+from crmmail.mail.structure import tree
+
+MAX_REFERENCES = 200
+MAX_IN_REPLY_TO = 20
+MAX_VALUES = 200  # kept of one header name
+VALUE_LIMIT = 4000  # letters kept of one header's value; an Authentication-Results is longer than a subject
+
+_ID = re.compile(rb"<([!-;=?-~]{1,255})>")
+_BARE_ID = re.compile(rb"(?<![!-~])([!-;=?-~]{1,200}@[!-;=?-~]{1,200})(?![!-~])")
+# What differs between two offers of the same mail: the way it came, and what a mailbox noted on it.
+_TRACE = re.compile(
+    rb"(?:received|delivered-to|x-original-to|envelope-to|return-path|status|x-status|x-keywords|x-uid|x-mozilla-[a-z0-9]+"
+    rb"|x-fetchmail-[a-z-]+)\Z"
+)
+
+
+def parse(raw: bytes) -> Mail:
+    """The letter in `raw`.  Raises OverLimit, nothing else."""
+    raw = with_newlines(raw)
+    taken_apart = tree(raw)
+    named: dict[str, list[bytes]] = {}
+    for field in taken_apart.fields:
+        named.setdefault(field.name, []).append(field.raw)
+
+    pieces, defects = divided(raw, taken_apart)
+    defects = taken_apart.defects + defects
+    text, html, guessed = words(pieces)
+    sender, from_line, doubts = people.sender(named.get("from", []))
+    subject = decode_words(_first(named, "subject"))
+    content_hash = _content_hash(sender.address or from_line, subject, _first(named, "date"), pieces)
+    own_id = _own_id(_first(named, "message-id"))
+
+    return Mail(
+        message_id=own_id or f"{content_hash[:32]}@made.crmmail.invalid",
+        has_own_id=bool(own_id),
+        content_hash=content_hash,
+        sender=sender,
+        from_line=from_line,
+        to=people.mailboxes(named.get("to", [])),
+        cc=people.mailboxes(named.get("cc", [])),
+        reply_to=people.mailboxes(named.get("reply-to", [])),
+        subject=subject,
+        date=_date(_first(named, "date")),
+        in_reply_to=_both_ends(_ids(named.get("in-reply-to", [])), MAX_IN_REPLY_TO),
+        references=_both_ends(_ids(named.get("references", [])), MAX_REFERENCES),
+        text=text,
+        html=html,
+        attachments=tuple(piece.as_part(html) for piece in pieces if not piece.is_body),
+        headers={
+            name: tuple(decode_words(value, VALUE_LIMIT) for value in named[name][:MAX_VALUES])
+            for name in named
+            if name in HEADERS
+        },
+        defects=tuple(dict.fromkeys(doubts + defects)),
+        guessed_charset=guessed,
+        leaves=len(pieces),
+    )
+
+
+def body_digest_key(raw: bytes) -> str:
+    """Hex SHA-256 that is the same each time this mail is offered, found without understanding the mail.
+
+    A mail that killed us while it was judged must be known again by the next process, so this reads no more than
+    the header's lines and leaves out those that the way leaves on it.
+    """
+    block, rest = split_header(raw)
+    digest = hashlib.sha256()
+    for field in fields(block):
+        if not _TRACE.match(field.name.encode("ascii")):
+            digest.update(field.name.encode("ascii") + b":" + field.raw.replace(b"\r", b"") + b"\n")
+    digest.update(b"\n")
+    _update(digest, rest)
+    return digest.hexdigest()
+
+
+def _first(named: dict[str, list[bytes]], name: str) -> bytes:
+    return unfolded(named[name][0]) if name in named else b""
+
+
+def _own_id(raw: bytes) -> str:
+    """The mail's Message-ID if it is one: printable, no spaces, no longer than a store's column."""
+    found = _ID.search(raw) or re.fullmatch(rb"([!-;=?-~]{1,255})", raw)
+    return found[1].decode("ascii") if found else ""
+
+
+def _ids(values: Iterable[bytes]) -> list[str]:
+    """The message ids of In-Reply-To or References; where none has its <>, what looks like one."""
+    text = unfolded(b" ".join(values))
+    found = _ID.findall(text) or _BARE_ID.findall(text)
+    return list(dict.fromkeys(one.decode("ascii") for one in found))
+
+
+def _both_ends(ids: list[str], most: int) -> tuple[str, ...]:
+    """The first half and the last half of `most`: the thread's beginning and what is answered."""
+    return tuple(ids if len(ids) <= most else ids[: most // 2] + ids[-(most // 2) :])
+
+
+def _date(raw: bytes) -> datetime | None:
+    """The Date in UTC, None where it makes no sense.
+
+    mail-parser's reader wants the RFC's grammar; the standard library's guesses at the rest ("Nov 2 10:00:00 2026"),
+    and its guess is taken only for years in which there was mail.
+    """
+    text = raw[:200].decode("latin-1")
+    if not text:
+        return None
+    try:
+        value: datetime | None = people.borrowed("dates").parse_mail_date(text).value
+        if value is None:
+            from email.utils import parsedate_to_datetime
+
+            value = parsedate_to_datetime(text)
+            value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+            value = value if 1970 <= value.year <= 2200 else None
+    except Exception:  # libraries raise many things on nonsense, OverflowError among them
+        return None
+    return value
+
+
+def _content_hash(sender: str, subject: str, date: bytes, pieces: list[Piece]) -> str:
+    """The same for the LF and the CRLF form of a mail, whoever it was for and whichever way it came."""
+    digest = hashlib.sha256()
+    for value in (sender, subject, b" ".join(date.split()).decode("latin-1")):
+        digest.update(value.encode("utf-8", "replace") + b"\0")
+    for piece in pieces:
+        digest.update(f"{piece.type}\0{piece.name}\0".encode("utf-8", "replace"))
+        inner = hashlib.sha256()
+        if piece.encoding == "base64":
+            inner.update(piece.data)
+        else:
+            # A transport may change line ends and the number of the last ones in all but base64.
+            _update(inner, piece.data.rstrip(b"\r\n"))
+        digest.update(inner.digest())
+    return digest.hexdigest()
+
+
+def _update(digest: hashlib._Hash, data: bytes, step: int = 1 << 20) -> None:
+    """Hash `data` with CRLF and CR as LF, a megabyte at a time: a copy of 50 MB would be a quarter of our memory."""
+    start = 0
+    while start < len(data):
+        end = start + step
+        if data[end - 1 : end] == b"\r":  # do not part a CRLF
+            end += 1
+        digest.update(data[start:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        start = end
+
+

@@ -1,0 +1,223 @@
+"""Inbox items and stars: rows of (message, user).  The message itself never changes because of them (F39)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from peewee import JOIN, fn
+
+from crmmail.core.query import Query
+from crmmail.errors import NotFound
+from crmmail.store import tables as t
+
+
+class Item(NamedTuple):
+    """A line of somebody's inbox: about a message, or about a letter in quarantine."""
+
+    id: int | None  # of the notification; None: only starred
+    record: int | None
+    kind: str
+    title: str
+    state: str
+    message: int | None
+    quarantine: int | None
+    reason: str  # why the letter is in quarantine
+    message_kind: str
+    subtype: str
+    internal: bool
+    automatic: bool
+    author: str
+    from_name: str
+    from_address: str
+    subject: str
+    text: str
+    date: datetime
+    unread: bool
+    starred: bool
+
+
+def items(
+    user: int,
+    query: Query = Query(),  # noqa: B008 (a NamedTuple cannot change)
+    *,
+    unread_only: bool = True,
+    starred_only: bool = False,
+    now: datetime | None = None,
+    limit: int | None = None,
+) -> list[Item]:
+    """Somebody's inbox, newest first; with `starred_only` his stars, whether or not there is an item about them."""
+    item, star = t.Notification, t.Star
+    if starred_only:
+        rows = star.select().where(star.user == user)
+        rows = rows.join(item, JOIN.LEFT_OUTER, on=((item.message == star.message) & (item.user == user)))
+        message, order = star.message, (star.created.desc(), star.message.desc())
+    else:
+        rows = item.select().where(item.user == user)
+        if unread_only:
+            rows = rows.where(item.done.is_null())
+        rows = rows.join(star, JOIN.LEFT_OUTER, on=((star.message == item.message) & (star.user == user)))
+        message, order = item.message, (item.id.desc(),)
+    author = t.User.alias()
+    responsible = t.User.alias()
+    state = fn.COALESCE(t.Case.state, t.Lead.state)
+    rows = (
+        rows.join(t.Message, JOIN.LEFT_OUTER, on=(t.Message.id == message))
+        .join(t.Quarantine, JOIN.LEFT_OUTER, on=(t.Quarantine.id == item.quarantine))
+        .join(t.Thread, JOIN.LEFT_OUTER, on=(t.Thread.id == fn.COALESCE(t.Message.thread, item.thread)))
+        .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
+        .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Thread.id))
+        .join(t.Section, JOIN.LEFT_OUTER, on=(t.Section.id == fn.COALESCE(t.Case.section, t.Lead.section)))
+        .join(responsible, JOIN.LEFT_OUTER, on=(responsible.id == fn.COALESCE(t.Case.responsible, t.Lead.responsible)))
+        .join(author, JOIN.LEFT_OUTER, on=(author.id == t.Message.author))
+    )
+    from_name = fn.COALESCE(t.Message.from_name, t.Quarantine.from_name, "")
+    from_address = fn.COALESCE(t.Message.from_address, t.Quarantine.from_address, "")
+    subject = fn.COALESCE(t.Message.subject, t.Quarantine.subject, "")
+    text = fn.COALESCE(t.Message.text, t.Quarantine.text, "")
+    for condition in (
+        *(
+            subject.contains(word) | text.contains(word) | fn.COALESCE(t.Thread.title, "").contains(word)
+            for word in query.words
+        ),
+        *([from_name.contains(query.sender) | from_address.contains(query.sender)] if query.sender else []),
+        *([t.Thread.kind == query.kind.rstrip("s")] if query.kind else []),
+        *([state == query.state] if query.state else []),
+        *([t.Section.code == query.section] if query.section else []),
+        *([fn.LOWER(responsible.login) == query.responsible] if query.responsible else []),
+        *([responsible.id == user] if query.mine else []),
+        *([responsible.id.is_null()] if query.unassigned else []),
+        *([t.Case.deadline < now] if query.late and now else []),
+        *([t.Message.received >= query.after] if query.after else []),
+        *([t.Message.received < query.before] if query.before else []),
+        *([t.Message.id.in_(t.Attachment.select(t.Attachment.message))] if query.has_attachment else []),
+    ):
+        rows = rows.where(condition)
+    rows = rows.select(
+        item.id.alias("item"),
+        item.done.alias("item_done"),
+        t.Thread.id.alias("record"),
+        t.Thread.kind.alias("thread_kind"),
+        t.Thread.title.alias("title"),
+        state.alias("state"),
+        t.Message.id.alias("message_number"),
+        t.Quarantine.id.alias("quarantine_number"),
+        t.Quarantine.reason.alias("reason"),
+        t.Message.kind.alias("message_kind"),
+        t.Message.subtype.alias("subtype_code"),
+        t.Message.internal.alias("internal"),
+        t.Message.automatic.alias("automatic"),
+        author.login.alias("author_login"),
+        from_name.alias("from_name"),
+        from_address.alias("from_address"),
+        subject.alias("subject"),
+        text.alias("text"),
+        t.Message.received.alias("message_received"),
+        t.Quarantine.received.alias("quarantine_received"),
+        star.created.alias("star_created"),
+    )
+    return [_item(row) for row in rows.order_by(*order).limit(limit).dicts()]
+
+
+def _item(row: dict[str, Any]) -> Item:
+    return Item(
+        row["item"],
+        row["record"],
+        row["thread_kind"] or "",
+        row["title"] or "",
+        row["state"] or "",
+        row["message_number"],
+        row["quarantine_number"],
+        row["reason"] or "",
+        row["message_kind"] or "",
+        row["subtype_code"] or "",
+        bool(row["internal"]),
+        bool(row["automatic"]),
+        row["author_login"] or "",
+        row["from_name"],
+        row["from_address"],
+        row["subject"],
+        row["text"],
+        row["message_received"] or row["quarantine_received"],
+        row["item"] is not None and row["item_done"] is None,
+        row["star_created"] is not None,
+    )
+
+
+def counts(user: int) -> tuple[int, int]:
+    """(unread, starred)."""
+    unread = t.Notification.select().where(t.Notification.user == user, t.Notification.done.is_null()).count()
+    starred = t.Star.select().where(t.Star.user == user).count()
+    return unread, starred
+
+
+# --- items --------------------------------------------------------------------------------------------------
+
+
+def put_notification(
+    user: int,
+    why: str,
+    created: datetime,
+    *,
+    message: int | None = None,
+    quarantine: int | None = None,
+    thread: int | None = None,
+) -> None:
+    """An inbox item; telling somebody twice of the same thing does nothing."""
+    t.Notification.insert(
+        user=user, why=why, created=created, message=message, quarantine=quarantine, thread=thread
+    ).on_conflict_ignore().execute()
+
+
+def unread(user: int, *, thread: int | None = None) -> list[int]:
+    """The ids of somebody's unread items, of one record or of all."""
+    query = t.Notification.select(t.Notification.id).where(t.Notification.user == user, t.Notification.done.is_null())
+    if thread is not None:
+        query = query.where(t.Notification.thread == thread)
+    return [row.id for row in query.order_by(t.Notification.id)]
+
+
+def check_own(user: int, numbers: Iterable[int]) -> None:
+    """Refuses ids that are no inbox items of this user."""
+    wanted = list(dict.fromkeys(numbers))
+    rows = t.Notification.select(t.Notification.id).where(t.Notification.user == user, t.Notification.id.in_(wanted))
+    missing = sorted(set(wanted) - {row.id for row in rows})
+    if missing:
+        raise NotFound(f"no inbox item {', '.join(map(str, missing))} of yours: `crmmail inbox --all` lists them")
+
+
+def set_done(numbers: Iterable[int], at: datetime | None) -> None:
+    """Takes items out of the inbox, or (None) puts them back."""
+    t.Notification.update(done=at).where(t.Notification.id.in_(list(numbers))).execute()
+
+
+def settle_quarantine(quarantine: int, at: datetime) -> list[int]:
+    """Takes the items about a letter in quarantine out of all inboxes, once somebody has decided; their ids."""
+    query = t.Notification.select(t.Notification.id).where(
+        t.Notification.quarantine == quarantine, t.Notification.done.is_null()
+    )
+    numbers = [row.id for row in query]
+    set_done(numbers, at)
+    return numbers
+
+
+def told(message: int) -> list[tuple[int, str, bool]]:
+    """(user, why, unread) of everybody who has an item about this message."""
+    rows = t.Notification.select().where(t.Notification.message == message)
+    return [(row.user_id, row.why, row.done is None) for row in rows]
+
+
+# --- stars --------------------------------------------------------------------------------------------------
+
+
+def starred(user: int, message: int) -> bool:
+    return bool(t.Star.select().where(t.Star.user == user, t.Star.message == message).exists())
+
+
+def put_star(user: int, message: int, created: datetime) -> None:
+    t.Star.insert(user=user, message=message, created=created).on_conflict_ignore().execute()
+
+
+def drop_star(user: int, message: int) -> None:
+    t.Star.delete().where(t.Star.user == user, t.Star.message == message).execute()

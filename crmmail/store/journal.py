@@ -1,0 +1,267 @@
+"""Writes that can be undone, and the journal of who did what.
+
+A service changes rows through `update`, `insert` and `delete` here; each returns the changes it made, as data, and
+`write` keeps them with the act.  `undo` puts rows back, but only where they still are as the act left them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import peewee
+
+from crmmail.errors import Changed
+from crmmail.store import tables as t
+
+
+class Change(NamedTuple):
+    """One column of one row, or ("*") a whole row made (before None) or removed (after None)."""
+
+    table: str
+    key: Any  # a number; [user, message] for a star
+    field: str
+    before: Any
+    after: Any
+
+
+class Entry(NamedTuple):
+    id: int
+    user: int | None
+    login: str
+    os_login: str
+    at: datetime
+    act: str
+    sentence: str
+    thread: int | None
+    changes: list[Change]
+    undoable: bool
+    undone: datetime | None
+
+
+JOURNALLED: dict[str, type[t.Table]] = {
+    "thread": t.Thread,
+    "case": t.Case,
+    "lead": t.Lead,
+    "contact": t.Contact,
+    "contact_address": t.ContactAddress,
+    "original": t.Original,
+    "message": t.Message,
+    "message_address": t.MessageAddress,
+    "attachment": t.Attachment,
+    "quarantine": t.Quarantine,
+    "decision": t.Decision,
+    "follower": t.Follower,
+    "auto_follow": t.AutoFollow,
+    "notification": t.Notification,
+    "star": t.Star,
+    "delivery": t.Delivery,
+}
+
+# Undo removes made rows in this order backwards, so that what points to a row goes before it.
+_MADE = (
+    "thread", "case", "lead", "contact", "contact_address", "follower", "message", "message_address", "attachment",
+    "decision", "notification", "delivery",
+)  # fmt: skip
+
+
+# --- changing -----------------------------------------------------------------------------------------------
+
+
+def update(table: str, key: Any, **columns: Any) -> list[Change]:
+    """Sets columns of one row; what changed (a column that has the value already is no change)."""
+    row = _row(table, key)
+    found = []
+    for name, value in columns.items():
+        field = row._meta.fields[name]
+        before, after = _plain(field, row.__data__[name]), _plain(field, value)
+        if before != after:
+            found.append(Change(table, key, name, before, after))
+    if found:
+        _set(table, key, {change.field: columns[change.field] for change in found})
+    return found
+
+
+def update_record(number: int, kind: str, **columns: Any) -> list[Change]:
+    """Like `update`, for a record: its title and redirect are the thread's, the rest is its kind's."""
+    own = {name: columns.pop(name) for name in ("title", "address", "moved_to") if name in columns}
+    found = update("thread", number, **own) if own else []
+    return found + (update(kind, number, **columns) if columns else [])
+
+
+def insert(table: str, **columns: Any) -> list[Change]:
+    """Makes a row, unless an equal key is there: then no change."""
+    model = JOURNALLED[table]
+    try:
+        with t.database.atomic():
+            row = model.create(**columns)
+    except peewee.IntegrityError:
+        return []
+    return [Change(table, _key(row), "*", None, _image(row))]
+
+
+def delete(table: str, key: Any) -> list[Change]:
+    """Removes a row, unless it is gone already."""
+    row = _row(table, key, missing=None)
+    if row is None:
+        return []
+    image = _image(row)
+    _where(JOURNALLED[table].delete(), table, key).execute()
+    return [Change(table, key, "*", image, None)]
+
+
+@contextmanager
+def made(changes: list[Change]) -> Iterator[None]:
+    """Adds to `changes` every row that is made inside the block, in the tables that filing a letter writes to."""
+    before = {table: _highest(table) for table in _MADE}
+    yield
+    for table in _MADE:
+        model = JOURNALLED[table]
+        key = model._meta.primary_key
+        for row in model.select().where(key > before[table]).order_by(key):
+            changes.append(Change(table, _key(row), "*", None, _image(row)))
+
+
+# --- undoing ------------------------------------------------------------------------------------------------
+
+
+def revert(changes: Sequence[Change]) -> None:
+    """Puts rows back as they were before these changes.
+
+    Raises:
+        Changed: a row is no longer as the act left it, or something newer hangs on a row the act made.
+    """
+    for change in reversed(changes):
+        row = _row(change.table, change.key, missing=None)
+        if change.field == "*" and change.before is None:
+            if row is None:
+                continue
+            try:
+                with t.database.atomic():
+                    _where(JOURNALLED[change.table].delete(), change.table, change.key).execute()
+            except peewee.IntegrityError:
+                raise Changed(f"{change.table} {change.key} cannot go: newer things hang on it") from None
+        elif change.field == "*":
+            if row is not None:
+                raise Changed(f"{change.table} {change.key} is there again already")
+            model = JOURNALLED[change.table]
+            fields = model._meta.fields
+            model.insert(**{name: fields[name].python_value(value) for name, value in change.before.items()}).execute()
+        else:
+            field = JOURNALLED[change.table]._meta.fields[change.field]
+            if row is None or _plain(field, row.__data__[change.field]) != change.after:
+                raise Changed(f"the {change.field} was changed since")
+            _set(change.table, change.key, {change.field: field.python_value(change.before)})
+
+
+# --- the journal --------------------------------------------------------------------------------------------
+
+
+def write(
+    user: int | None,
+    os_login: str,
+    at: datetime,
+    act: str,
+    sentence: str,
+    changes: Sequence[Change] = (),
+    *,
+    thread: int | None = None,
+    undoable: bool = True,
+) -> int:
+    """Notes an act.  `sentence` is what undo will print."""
+    row = t.Journal.create(
+        user=user,
+        os_login=os_login or None,
+        at=at,
+        act=act,
+        sentence=sentence,
+        thread=thread,
+        changes=[list(change) for change in changes],
+        undoable=undoable and bool(changes),
+    )
+    return int(row.id)
+
+
+def last(user: int, count: int) -> list[Entry]:
+    """Somebody's last undoable acts that stand, newest first."""
+    rows = t.Journal.select().where(t.Journal.user == user, t.Journal.undoable, t.Journal.undone.is_null())
+    return [_entry(row) for row in rows.order_by(t.Journal.id.desc()).limit(count)]
+
+
+def of_thread(thread: int) -> list[Entry]:
+    """All that was done to a record, oldest first."""
+    return [_entry(row) for row in t.Journal.select().where(t.Journal.thread == thread).order_by(t.Journal.id)]
+
+
+def who_changed(change: Change, after: int) -> str:
+    """The login of whoever changed the same thing in an act later than `after`; "" if the journal does not tell."""
+    for row in t.Journal.select().where(t.Journal.id > after, t.Journal.undone.is_null()).order_by(t.Journal.id.desc()):
+        if any(one[:3] == [change.table, change.key, change.field] for one in row.changes):
+            return row.user.login if row.user_id else ""
+    return ""
+
+
+def mark_undone(entry: int, at: datetime) -> None:
+    t.Journal.update(undone=at).where(t.Journal.id == entry).execute()
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        row.id,
+        row.user_id,
+        row.user.login if row.user_id else "",
+        row.os_login or "",
+        row.at,
+        row.act,
+        row.sentence,
+        row.thread_id,
+        [Change(*change) for change in row.changes],
+        row.undoable,
+        row.undone,
+    )
+
+
+# --- rows as plain data -------------------------------------------------------------------------------------
+
+
+def _plain(field: Any, value: Any) -> Any:
+    """A column's value as JSON can hold it; rows given for foreign keys become their keys."""
+    return field.db_value(getattr(value, "_pk", value))
+
+
+def _image(row: Any) -> dict[str, Any]:
+    """A whole row as plain data; bytes stay out of the journal (rows that hold them are never removed by an act)."""
+    fields = row._meta.fields
+    image = {name: _plain(fields[name], value) for name, value in row.__data__.items()}
+    return {name: value for name, value in image.items() if not isinstance(value, bytes | memoryview)}
+
+
+def _key(row: Any) -> Any:
+    key = row._pk
+    return list(key) if isinstance(key, tuple) else key
+
+
+def _where(query: Any, table: str, key: Any) -> Any:
+    model = JOURNALLED[table]
+    if isinstance(key, list | tuple):
+        user, message = key
+        return query.where(t.Star.user == user, t.Star.message == message)
+    return query.where(model._meta.primary_key == key)
+
+
+def _row(table: str, key: Any, **missing: None) -> Any:
+    row = _where(JOURNALLED[table].select(), table, key).first()
+    if row is None and "missing" not in missing:
+        raise Changed(f"{table} {key} is gone")
+    return row
+
+
+def _set(table: str, key: Any, columns: dict[str, Any]) -> None:
+    _where(JOURNALLED[table].update(**columns), table, key).execute()
+
+
+def _highest(table: str) -> int:
+    key = JOURNALLED[table]._meta.primary_key
+    return JOURNALLED[table].select(peewee.fn.MAX(key)).scalar() or 0

@@ -1,0 +1,220 @@
+"""Messages of a thread, and what hangs on them: who took part, attachments, outgoing copies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from crmmail.core.message import Address, Part
+from crmmail.errors import NotFound
+from crmmail.store import tables as t
+
+
+class Attachment(NamedTuple):
+    id: int
+    message: int
+    name: str
+    type: str
+    size: int
+    sha256: str
+
+
+class Delivery(NamedTuple):
+    id: int
+    message: int
+    record: int
+    to: str
+    state: str
+    attempts: int
+    reason: str
+    subject: str
+    identifier: str
+
+
+class Message(NamedTuple):
+    id: int
+    thread: int
+    kind: str
+    subtype: str
+    internal: bool
+    automatic: bool
+    author: str  # login, "" if none
+    from_name: str
+    from_address: str
+    to: list[str]
+    cc: list[str]
+    subject: str
+    text: str
+    html: str
+    date: datetime
+    received: datetime
+    message_id: str
+    superseded_by: int | None
+    original: int | None
+    attachments: list[Attachment]
+    deliveries: list[Delivery]
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def put_message(thread: int, **columns: Any) -> int:
+    """Adds a message; the record counts as updated."""
+    message = t.Message.create(thread=thread, **columns)
+    t.Thread.update(updated=message.received).where(t.Thread.id == thread).execute()
+    return message.id
+
+
+def put_addresses(message: int, thread: int, role: str, addresses: Iterable[Address]) -> None:
+    rows = [
+        {"message": message, "thread": thread, "role": role, "name": one.name, "address": one.address}
+        for one in addresses
+    ]
+    if rows:
+        t.MessageAddress.insert_many(rows).execute()
+
+
+def put_attachments(message: int, parts: Iterable[Part]) -> None:
+    """Stores attachments, the bytes of each once whatever number of mails carry them."""
+    for part in parts:
+        digest = hashlib.sha256(part.data).hexdigest()
+        t.Blob.insert(sha256=digest, size=len(part.data), data=part.data).on_conflict_ignore().execute()
+        t.Attachment.create(
+            message=message,
+            position=part.position,
+            name=part.name,
+            type=part.type,
+            content_id=part.content_id,
+            inline=part.inline,
+            size=len(part.data),
+            blob=digest,
+        )
+
+
+def supersede(message: int, by: int) -> None:
+    t.Message.update(superseded_by=by).where(t.Message.id == message).execute()
+
+
+def change_message(message: int, **columns: Any) -> None:
+    t.Message.update(**columns).where(t.Message.id == message).execute()
+
+
+def move_message(message: int, thread: int) -> None:
+    """Moves a message to another record, with who took part in it and who was told."""
+    t.Message.update(thread=thread).where(t.Message.id == message).execute()
+    for table in (t.MessageAddress, t.Notification, t.Delivery):
+        table.update(thread=thread).where(table.message == message).execute()
+
+
+def put_delivery(message: int, thread: int, **columns: Any) -> int:
+    """One recipient of one outgoing mail, queued."""
+    return t.Delivery.create(message=message, thread=thread, **columns).id
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def message(number: int) -> Message:
+    found = _messages(t.Message.select().where(t.Message.id == number))
+    if not found:
+        raise NotFound(f"there is no message {number}")
+    return found[0]
+
+
+def of_thread(thread: int) -> list[Message]:
+    """The conversation, oldest first."""
+    return _messages(t.Message.select().where(t.Message.thread == thread).order_by(t.Message.id))
+
+
+def newest(limit: int, *, author: int | None = None) -> list[Message]:
+    """The newest messages of all records, newest first: the last resort of F76."""
+    query = t.Message.select().order_by(t.Message.id.desc()).limit(limit)
+    return _messages(query.where(t.Message.author == author) if author is not None else query)
+
+
+def _messages(query: Any) -> list[Message]:
+    rows = list(query)
+    numbers = [row.id for row in rows]
+    named: dict[int, dict[str, list[str]]] = {number: {"to": [], "cc": [], "from": []} for number in numbers}
+    address = t.MessageAddress
+    for one in address.select().where(address.message.in_(numbers)).order_by(address.id):
+        named[one.message_id][one.role].append(one.address or one.name)
+    files: dict[int, list[Attachment]] = {number: [] for number in numbers}
+    for one in attachments(numbers):
+        files[one.message].append(one)
+    sent: dict[int, list[Delivery]] = {number: [] for number in numbers}
+    for delivery in deliveries(messages=numbers):
+        sent[delivery.message].append(delivery)
+    authors = {row.author_id for row in rows if row.author_id is not None}
+    logins = {row.id: row.login for row in t.User.select().where(t.User.id.in_(list(authors)))} if authors else {}
+    return [
+        Message(
+            row.id,
+            row.thread_id,
+            row.kind,
+            row.subtype_id,
+            row.internal,
+            row.automatic,
+            logins.get(row.author_id, ""),
+            row.from_name,
+            row.from_address,
+            named[row.id]["to"],
+            named[row.id]["cc"],
+            row.subject,
+            row.text,
+            row.html,
+            row.date,
+            row.received,
+            row.message_id or "",
+            row.superseded_by_id,
+            row.original_id,
+            files[row.id],
+            sent[row.id],
+        )
+        for row in rows
+    ]
+
+
+def attachments(messages: Sequence[int]) -> list[Attachment]:
+    rows = t.Attachment.select().where(t.Attachment.message.in_(list(messages))).order_by(t.Attachment.id)
+    return [Attachment(one.id, one.message_id, one.name, one.type, one.size, one.blob_id) for one in rows]
+
+
+def attachment(number: int) -> tuple[Attachment, bytes]:
+    """An attachment and its exact bytes."""
+    row = (
+        t.Attachment.select(t.Attachment, t.Blob)
+        .join(t.Blob, on=(t.Attachment.blob == t.Blob.sha256))
+        .where(t.Attachment.id == number)
+        .first()
+    )
+    if row is None:
+        raise NotFound(f"there is no attachment {number}")
+    return Attachment(row.id, row.message_id, row.name, row.type, row.size, row.blob_id), bytes(row.blob.data)
+
+
+def deliveries(
+    *, messages: Sequence[int] | None = None, states: Sequence[str] | None = None, limit: int | None = None
+) -> list[Delivery]:
+    """Outgoing copies, oldest first."""
+    query = t.Delivery.select(t.Delivery, t.Message.subject).join(t.Message).order_by(t.Delivery.id)
+    if messages is not None:
+        query = query.where(t.Delivery.message.in_(list(messages)))
+    if states is not None:
+        query = query.where(t.Delivery.state.in_(list(states)))
+    return [
+        Delivery(
+            row.id,
+            row.message_id,
+            row.thread_id,
+            row.address,
+            row.state,
+            row.attempts,
+            row.reason or "",
+            row.message.subject,
+            row.identifier,
+        )
+        for row in query.limit(limit)
+    ]

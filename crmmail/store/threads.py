@@ -1,0 +1,215 @@
+"""Asks the store, in one place, for all that bears on an incoming letter.
+
+`known` takes `core.known.ask`'s question and answers with facts; the number of queries is bounded whatever the mail
+says, and each goes by an index.  Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from peewee import JOIN, fn
+
+from crmmail.core.known import AliasFact, Known, Question, Twin
+from crmmail.store import directory
+from crmmail.store import tables as t
+
+
+def known(question: Question, now: datetime) -> Known:
+    """The facts about one letter."""
+    since = now - timedelta(minutes=question.since_minutes)
+    parents = parents_of(question.answered)
+    threads, redirects = live_threads([*parents.values(), *question.threads])
+    contacts = directory.contacts_with(question.sender) if question.sender else []
+    return Known(
+        twins=twins(question),
+        sent_before=bool(t.Delivery.select().where(t.Delivery.content_hash == question.content_hash).exists()),
+        parents=parents,
+        threads=threads,
+        redirects=redirects,
+        takes_part=participation(question.sender, contacts, threads),
+        aliases=aliases(question.addresses),
+        users=directory.users_by_address(question.addresses),
+        contacts=tuple(contacts),
+        follows_kinds=follows_kinds(question.sender, contacts),
+        sections=section_names(question.section),
+        new_records=new_records(question.sender, since),
+        messages=messages(question.sender, threads, since),
+    )
+
+
+def twins(question: Question) -> tuple[Twin, ...]:
+    """Earlier mails with the same Message-ID, and what became of each."""
+    originals = list(t.Original.select().where(t.Original.message_id == question.message_id).limit(20))
+    found = []
+    for original in originals:
+        decisions = list(t.Decision.select().where(t.Decision.original == original.id).order_by(t.Decision.id))
+        first = next((one for one in decisions if one.message_id or one.quarantine_id), None)
+        message = t.Message.get_or_none(t.Message.id == first.message_id) if first and first.message_id else None
+        found.append(
+            Twin(
+                original=original.id,
+                same_content=original.content_hash == question.content_hash,
+                from_address=original.from_address,
+                size=original.size,
+                text=message.text if message else None,
+                thread=message.thread_id if message else None,
+                message=message.id if message else None,
+                quarantine=first.quarantine_id if first else None,
+                reply=bool(first and first.message_id and not first.created),
+                covered=frozenset(one.recipient for one in decisions if one.recipient),
+            )
+        )
+    return tuple(found)
+
+
+def parents_of(answered: Iterable[str]) -> dict[str, int]:
+    """Message-ID → thread, of those that are stored, theirs and ours."""
+    wanted = list(answered)
+    if not wanted:
+        return {}
+    found = {}
+    rows = t.Message.select(t.Message.message_id, t.Message.thread).where(t.Message.message_id.in_(wanted))
+    for row in rows.order_by(t.Message.id.desc()):
+        found[row.message_id] = row.thread_id
+    return found
+
+
+def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]]:
+    """Which of these records exist, and for the merged and converted ones the record that they live on as."""
+    wanted = set(numbers)
+    live: set[int] = set()
+    redirects: dict[int, int] = {}
+    start = {number: number for number in wanted}  # where we stand → which number was asked for
+    for _ in range(10):  # a chain of merges is short; a circle must not hang a delivery
+        if not start:
+            break
+        rows = t.Thread.select(t.Thread.id, t.Thread.moved_to).where(t.Thread.id.in_(list(start)))
+        onward: dict[int, int] = {}
+        for row in rows:
+            asked = start[row.id]
+            if row.moved_to_id is None:
+                live.add(row.id)
+                if asked != row.id:
+                    redirects[asked] = row.id
+            else:
+                onward[row.moved_to_id] = asked
+        start = onward
+    return frozenset(live), redirects
+
+
+def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) -> dict[int, str]:
+    """Thread → as what the sender takes part in it: its e-mail, its partner or his colleague, an external follower,
+    or somebody named in From, To or Cc of its messages (behaviour §2).  Never Reply-To or Resent-*."""
+    wanted, cards = list(threads), list(contacts)
+    if not sender or not wanted:
+        return {}
+    found: dict[int, str] = {}
+
+    def note(rows: Iterable[tuple[int]], role: str) -> None:
+        for (thread,) in rows:
+            found.setdefault(thread, role)
+
+    address = t.MessageAddress
+    spoken = (
+        address.select(address.thread)
+        .join(t.Message, on=(address.message == t.Message.id))
+        .where(address.address == sender, address.thread.in_(wanted), ~t.Message.internal)
+    )
+    note(spoken.distinct().tuples(), "named in the conversation")
+    follower = t.Follower
+    mine = follower.address == sender
+    if cards:
+        mine |= follower.contact.in_(cards)
+    note(follower.select(follower.thread).where(mine, follower.thread.in_(wanted)).tuples(), "follower")
+    keys = company_keys(cards)
+    for table in (t.Case, t.Lead):
+        note(table.select(table.thread).where(table.email == sender, table.thread.in_(wanted)).tuples(), "its e-mail")
+        if not cards:
+            continue
+        partner = table.partner.in_(cards)
+        if keys:
+            partner |= t.Contact.company_key.in_(keys)
+        rows = table.select(table.thread).join(t.Contact, JOIN.LEFT_OUTER, on=(table.partner == t.Contact.thread))
+        note(rows.where(partner, table.thread.in_(wanted)).tuples(), "its partner, or of the same company")
+    for card in cards:
+        if card in wanted:
+            found.setdefault(card, "the contact itself")
+    return found
+
+
+def company_keys(contacts: Iterable[int]) -> list[str]:
+    """The companies of these contacts: set by hand, never derived from a domain."""
+    rows = t.Contact.select(t.Contact.company_key).where(
+        t.Contact.thread.in_(list(contacts)), t.Contact.company_key.is_null(False)
+    )
+    return [row.company_key for row in rows]
+
+
+def aliases(addresses: Iterable[str]) -> dict[str, AliasFact]:
+    rows = (
+        t.Alias.select(t.Alias, t.Section)
+        .join(t.Section, JOIN.LEFT_OUTER)
+        .where(t.Alias.address.in_(list(addresses)), t.Alias.active)
+    )
+    return {
+        row.address: AliasFact(
+            row.id,
+            row.address,
+            row.kind,
+            row.section.code if row.section_id else "",
+            row.user_id,
+            row.policy,
+            row.on_reply,
+            row.loop_limit,
+        )
+        for row in rows
+    }
+
+
+def follows_kinds(sender: str, contacts: Iterable[int]) -> frozenset[str]:
+    """The kinds of records that this sender follows, for aliases that let followers in."""
+    if not sender:
+        return frozenset()
+    mine = (t.Follower.address == sender) | t.Follower.contact.in_(list(contacts))
+    rows = t.Follower.select(t.Thread.kind).join(t.Thread).where(mine).distinct()
+    return frozenset(row[0] for row in rows.tuples())
+
+
+def section_names(wanted: str | None) -> dict[str, str]:
+    """{what -s says: code} where there is such a section, by code or by number."""
+    if wanted is None:
+        return {}
+    is_it = fn.LOWER(t.Section.code) == wanted.lower()
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18:
+        is_it |= t.Section.id == int(wanted)
+    row = t.Section.select(t.Section.code).where(is_it, t.Section.active).first()
+    return {wanted: row.code} if row else {}
+
+
+def new_records(sender: str, since: datetime) -> int:
+    """How many records this sender made since then."""
+    made = t.Decision.select().where(
+        t.Decision.sender == sender, t.Decision.at > since, t.Decision.created, t.Decision.counted
+    )
+    return int(made.count())
+
+
+def messages(sender: str, threads: Iterable[int], since: datetime) -> dict[int, int]:
+    """Thread → how many messages this sender added to it since then."""
+    wanted = list(threads)
+    if not wanted:
+        return {}
+    rows = (
+        t.Decision.select(t.Decision.thread, fn.COUNT(t.Decision.id))
+        .where(
+            t.Decision.sender == sender,
+            t.Decision.at > since,
+            t.Decision.counted,
+            t.Decision.outcome == "stored",
+            t.Decision.thread.in_(wanted),
+        )
+        .group_by(t.Decision.thread)
+    )
+    return dict(rows.tuples())
