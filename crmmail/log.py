@@ -27,6 +27,21 @@ def write(path: str, now: datetime, door: str, line: str) -> None:
         pass
 
 
+def once(path: str, now: datetime, door: str, line: str) -> None:
+    """Like `write`, but says the same only once, ever: what was said stands in a file beside the log."""
+    try:
+        with open(path + ".once", "a+", encoding="utf-8") as file:
+            file.seek(0)
+            if line in file.read().splitlines():
+                return
+            file.write(line + "\n")
+    except FileNotFoundError:
+        pass  # the first line of all: `write` makes the folder, and it is said once more next time
+    except OSError:
+        return
+    write(path, now, door, line)
+
+
 def tail(path: str, lines: int) -> list[str]:
     """The last lines, oldest first; [] where there is no log."""
     try:

@@ -92,6 +92,10 @@ class Workspace:
             self._user = self._who()
         return self._user
 
+    def knows_user(self, words: str) -> bool:
+        """Is there a user with this login, or this number?"""
+        return any(words in (one.login, str(one.id)) for one in directory.users())
+
     def _who(self) -> directory.User:
         named = self.choice.user or self.environ.get("CRMMAIL_USER")
         if named:

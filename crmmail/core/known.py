@@ -18,9 +18,10 @@ from crmmail.core.message import Mail
 class Envelope(NamedTuple):
     """What the transport told beside the letter."""
 
-    recipient: str = ""  # --recipient, canonical; "" when not told or no address
+    recipients: tuple[str, ...] = ()  # --recipient, canonical; () when not told, or told no address
     section: str | None = None  # -s: id or code; None: not given
     mailbox: str = ""  # the mailbox it was fetched from, where the caller knows it
+    reply_address: str = ""  # -e: the address under which a new record's conversation is held
     size: int = 0  # bytes of the letter as it came
 
 
@@ -46,6 +47,7 @@ class AliasFact(NamedTuple):
     policy: str
     on_reply: str
     loop_limit: int | None
+    keep_original: bool = True
 
 
 class Question(NamedTuple):
@@ -100,7 +102,7 @@ class Known(NamedTuple):
 def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
     """What `decide` will want to know."""
     marks = [mark.thread for mark, _ in tokens(mail, settings)]
-    named = [*recipients(mail), mail.sender.address, envelope.recipient, envelope.mailbox]
+    named = [*recipients(mail), mail.sender.address, *envelope.recipients, envelope.mailbox]
     return Question(
         message_id=mail.message_id,
         content_hash=mail.content_hash,

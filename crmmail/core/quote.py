@@ -38,54 +38,44 @@ def _table(text: str) -> frozenset[str]:
     return frozenset(entry.strip() for entry in text.replace("\n", "|").split("|"))
 
 
-_WROTE = re.compile(
-    r"\b(?:wrote|writes|schrieb|geschrieben|écrit|пишет|писал|писала|написал|написала|написал\(а\)|пише|написав"
-    r"|escribió|escribio|ha scritto|scrisse|schreef|geschreven|escreveu|napisał|napisała|napisał\(a\)|pisze|skrev|skriver"
-    r"|kirjoitti|napsal|napsala|napsal\(a\)|napísal|írta|a scris|yazdı|έγραψε|je napisao|viết|rašė)(?!\w)"
-    r"|写道|寫道|写到|が書きました|のメール|작성|썼습니다|כתב"
+_WROTE = _table(
+    """wrote|writes|schrieb|geschrieben|écrit|пишет|писал|писала|написал|написала|пише|написав|escribió|escribio
+    scritto|scrisse|schreef|geschreven|escreveu|napisał|napisała|pisze|skrev|skriver|kirjoitti|napsal|napsala
+    napísal|írta|scris|yazdı|έγραψε|napisao|viết|rašė|כתב"""
 )
+# Where blanks are rare, it is the end of a longer word.
+_WROTE_CJK = ("写道", "寫道", "写到", "が書きました", "のメール", "작성", "썼습니다")
+_WORD = re.compile(r"[^\W\d_]+")
 _TIME = re.compile(r"\d\s?[:.h時时点시]\s?\d\d")
 _DAY = re.compile(r"(?:19|20)\d\d|\d[./-]\d\d?[./-]\d\d")
 
 # Labels of a header block in the languages of Outlook, Thunderbird and Apple Mail, by what they tell.
 _LABELS = {
     label: role
-    for role, labels in (
-        (
-            "from",
-            "from|von|de|da|van|från|fra|od|от|від|lähettäjä|feladó|kimden|gönderen|από|差出人|送信者|发件人|寄件者",
-        ),
-        ("from", "보낸 사람|보낸사람|מאת"),
-        (
-            "sent",
-            "sent|gesendet|envoyé|отправлено|надіслано|enviado|enviada|enviado el|enviada em|inviato|verzonden|skickat",
-        ),
-        (
-            "sent",
-            "sendt|lähetetty|wysłano|odesláno|odoslané|elküldve|gönderildi|gönderilme tarihi|εστάλη|送信日時|发送时间",
-        ),
-        ("sent", "傳送時間|寄件日期|보낸 날짜|נשלח"),
-        ("date", "date|datum|дата|fecha|data|dato|päiväys|päivämäärä|dátum|tarih|日付|日時|日期|날짜"),
-        ("to", "to|an|à|a|кому|para|per|aan|till|til|vastaanottaja|do|komu|címzett|kime|προς|宛先|收件人|收件者"),
-        ("to", "받는 사람|받는사람|אל"),
-        ("cc", "cc|copie à|копия|копія|kopie|kopia|kopi|kopio|dw|másolatot kap|bilgi|抄送|副本|참조"),
-        (
-            "subject",
-            "subject|betreff|objet|sujet|тема|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|tárgy",
-        ),
-        ("subject", "konu|θέμα|assunto|件名|主题|主旨|主題|제목|נושא"),
-    )
-    for label in labels.split("|")
+    for role, labels in {
+        "from": """from|von|de|da|van|från|fra|od|от|від|lähettäjä|feladó|kimden|gönderen|από|差出人|送信者|发件人
+        寄件者|보낸 사람|보낸사람|מאת""",
+        "sent": """sent|gesendet|envoyé|отправлено|надіслано|enviado|enviada|enviado el|enviada em|inviato|verzonden
+        skickat|sendt|lähetetty|wysłano|odesláno|odoslané|elküldve|gönderildi|gönderilme tarihi|εστάλη|送信日時
+        发送时间|傳送時間|寄件日期|보낸 날짜|נשלח""",
+        "date": "date|datum|дата|fecha|data|dato|päiväys|päivämäärä|dátum|tarih|日付|日時|日期|날짜",
+        "to": """to|an|à|a|кому|para|per|aan|till|til|vastaanottaja|do|komu|címzett|kime|προς|宛先|收件人|收件者
+        받는 사람|받는사람|אל""",
+        "cc": "cc|copie à|копия|копія|kopie|kopia|kopi|kopio|dw|másolatot kap|bilgi|抄送|副本|참조",
+        "subject": """subject|betreff|objet|sujet|тема|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet
+        tárgy|konu|θέμα|assunto|件名|主题|主旨|主題|제목|נושא""",
+    }.items()
+    for label in _table(labels)
 }
 # Below these all is quote; they stand between dashes.
 _ORIGINAL = _table(
     """original message|original-nachricht|ursprüngliche nachricht|originalnachricht|message d'origine
-    message d’origine|message original|исходное сообщение|оригинальное сообщение|вихідне повідомлення|mensaje original
-    messaggio originale|messaggio originario|oorspronkelijk bericht|origineel bericht|mensagem original
-    ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse|opprinnelig melding
-    alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|původní zpráva|originální zpráva|pôvodná správa
-    eredeti üzenet|orijinal ileti|özgün ileti|αρχικό μήνυμα|mesaj original|原始邮件|邮件原件|原始郵件|元のメッセージ|オリジナルメッセージ|원본 메시지
-    원본 메일"""
+    message d’origine|message original|исходное сообщение|оригинальное сообщение|вихідне повідомлення
+    mensaje original|messaggio originale|messaggio originario|oorspronkelijk bericht|origineel bericht
+    mensagem original|ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse
+    opprinnelig melding|alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|původní zpráva
+    originální zpráva|pôvodná správa|eredeti üzenet|orijinal ileti|özgün ileti|αρχικό μήνυμα|mesaj original
+    原始邮件|邮件原件|原始郵件|元のメッセージ|オリジナルメッセージ|원본 메시지|원본 메일"""
 )
 # Apple Mail and DAVID write these without.
 _FORWARDED = _table(
@@ -96,7 +86,8 @@ _FORWARDED = _table(
     inizio messaggio inoltrato|doorgestuurd bericht|begin doorgestuurd bericht|mensagem encaminhada
     início da mensagem encaminhada|vidarebefordrat meddelande|vidarebefordrat brev|videresendt meddelelse
     videresendt melding|välitetty viesti|przekazana wiadomość|wiadomość przekazana|přeposlaná zpráva
-    továbbított üzenet|iletilen ileti|转发的邮件|轉寄郵件|転送メッセージ|전달된 메시지|original message processed by david®"""
+    továbbított üzenet|iletilen ileti|转发的邮件|轉寄郵件|転送メッセージ|전달된 메시지
+    original message processed by david®"""
 )
 _CLOSINGS = _table(
     """regards|best regards|kind regards|kindest regards|warm regards|warmest regards|with kind regards
@@ -113,14 +104,19 @@ _CLOSINGS = _table(
     z poważaniem|z powazaniem|s pozdravem|s přáním|üdvözlettel|tisztelettel|saygılarımla|saygılarımızla|cu stimă
     以上、よろしくお願いいたします|よろしくお願いいたします|敬具|此致|此致敬礼|감사합니다"""
 )
-_PHONE_LINE = re.compile(
-    r"sent (?:from|with|via|using)\b|via mobile\Z|get outlook for|envoyé (?:de|depuis|à partir)\b|télécharger outlook"
-    r"|von meinem|gesendet (?:von|mit)\b|diese nachricht wurde von meinem|outlook für|скачать outlook|надіслано з"
-    r"|отправлено (?:с|из|от)\b|enviado (?:desde|do|de|via|con)\b|enviada do|inviato da|scarica outlook|obtener outlook"
-    r"|obter o outlook|(?:verstuurd|verzonden) (?:vanaf|met|vanuit)\b|outlook voor|skickat från|sendt fra|hent outlook"
-    r"|hämta outlook|lähetetty|wysłan[eo] z|pobierz program outlook|odesláno z|odoslané z|elküldve|发自|發自|從我的|发送自"
-    r"|\S{1,20}\s?から送信|나의 .{1,20}에서 보냄"
+_PHONE_BEGINS = tuple(
+    _table(
+        """sent from|sent with|sent via|sent using|get outlook for|envoyé de|envoyé depuis
+        envoyé à partir|télécharger outlook|gesendet von|gesendet mit|diese nachricht wurde von meinem
+        outlook für|скачать outlook|отправлено с|отправлено из|отправлено от|надіслано з|enviado desde|enviado do
+        enviado de|enviado via|enviada do|inviato da|scarica outlook|obtener outlook|obter o outlook
+        verstuurd vanaf|verstuurd met|verstuurd vanuit|verzonden vanaf|verzonden met|verzonden vanuit|outlook voor
+        skickat från|sendt fra|hent outlook|hämta outlook|lähetetty iphone
+        wysłane z|wysłano z|pobierz program outlook
+        odesláno z|odoslané z|发自|發自|從我的|发送自|나의"""
+    )
 )
+_PHONE_ENDS = ("から送信", "에서 보냄", "iphone gesendet", "ipad gesendet", "smartphone gesendet", "handy gesendet")
 _CONTACT = re.compile(r"\S@\S+\.\w|https?://|www\.|\+?\d[\d ()./-]{6,}\d")
 _RULE = re.compile(r"\s*[-_=*–—]{5,}\s*\Z")
 _AFTERTHOUGHT = re.compile(r"p\.? ?p?\.? ?s\b|n\.?b\b|пс\b|з\.?ы\b")
@@ -140,7 +136,9 @@ def fold(text: str) -> Folded:
     kinds = _kinds(lines[:-1] if rest else lines)
     if rest:
         kinds.append(next((kind for kind in reversed(kinds) if kind != _BLANK), _WORDS))
-    _mark_signature(lines, kinds)
+    else:
+        _mark_signature(lines, kinds)
+    kinds = [_WORDS if kind == _FORWARD else kind for kind in kinds]
     _keep_inline(kinds)
     shown = _heap(lines, kinds, _WORDS)
     if not shown:
@@ -149,7 +147,7 @@ def fold(text: str) -> Folded:
 
 
 def _kinds(lines: list[str]) -> list[int]:
-    """What each line is: words, blank, a quote, or below a signature's `-- `."""
+    """What each line is: words, blank, a quote, below a signature's `-- `, or forwarded (shown, and never a signature)."""
     kinds: list[int] = []
     floor, own = _WORDS, 0  # what plain lines are at the moment; how many lines of words there have been
     while (at := len(kinds)) < len(lines):
@@ -167,7 +165,7 @@ def _kinds(lines: list[str]) -> list[int]:
             if not own and not marked and start == at:
                 # No words of its own above: the mail was forwarded, or begins with a header block for other reasons.
                 if _title(bare) in _FORWARDED:
-                    return [_WORDS] * len(lines)
+                    return [_FORWARD] * len(lines)
                 kinds += [_FORWARD] * (end - start)
                 continue
             while start and (kinds[start - 1] == _BLANK or _RULE.match(lines[start - 1])):
@@ -181,7 +179,7 @@ def _kinds(lines: list[str]) -> list[int]:
                 floor = _SIGNATURE
             kinds.append(floor)
             own += floor == _WORDS
-    return [_WORDS if kind == _FORWARD else kind for kind in kinds]
+    return kinds
 
 
 def _opening(lines: list[str], at: int, bare: str) -> tuple[int, int] | None:
@@ -206,23 +204,33 @@ def _attribution(lines: list[str], at: int) -> int | None:
             break
         joined = f"{line} {joined}"
         if _attributes(joined, marked):
+            # It begins with a date, or a few words and a date: "On Monday, the 3rd".
+            if any(word.lstrip("(")[:1].isdigit() for word in line.split(maxsplit=5)[:5]):
+                found = [start]
+                break
             found.append(start)
-    # It begins with a date (four words before it at most: "On Monday, the 3rd"), else with somebody's address.
-    dated = [start for start in found if any(word.lstrip("(")[:1].isdigit() for word in lines[start].split()[:5])]
-    named = [start for start in found if "@" in lines[start]]
-    return next(iter(dated + named + [start for start in found if start == at]), None)
+    # Else it begins with somebody's address, or has no more to say than `Ann wrote:`.
+    begin = next((start for start in found if start == at or "@" in lines[start] or len(found) == 1), None)
+    if begin:
+        above, line = lines[begin - 1].strip(), lines[begin].lstrip()
+        if above and (above[-1] == "<" or line[0] == "<" or (above[-1] == ">" and "@" in above)) and above[0] != ">":
+            begin -= 1  # wrapped between a name and its address, or behind it
+    return begin
 
 
 def _attributes(line: str, marked: bool) -> bool:
     """It says who wrote, and when; the less of it, the more a > below is needed."""
     line = line[:_LONG].lower()
-    wrote, address = bool(_WROTE.search(line)), "@" in line
+    wrote = not _WROTE.isdisjoint(_WORD.findall(line)) or any(verb in line for verb in _WROTE_CJK)
+    address = "@" in line
+    if not wrote and not address:
+        return False
     time, day = bool(_TIME.search(line)), bool(_DAY.search(line))
     if marked:
-        return wrote or (address and (time or day))
+        return wrote or time or day
     if wrote:
         return (time or day) and (address or (time and day))
-    return address and time and day and line.rstrip(" :：*").endswith(">")
+    return time and day and line.rstrip(" :：*").endswith(">")
 
 
 def _header_block(lines: list[str], at: int) -> int:
@@ -262,8 +270,13 @@ def _marked(lines: list[str], at: int) -> bool:
 
 def _is_short(lines: list[str], at: int) -> bool:
     """What stands below a `--` without its blank is no longer than a signature."""
-    below = [line for line in lines[at + 1 : at + 30] if line.strip()]
-    return next((count for count, line in enumerate(below) if line.lstrip()[0] == ">"), len(below)) <= 12
+    count = 0
+    for line in lines[at + 1 : at + 30]:
+        bare = line.lstrip()
+        if bare[:1] == ">" or count > 12:
+            break
+        count += bool(bare)
+    return count <= 12
 
 
 def _keep_inline(kinds: list[int]) -> None:
@@ -305,9 +318,9 @@ def _mark_signature(lines: list[str], kinds: list[int]) -> None:
 
 
 def _phone(tail: list[str], gaps: list[bool]) -> int | None:
-    last = tail[-1].lower() if tail else ""
-    said = len(last) <= 80 and "," not in last and not last.endswith(".") and _PHONE_LINE.match(last)
-    return len(tail) - 1 if said else None
+    last = tail[-1].lower() if tail and (gaps[-1] or "Outlook" in tail[-1]) else ""
+    said = not last or len(last) > 80 or "," in last or last[-1] == "."  # "Sent from my desk, which is new."
+    return len(tail) - 1 if not said and (last.startswith(_PHONE_BEGINS) or last.endswith(_PHONE_ENDS)) else None
 
 
 def _closing(tail: list[str], gaps: list[bool]) -> int | None:

@@ -16,9 +16,11 @@ from typing import NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import automatic, token
 from crmmail.core.evidence import Evidence, reply_evidence
-from crmmail.core.known import AliasFact, Envelope, Known, Settings, tokens
+from crmmail.core.known import AliasFact, Envelope, Known, Question, Settings, ask, tokens
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender, identify
+
+__all__ = ["Decision", "Question", "Route", "ask", "decide", "mailbox"]
 
 # --- what is decided ----------------------------------------------------------------------------------------
 
@@ -205,8 +207,8 @@ def ours(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> li
     --recipient counts alone.  A Delivered-To counts only where nothing else of ours is named: it is the mailbox
     that the letter was fetched from, and what was written to a *different* address of ours is not for it (F144).
     """
-    if envelope.recipient:
-        return [addresses.without_tag(envelope.recipient)]
+    if envelope.recipients:
+        return list(dict.fromkeys(addresses.without_tag(one) for one in envelope.recipients))
     mailboxes = {addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get("delivered-to", ())}
     mailboxes.add(envelope.mailbox)
     named = [one.address for one in (*mail.to, *mail.cc)]
@@ -219,6 +221,12 @@ def ours(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> li
     behind = [addresses.without_tag(one) for one in mailboxes if own(addresses.without_tag(one))]
     useful = [one for one in direct if one != settings.catchall]
     return list(dict.fromkeys(useful or [one for one in behind if one != settings.catchall] or direct or behind))
+
+
+def mailbox(mail: Mail, envelope: Envelope) -> str:
+    """The mailbox that the letter was fetched from: what the caller says, else the topmost Delivered-To; else ""."""
+    top = mail.headers.get("delivered-to", ())[:1]
+    return envelope.mailbox or (addresses.canonical(top[0].strip().strip("<>")) if top else "")
 
 
 def by_address(
@@ -304,7 +312,8 @@ def by_section(envelope: Envelope, known: Known) -> Route:
     code = known.sections.get(envelope.section)
     if code is None:
         return quarantine("no-section", f"there is no section {envelope.section!r}")
-    return Route("stored", "section", f"a new case: the mailbox is that of section {code}", kind="case", section=code)
+    sentence = f"a new case: the mailbox is that of section {code}"
+    return Route("stored", "section", sentence, kind="case", section=code, recipient=envelope.reply_address)
 
 
 def within_limits(route: Route, sender: Sender, known: Known, settings: Settings) -> Route:

@@ -10,13 +10,14 @@ forwarded mails, whose words are not this letter's.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import NamedTuple
 
 from crmmail.core.message import Part
 from crmmail.mail.charset import decode, decode_words, one_line
 from crmmail.mail.structure import Entity, Tree
-from crmmail.mail.transfer import undone
+from crmmail.mail.transfer import PLAIN, undone
 
 NAME_LIMIT = 255
 
@@ -71,16 +72,17 @@ _META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-
 
 
 class Piece(NamedTuple):
-    """One leaf, decoded."""
+    """One leaf, decoded: its words if it is the letter's body, else its bytes."""
 
     position: int
     name: str  # never empty
     type: str
-    charset: str
-    encoding: str
-    data: bytes
     is_body: bool
     group: int  # the outermost multipart/alternative it stands in, -1 if none
+    text: str
+    guessed: bool  # the text's charset was guessed
+    data: bytes
+    digest: bytes  # SHA-256 of the decoded bytes, line ends made alike
     content_id: str
     disposition: str
 
@@ -101,7 +103,7 @@ def divided(raw: bytes, taken_apart: Tree) -> tuple[list[Piece], list[str]]:
             alternatives[index] = index if group < 0 and entity.type == "multipart/alternative" else group
             continue
         parent = taken_apart.entities[entity.parent].type if entity.parent >= 0 else ""
-        data, defect = undone(raw[entity.start : entity.end], entity.encoding)
+        data, defect = undone(raw[entity.start : _trimmed(raw, entity)], entity.encoding)
         if defect:
             defects.append(defect)
         kind = entity.type
@@ -111,18 +113,23 @@ def divided(raw: bytes, taken_apart: Tree) -> tuple[list[Piece], list[str]]:
         is_body = _is_body(entity, kind, parent)
         if is_body and kind != "text/html":
             kind = "text/plain"
-        name = _name(entity, kind, len(found))
-        charset = entity.parameters.get("charset", "").split(" ")[0]
+        digest = _digest(data, exact=entity.encoding == "base64")
+        text, guessed = "", False
+        if is_body:
+            text, guessed = decode(data, _label(entity, kind, data))
+            data = b""  # given up before the text is copied: a mail of 50 MB is here three times already
+            text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
         found.append(
             Piece(
                 position=len(found),
-                name=name,
+                name=_name(entity, kind, len(found)),
                 type=kind,
-                charset=charset,
-                encoding=entity.encoding,
-                data=data,
                 is_body=is_body,
                 group=group,
+                text=text,
+                guessed=guessed,
+                data=data,
+                digest=digest,
                 content_id=one_line(decode(entity.content_id.encode("latin-1"), "")[0]),
                 disposition=entity.disposition,
             )
@@ -130,28 +137,63 @@ def divided(raw: bytes, taken_apart: Tree) -> tuple[list[Piece], list[str]]:
     return found, defects
 
 
-def words(pieces: list[Piece]) -> tuple[str, str, bool]:
-    """The letter's text, its HTML made safe, and whether a charset was guessed."""
+def words(pieces: list[Piece]) -> tuple[str, str]:
+    """The letter's text, and its HTML made safe."""
     texts: list[str] = []
     pages: list[str] = []
-    guessed_any = False
-    read: list[tuple[Piece, str]] = []
-    for piece in pieces:
-        if piece.is_body:
-            text, guessed = decode(piece.data, piece.charset or _meta_charset(piece))
-            # Where there is nothing to guess at, nothing was guessed.
-            guessed_any |= guessed
-            read.append((piece, text.replace("\r\n", "\n").replace("\r", "\n")))
-    told = {piece.group for piece, text in read if piece.type == "text/plain" and text.strip()}
-    for piece, text in read:
+    body = [piece for piece in pieces if piece.is_body]
+    told = {piece.group for piece in body if piece.type == "text/plain" and piece.text and not piece.text.isspace()}
+    for piece in body:
+        text = piece.text
         if piece.type == "text/html":
             pages.append(text)
             if piece.group >= 0 and piece.group in told:
                 continue
             text = _as_text(text)
-        if text.strip():
-            texts.append(text.strip("\n"))
-    return "\n\n".join(texts), _as_html(pages), guessed_any
+        if text and not text.isspace():
+            texts.append(text)
+    return "\n\n".join(texts), _as_html(pages)
+
+
+def update(digest: hashlib._Hash, data: bytes, stop: int | None = None, step: int = 1 << 20) -> None:
+    """Hash `data` with CRLF and CR as LF, a megabyte at a time: a copy of 50 MB would be a quarter of our memory."""
+    start, stop = 0, len(data) if stop is None else stop
+    while start < stop:
+        end = min(start + step, stop)
+        if data[end - 1 : end] == b"\r" and end < stop:  # do not part a CRLF
+            end += 1
+        digest.update(data[start:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        start = end
+
+
+def _digest(data: bytes, exact: bool) -> bytes:
+    """SHA-256; a transport may change line ends and the number of the last ones in all but base64."""
+    digest = hashlib.sha256()
+    if exact:
+        digest.update(data)
+    else:
+        stop = len(data)
+        while stop and data[stop - 1] in b"\r\n":
+            stop -= 1
+        update(digest, data, stop)
+    return digest.digest()
+
+
+def _trimmed(raw: bytes, entity: Entity) -> int:
+    """Where a text's last line ends; of everything else each byte is kept."""
+    end = entity.end
+    if entity.type == "text/plain" and entity.encoding in PLAIN:
+        while end > entity.start and raw[end - 1] in b"\r\n":
+            end -= 1
+    return end
+
+
+def _label(entity: Entity, kind: str, data: bytes) -> str:
+    """The charset that the part, or else the HTML in it, names."""
+    label = entity.parameters.get("charset", "").split(" ")[0]
+    if not label and kind == "text/html" and (found := _META_CHARSET.search(data[:4096])):
+        label = found[1].decode("ascii")
+    return label
 
 
 def _is_body(entity: Entity, kind: str, parent: str) -> bool:
@@ -172,11 +214,6 @@ def _name(entity: Entity, kind: str, position: int) -> str:
     if "=?" in given:  # an encoded word that was cut up by RFC 2231
         given = decode_words(given.encode("utf-8", "replace"))
     return given[:NAME_LIMIT].strip() or f"part-{position}.{_ENDINGS.get(kind, 'bin')}"
-
-
-def _meta_charset(piece: Piece) -> str:
-    found = _META_CHARSET.search(piece.data[:4096]) if piece.type == "text/html" else None
-    return found[1].decode("ascii") if found else ""
 
 
 def _as_text(html: str) -> str:

@@ -106,8 +106,11 @@ def decode(data: bytes, label: str) -> tuple[str, bool]:
     if _ONE_BYTE.match(codec) and not data.isascii():
         return _one_byte(data, codec)
     text = _strictly(data, codec)
+    if text is None and codec == "utf-8":
+        # Halves of a letter, written each as if it were one (CESU-8): Java and old databases do.
+        text = _strictly(data, codec, "surrogatepass")
     if text is None:
-        return tidy(_guessed(data)), True
+        return tidy(_guessed(data, codec)), True
     return tidy(text), False
 
 
@@ -195,15 +198,17 @@ def _tail(half: bytes) -> bytes:
 
 
 def _disguised(text: str) -> bytes:
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape" if not re.search("[\ud800-\udc7f\udd00-\udfff]", text) else "replace")
+    for codec, errors in (("latin-1", "strict"), ("utf-8", "surrogateescape")):
+        try:
+            return text.encode(codec, errors)
+        except UnicodeEncodeError:
+            continue
+    return text.encode("utf-8", "replace")
 
 
-def _strictly(data: bytes, codec: str) -> str | None:
+def _strictly(data: bytes, codec: str, errors: str = "strict") -> str | None:
     try:
-        return data.decode(codec)
+        return data.decode(codec, errors)
     except (UnicodeError, ValueError, LookupError):
         return None
 
@@ -228,8 +233,8 @@ def _one_byte(data: bytes, codec: str) -> tuple[str, bool]:
 def _wide(data: bytes, codec: str) -> str:
     """UTF-16 and UTF-32; without a mark, the order of bytes is the one whose high bytes vary less."""
     width = 4 if "32" in codec else 2
-    marks = ((b"\xff\xfe\0\0", "-le"), (b"\0\0\xfe\xff", "-be")) if width == 4 else ((b"\xff\xfe", "-le"), (b"\xfe\xff", "-be"))
-    for mark, order in marks:
+    little_mark, big_mark = (b"\xff\xfe\0\0", b"\0\0\xfe\xff") if width == 4 else (b"\xff\xfe", b"\xfe\xff")
+    for mark, order in ((little_mark, "-le"), (big_mark, "-be")):
         if data.startswith(mark):
             data, codec = data[width:], f"utf-{width * 8}{order}"
     if not codec.endswith(("-le", "-be")):
@@ -240,10 +245,10 @@ def _wide(data: bytes, codec: str) -> str:
     return data[: len(data) - len(data) % width].decode(codec, "replace")
 
 
-def _guessed(data: bytes) -> str:
+def _guessed(data: bytes, codec: str = "") -> str:
     text = _strictly(data, "utf-8")
     if text is not None:
         return text
     from crmmail.mail.guess import guess
 
-    return guess(data)
+    return guess(data, codec)

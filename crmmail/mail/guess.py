@@ -15,30 +15,32 @@ import re
 from crmmail.mail.charset import codec_of
 
 SAMPLE = 4096  # bytes shown to the detectors
+COMMONEST = "cp1251"  # what it is where two letters leave no other evidence
+SURE, POSSIBLE = 20.0, 8.0  # how Russian is Russian; Greek and Chinese read as Cyrillic come to 19 at most
 
 _UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_LONG_RUN = re.compile(rb"[\x80-\xff]{3}")  # "Grüße" has one foreign letter after the other, no word has three
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
-_CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")
+_CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5")
 # Letters of Russian, Ukrainian and Bulgarian text, the commonest first; the place is the weight.
-_COMMON = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъёієї"
+_COMMON = "оеаинтсрвлкмдпуяыьгзбчйёхжшюцщэфъієї"
 _WEIGHT = {letter: 36 - place for place, letter in enumerate(_COMMON)}
 _WESTERN = {"cp1252", "cp1250", "cp1254", "cp1257", "iso8859-2", "iso8859-15", "iso8859-3", "iso8859-16"}
 # Letters that Western and Central European words are made of; the rest of a Latin page are signs.
 _PLAIN_LATIN = set("àâäáãåæçèéêëìíîïñòóôöõøœùúûüýÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜÝŸ«»“”„‘’–—…°§€£·¿¡ªº½ ")
 
 
-def guess(data: bytes) -> str:
-    """The text of `data` in the likeliest charset; every byte gives a letter or U+FFFD."""
+def guess(data: bytes, label: str = "") -> str:
+    """The text of `data` in the likeliest charset; every byte gives a letter or U+FFFD.
+
+    `label` is the codec that the mail named and that does not fit all of the bytes.
+    """
     letters, high = len(_UTF8_LETTER.findall(data)), len(_HIGH.findall(_UTF8_LETTER.sub(b"", data)))
-    if letters and letters >= high:
+    if letters and letters * (8 if label == "utf-8" else 1) >= high:
         return data.decode("utf-8", "crmmail.western")
-    sample = _sample(data)
-    codec = _judge(sample)
-    try:
-        return data.decode(codec)
-    except UnicodeError:
-        return data.decode(codec, "replace") if codec not in {"cp1252"} else data.decode("cp1252", "crmmail.western")
+    codec = _judge(_sample(data))
+    return data.decode(codec, "crmmail.western" if codec == "cp1252" else "replace")
 
 
 def _sample(data: bytes) -> bytes:
@@ -54,19 +56,19 @@ def _judge(sample: bytes) -> str:
     mixed = whole = 0
     for word in _WORD.findall(sample):
         high = len(_HIGH.findall(word))
-        if high and high * 2 <= len(word):
+        if 0 < high < len(word) and not _LONG_RUN.search(word):
             mixed += 1
-        elif high > 1 or (high and len(word) == 1):
+        else:
             whole += high
-    latin, cyrillic = _as_latin(sample), max((_as_russian(sample, c), c) for c in _CYRILLIC)
-    asked = _ask(sample)
     if mixed and mixed * 2 >= whole:
-        return asked if asked in _WESTERN and not latin else "cp1252"
-    if cyrillic[0] >= 12:
-        return cyrillic[1]
-    if asked:
-        return asked
-    return cyrillic[1] if cyrillic[0] >= 4 and not latin else "cp1252"
+        asked = _ask(sample)
+        return asked if asked in _WESTERN and not _as_latin(sample) else "cp1252"
+    scores = {codec: _as_russian(sample, codec) for codec in _CYRILLIC}
+    codec = max(scores, key=lambda codec: scores[codec] + (codec == COMMONEST))
+    score = scores[codec]
+    if score >= SURE:
+        return codec
+    return _ask(sample) or (codec if score >= POSSIBLE and not _as_latin(sample) else "cp1252")
 
 
 def _as_latin(sample: bytes) -> bool:
@@ -77,17 +79,16 @@ def _as_latin(sample: bytes) -> bool:
 
 def _as_russian(sample: bytes, codec: str) -> float:
     """How Russian the sample looks in `codec`: the mean weight of its high bytes, less for cAPITALS inside words."""
-    text = sample.decode(codec, "replace")
     score, count, before = 0, 0, " "
-    for letter in text:
-        if letter > "\x7f":
+    for letter in sample.decode(codec, "replace"):
+        if letter > "\x7f" and letter not in "«»—–№“”„…\xa0’":
             count += 1
             small = letter.lower()
             if small in _WEIGHT:
                 score += _WEIGHT[small]
                 if letter != small and before.isalpha() and before == before.lower():
                     score -= 40
-            elif letter not in "«»—–№“”„…\xa0’":
+            else:
                 score -= 30
         before = letter
     return score / count if count else 0.0

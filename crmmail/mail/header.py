@@ -38,11 +38,10 @@ _GOOD_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE = re.compile(rb".*(?:\n|\Z)")
 _MBOX = re.compile(rb">?From [^\n]*\n")
-# After a line that is no field, a line of text such as "Note: mind this" must not pass for one.
-_KNOWN = re.compile(
-    rb"(?:from|to|cc|bcc|date|subject|sender|received|precedence|references|in-reply-to|message-id|reply-to|mime-version"
-    rb"|return-path|auto-submitted|content-[a-z-]+|x-[!-9;-~]+|[a-z]+-(?:id|to|path|by|signature|results))[ \t]*:",
-    re.I,
+# After a line that is no field, a line of text such as "Note: mind this" must not pass for one.  Compiled when needed.
+_KNOWN = (
+    rb"(?i:from|to|cc|bcc|date|subject|sender|received|precedence|references|in-reply-to|message-id|reply-to|mime-version"
+    rb"|return-path|auto-submitted|content-[a-z-]+|x-[!-9;-~]+|[a-z]+-(?:id|to|path|by|signature|results))[ \t]*:"
 )
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.S)
 _ESCAPED = re.compile(rb"\\(.)", re.S)
@@ -70,7 +69,7 @@ def split_at(raw: bytes) -> Split:
     else:
         # A stray blank line on top hides the header only if nothing but a header could follow.
         leading = re.compile(rb"(?:[ \t]*\r?\n){1,10}").match(raw)
-        if leading and _KNOWN.match(raw, leading.end()):
+        if leading and re.compile(_KNOWN).match(raw, leading.end()):
             start = leading.end()
     return split_part(raw, start, len(raw))
 
@@ -92,7 +91,7 @@ def split_part(raw: bytes, start: int, stop: int) -> Split:
         if raw[position] in b" \t":
             if clean:
                 good = line.end()
-        elif (_GOOD_LINE if clean else _KNOWN).match(raw, position, line.end()):
+        elif (_GOOD_LINE if clean else re.compile(_KNOWN)).match(raw, position, line.end()):
             clean, good = True, line.end()
         else:
             clean = False

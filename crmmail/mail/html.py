@@ -20,14 +20,15 @@ MAX_DEPTH = 500  # open elements at once; nh3 takes seconds for some thousands
 _TAG_NAME = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # Elements that end by themselves and so do not nest when their end is not written.
 _FLAT = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li td th tr dt dd option thead tbody".split()
+    "area base br col embed hr img input link meta param source track wbr"
+    " p li td th tr dt dd option thead tbody".split()
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)([^<>]*)>?|<[!?/][^<>]*>")
 _HREF = re.compile(r"""\bhref\s*=\s*["']?\s*((?:https?|mailto|tel):[^"'\s>]{1,2000})""", re.I)
 _SILENT = re.compile(r"<(style|script|head|title|template)\b", re.I)
 _LINES = frozenset(
-    "address article aside blockquote br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre"
-    " section table tr ul".split()
+    "address article aside blockquote br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main nav"
+    " ol p pre section table tr ul".split()
 )
 _TARGET = re.compile(r" ?\(([^()\s]{1,2000})\)")
 # A wrapper with font-size 0 is how many newsletters are laid out, so only the words right inside one are hidden.

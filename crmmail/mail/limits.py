@@ -30,12 +30,11 @@ def check(raw: bytes, *, max_size: int) -> None:
     """
     if len(raw) > max_size:
         raise OverLimit("too-large", f"the mail has {len(raw)} bytes, more than the {max_size} that are allowed")
-    cr_only = b"\n" not in raw[: 2 * MAX_HEADER] and b"\n" not in raw
     # Three bytes more than allowed: the blank line may stand just there.
     blank = _BLANK.search(raw, 0, MAX_HEADER + 3)
     if blank is None and len(raw) > MAX_HEADER:
         raise OverLimit("header-too-large", f"the header is longer than {MAX_HEADER // 1024} KB")
-    block = with_newlines(raw[: blank.start() if blank else len(raw)]) if cr_only else raw[: blank.start() if blank else None]
+    block = with_newlines(raw[: blank.start() if blank else None])
     count = len(_FIELD.findall(block))
     if count > MAX_FIELDS:
         raise OverLimit("too-many-headers", f"the header has {count} fields, more than {MAX_FIELDS}")

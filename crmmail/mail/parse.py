@@ -13,11 +13,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from crmmail.core.message import HEADERS, Mail
 from crmmail.mail import people
-from crmmail.mail.body import Piece, divided, words
+from crmmail.mail.body import Piece, divided, update, words
 from crmmail.mail.charset import decode_words
 from crmmail.mail.header import fields, split_header, unfolded, with_newlines
 from crmmail.mail.structure import tree
@@ -29,6 +29,12 @@ VALUE_LIMIT = 4000  # letters kept of one header's value; an Authentication-Resu
 
 _ID = re.compile(rb"<([!-;=?-~]{1,255})>")
 _BARE_ID = re.compile(rb"(?<![!-~])([!-;=?-~]{1,200}@[!-;=?-~]{1,200})(?![!-~])")
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_PLAIN_DATE = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+    r" (19[0-9]{2}|20[0-9]{2}) ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?"
+    r" (?:([+-])([0-9]{2})([0-5][0-9])|GMT)(?: \([A-Za-z ]{1,40}\))?\Z"
+)
 # What differs between two offers of the same mail: the way it came, and what a mailbox noted on it.
 _TRACE = re.compile(
     rb"(?:received|delivered-to|x-original-to|envelope-to|return-path|status|x-status|x-keywords|x-uid|x-mozilla-[a-z0-9]+"
@@ -46,7 +52,7 @@ def parse(raw: bytes) -> Mail:
 
     pieces, defects = divided(raw, taken_apart)
     defects = taken_apart.defects + defects
-    text, html, guessed = words(pieces)
+    text, html = words(pieces)
     sender, from_line, doubts = people.sender(named.get("from", []))
     subject = decode_words(_first(named, "subject"))
     content_hash = _content_hash(sender.address or from_line, subject, _first(named, "date"), pieces)
@@ -74,7 +80,7 @@ def parse(raw: bytes) -> Mail:
             if name in HEADERS
         },
         defects=tuple(dict.fromkeys(doubts + defects)),
-        guessed_charset=guessed,
+        guessed_charset=any(piece.guessed for piece in pieces),
         leaves=len(pieces),
     )
 
@@ -91,7 +97,7 @@ def body_digest_key(raw: bytes) -> str:
         if not _TRACE.match(field.name.encode("ascii")):
             digest.update(field.name.encode("ascii") + b":" + field.raw.replace(b"\r", b"") + b"\n")
     digest.update(b"\n")
-    _update(digest, rest)
+    update(digest, rest)
     return digest.hexdigest()
 
 
@@ -120,13 +126,18 @@ def _both_ends(ids: list[str], most: int) -> tuple[str, ...]:
 def _date(raw: bytes) -> datetime | None:
     """The Date in UTC, None where it makes no sense.
 
-    mail-parser's reader wants the RFC's grammar; the standard library's guesses at the rest ("Nov 2 10:00:00 2026"),
-    and its guess is taken only for years in which there was mail.
+    A date as RFC 5322 writes it is read here, other forms of its grammar by mail-parser, and the rest ("Nov 2
+    10:00:00 2026") is guessed by the standard library, whose guess counts only for years in which there was mail.
     """
     text = raw[:200].decode("latin-1")
     if not text:
         return None
     try:
+        if plain := _PLAIN_DATE.match(text):
+            day, month, year, hour, minute, second, sign, ahead, past = plain.groups("0")
+            zone = timedelta(hours=int(ahead), minutes=int(past)) * (-1 if sign == "-" else 1)
+            clock = datetime(int(year), _MONTHS.index(month) // 3 + 1, int(day), int(hour), int(minute), int(second))
+            return (clock - zone).replace(tzinfo=UTC)
         value: datetime | None = people.borrowed("dates").parse_mail_date(text).value
         if value is None:
             from email.utils import parsedate_to_datetime
@@ -145,25 +156,5 @@ def _content_hash(sender: str, subject: str, date: bytes, pieces: list[Piece]) -
     for value in (sender, subject, b" ".join(date.split()).decode("latin-1")):
         digest.update(value.encode("utf-8", "replace") + b"\0")
     for piece in pieces:
-        digest.update(f"{piece.type}\0{piece.name}\0".encode("utf-8", "replace"))
-        inner = hashlib.sha256()
-        if piece.encoding == "base64":
-            inner.update(piece.data)
-        else:
-            # A transport may change line ends and the number of the last ones in all but base64.
-            _update(inner, piece.data.rstrip(b"\r\n"))
-        digest.update(inner.digest())
+        digest.update(f"{piece.type}\0{piece.name}\0".encode("utf-8", "replace") + piece.digest)
     return digest.hexdigest()
-
-
-def _update(digest: hashlib._Hash, data: bytes, step: int = 1 << 20) -> None:
-    """Hash `data` with CRLF and CR as LF, a megabyte at a time: a copy of 50 MB would be a quarter of our memory."""
-    start = 0
-    while start < len(data):
-        end = start + step
-        if data[end - 1 : end] == b"\r":  # do not part a CRLF
-            end += 1
-        digest.update(data[start:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-        start = end
-
-

@@ -82,7 +82,8 @@ def tree(raw: bytes) -> Tree:
         if not complete:
             defects.append("multipart without end")
         if not opened.children:  # no delimiter in it: what it holds is text, whatever it says it is
-            found[opened.index] = found[opened.index]._replace(type="", end=_trimmed(raw, end, found[opened.index].start), multipart=False)
+            entity = found[opened.index]
+            found[opened.index] = entity._replace(type="", end=_trimmed(raw, end, entity.start), multipart=False)
 
     while stack:
         level, mark, limit = _next_delimiter(raw, stack, position)

@@ -290,6 +290,10 @@ def alias(address: str) -> Alias:
     raise NotFound(f"there is no alias {address}; `crmmail aliases` lists them")
 
 
+def alias_by_id(number: int) -> Alias:
+    return next(one for one in aliases() if one.id == number)
+
+
 def put_alias(address: str, **columns: Any) -> int:
     """Makes or changes an alias; ids, not names, in `section` and `user`."""
     row = t.Alias.get_or_none(t.Alias.address == address)
@@ -350,8 +354,12 @@ def add_contact_address(number: int, address: str) -> None:
     t.ContactAddress.insert(contact=number, address=address).on_conflict_ignore().execute()
 
 
-def drop_contact_address(number: int, address: str) -> None:
-    t.ContactAddress.delete().where(t.ContactAddress.contact == number, t.ContactAddress.address == address).execute()
+def contact_address(number: int, address: str) -> int:
+    """The row of a contact's address."""
+    row = t.ContactAddress.get_or_none(t.ContactAddress.contact == number, t.ContactAddress.address == address)
+    if row is None:
+        raise NotFound(f"contact {number} has no address {address}")
+    return row.id
 
 
 def partner_category(path: str) -> int:

@@ -178,6 +178,12 @@ def unread(user: int, *, thread: int | None = None) -> list[int]:
     return [row.id for row in query.order_by(t.Notification.id)]
 
 
+def messages_of(items: Iterable[int]) -> list[int]:
+    """The messages that these items are about."""
+    rows = t.Notification.select(t.Notification.message).where(t.Notification.id.in_(list(items)))
+    return [row.message_id for row in rows if row.message_id is not None]
+
+
 def check_own(user: int, numbers: Iterable[int]) -> None:
     """Refuses ids that are no inbox items of this user."""
     wanted = list(dict.fromkeys(numbers))

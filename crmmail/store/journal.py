@@ -102,6 +102,11 @@ def insert(table: str, **columns: Any) -> list[Change]:
     return [Change(table, _key(row), "*", None, _image(row))]
 
 
+def was_made(table: str, key: int) -> Change:
+    """The change that made a row which is there now."""
+    return Change(table, key, "*", None, _image(_row(table, key)))
+
+
 def delete(table: str, key: Any) -> list[Change]:
     """Removes a row, unless it is gone already."""
     row = _row(table, key, missing=None)
@@ -221,6 +226,11 @@ def _entry(row: Any) -> Entry:
         row.undoable,
         row.undone,
     )
+
+
+def moment(value: datetime) -> str:
+    """A moment as a change holds it."""
+    return str(t.Journal.at.db_value(value))
 
 
 # --- rows as plain data -------------------------------------------------------------------------------------

@@ -201,6 +201,17 @@ def quarantine(*, states: Sequence[str] = ("waiting",), numbers: Iterable[int] |
     ]
 
 
+def find_quarantined(message_id: str, content_hash: str) -> int | None:
+    """The row of an equal letter that is in quarantine already."""
+    row = (
+        t.Quarantine.select(t.Quarantine.id)
+        .join(t.Original)
+        .where(t.Original.message_id == message_id, t.Original.content_hash == content_hash)
+        .first()
+    )
+    return int(row.id) if row else None
+
+
 def quarantined(number: int) -> Quarantined:
     found = quarantine(numbers=[number])
     if not found:

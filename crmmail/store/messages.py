@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from peewee import fn
+
 from crmmail.core.message import Address, Part
 from crmmail.errors import NotFound
 from crmmail.store import tables as t
@@ -93,19 +95,18 @@ def put_attachments(message: int, parts: Iterable[Part]) -> None:
         )
 
 
-def supersede(message: int, by: int) -> None:
-    t.Message.update(superseded_by=by).where(t.Message.id == message).execute()
-
-
 def change_message(message: int, **columns: Any) -> None:
     t.Message.update(**columns).where(t.Message.id == message).execute()
 
 
-def move_message(message: int, thread: int) -> None:
-    """Moves a message to another record, with who took part in it and who was told."""
-    t.Message.update(thread=thread).where(t.Message.id == message).execute()
-    for table in (t.MessageAddress, t.Notification, t.Delivery):
-        table.update(thread=thread).where(table.message == message).execute()
+def hanging(message: int) -> list[tuple[str, int]]:
+    """(table, key) of the rows that name a message's thread beside it, and must move with it."""
+    tables = {"message_address": t.MessageAddress, "notification": t.Notification, "delivery": t.Delivery}
+    return [
+        (name, row.id)
+        for name, table in tables.items()
+        for row in table.select(table.id).where(table.message == message)
+    ]
 
 
 def put_delivery(message: int, thread: int, **columns: Any) -> int:
@@ -193,6 +194,12 @@ def attachment(number: int) -> tuple[Attachment, bytes]:
     if row is None:
         raise NotFound(f"there is no attachment {number}")
     return Attachment(row.id, row.message_id, row.name, row.type, row.size, row.blob_id), bytes(row.blob.data)
+
+
+def delivery_counts() -> dict[str, int]:
+    """State → how many outgoing copies."""
+    rows = t.Delivery.select(t.Delivery.state, fn.COUNT(t.Delivery.id)).group_by(t.Delivery.state)
+    return dict(rows.tuples())
 
 
 def deliveries(

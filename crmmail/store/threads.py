@@ -163,6 +163,7 @@ def aliases(addresses: Iterable[str]) -> dict[str, AliasFact]:
             row.policy,
             row.on_reply,
             row.loop_limit,
+            row.keep_original,
         )
         for row in rows
     }

@@ -1,0 +1,120 @@
+"""The forms that programs read.  Held by golden tests: scripts stand on them.
+
+    tsv      a record a line, tabs between, no header unless asked for, nothing cut, ISO dates in UTC
+    json     one array of objects; every key there, null where there is nothing
+    jsonl    an object a line
+    csv      with a header; words that a spreadsheet would run begin with '
+    ids      the number (the first column, where rows have none) a line, for `crmmail close -`
+
+Each function takes rows (key → plain value) and gives the whole text.  All words are cleaned here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from crmmail.core.text import clean, csv_cell, one_line
+
+FORMS = ("table", "tsv", "json", "jsonl", "csv", "ids")
+
+Row = Mapping[str, Any]
+
+
+def iso(moment: datetime) -> str:
+    """2026-11-24T10:00:00Z."""
+    from crmmail.core import when  # its tables of words are read only where there is a date
+
+    return when.iso(moment)
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: words cleaned, dates ISO, spans in seconds, sets sorted."""
+    match value:
+        case None | bool() | int() | float() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return plain(value.value)
+        case str():
+            return clean(value)
+        case datetime():
+            return iso(value)
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Mapping():
+            return {clean(str(key)): plain(entry) for key, entry in value.items()}
+        case set() | frozenset():
+            return sorted((plain(entry) for entry in value), key=str)
+        case list() | tuple():
+            return [plain(entry) for entry in value]
+    return clean(str(value))
+
+
+def words(value: Any) -> str:
+    """`value` in a cell, not cleaned yet: what is inside a list or a {"id", "name"} is named."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return iso(value)
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return words(next((value[key] for key in ("name", "title", "id") if value.get(key) is not None), None))
+        case list() | tuple() | set() | frozenset():
+            listed = [words(entry) for entry in value]
+            return ", ".join(listed if isinstance(value, list | tuple) else sorted(listed))
+        case Enum():
+            return words(value.value)
+    return str(value)
+
+
+def tsv(rows: Sequence[Row], keys: Sequence[str], header: bool = False) -> str:
+    """`keys` of each row, in this order."""
+    lines = [[one_line(words(row.get(key))) for key in keys] for row in rows]
+    return "".join("\t".join(line) + "\n" for line in ([list(keys), *lines] if header else lines))
+
+
+def json(value: Any) -> str:
+    """`value` (rows, or a mapping of a show) as indented JSON."""
+    from json import dumps
+
+    return dumps(plain(value), indent=2, ensure_ascii=False) + "\n"
+
+
+def jsonl(values: Iterable[Any]) -> str:
+    """An object a line."""
+    from json import dumps
+
+    return "".join(dumps(plain(value), ensure_ascii=False) + "\n" for value in values)
+
+
+def csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
+    """RFC 4180 but for the line end, which is ours."""
+    import csv as library
+    from io import StringIO
+
+    file = StringIO()
+    writer = library.writer(file, lineterminator="\n")
+    writer.writerow(keys)
+    for row in rows:
+        writer.writerow(_csv_value(row.get(key)) for key in keys)
+    return file.getvalue()
+
+
+def ids(rows: Sequence[Row], first: str) -> str:
+    """The `id` of each row, or what stands under `first`; rows without one are left out."""
+    found = (row.get("id" if "id" in row else first) for row in rows)
+    return "".join(one_line(words(value)) + "\n" for value in found if value is not None)
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return csv_cell(clean(words(value)))

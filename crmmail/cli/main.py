@@ -1,0 +1,257 @@
+"""The door `crmmail`: one table of commands, each read from its file when it is called, and what their errors become.
+
+    crmmail: <what, why, what to do>        one line on stderr, never a traceback (but for our own faults, with -v)
+
+Exit: 0 done, 1 failed, 2 usage, 130 interrupted (^C), 141 nobody reads what we print (`crmmail list case | head`), as a
+shell reports it of any program; a command may return another number, as `deliver` does with 75.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple, NoReturn
+
+import click
+from click.exceptions import Abort, Exit
+
+from crmmail import __version__
+from crmmail.cli.command import Group
+from crmmail.cli.session import Session
+from crmmail.core.text import clean, one_line
+from crmmail.errors import CrmmailError
+
+FAILED, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
+COMPLETE = "_CRMMAIL_COMPLETE"  # the variable with which a shell asks for completions
+
+DAILY, RECORDS, HOUSE, PLUMBING, HIDDEN = "Daily work", "Records", "Keeping house", "Plumbing", ""
+
+
+class Entry(NamedTuple):
+    """A row of the table: `crmmail.cli.<module>` has the command as `<name>_command`."""
+
+    name: str
+    theme: str
+    module: str
+    help: str  # the first line of the command's docstring, without its full stop; a test compares
+
+    @property
+    def attribute(self) -> str:
+        return self.name.replace("-", "_") + "_command"
+
+
+_ROWS = (
+    Entry("summary", HIDDEN, "summary", "A screenful: unread, starred, due and late"),
+    Entry("inbox", DAILY, "inbox", "What waits for you: unread messages, newest first"),
+    Entry("done", DAILY, "done", "Dismiss inbox items"),
+    Entry("undo", DAILY, "undo", "Take back your last acts"),
+    Entry("show", DAILY, "show", "One record with its conversation"),
+    Entry("star", DAILY, "star", "Keep a message in sight"),
+    Entry("unstar", DAILY, "star", "Take the star off a message"),
+    Entry("new", RECORDS, "new", "Make a record: case, lead or contact"),
+    Entry("list", RECORDS, "records", "All records of a kind, closed ones too"),
+    Entry("set", RECORDS, "fields", "Change fields of a record"),
+    Entry("assign", RECORDS, "assign", "Make a user responsible"),
+    Entry("take", RECORDS, "assign", "Make yourself responsible"),
+    Entry("open", RECORDS, "buttons", "Open records: work on them begins"),
+    Entry("pending", RECORDS, "buttons", "Set records pending: we wait for somebody"),
+    Entry("close", RECORDS, "buttons", "Close records: the work is done"),
+    Entry("cancel", RECORDS, "buttons", "Cancel records: nothing will be done"),
+    Entry("reset", RECORDS, "buttons", "Set records back to draft"),
+    Entry("qualify", RECORDS, "buttons", "Qualify leads: they are worth pursuing"),
+    Entry("lose", RECORDS, "buttons", "Mark leads as lost"),
+    Entry("follow", RECORDS, "follow", "Follow a record, or every new one of a kind"),
+    Entry("unfollow", RECORDS, "follow", "Stop following"),
+    Entry("followers", RECORDS, "follow", "Who follows a record"),
+    Entry("following", RECORDS, "follow", "What you follow"),
+    Entry("message", RECORDS, "message", "Single messages: list, move, edit, delete"),
+    Entry("attachment", RECORDS, "attachment", "Files that came with mails: list, save"),
+    Entry("sections", HOUSE, "sections", "Sections: who works on what, and its address"),
+    Entry("categories", HOUSE, "categories", "Categories of cases"),
+    Entry("users", HOUSE, "users", "The people who work here"),
+    Entry("aliases", HOUSE, "aliases", "Addresses that make records"),
+    Entry("contacts", HOUSE, "contacts", "The people who write to us"),
+    Entry("quarantine", HOUSE, "quarantine", "Mails that could not be filed"),
+    Entry("config", HOUSE, "config", "Settings, and where each comes from"),
+    Entry("doctor", HOUSE, "doctor", "Look for trouble and say what to do"),
+    Entry("log", HOUSE, "log", "What was done, by whom, when"),
+    Entry("deliver", PLUMBING, "deliver", "Take a mail from stdin"),
+    Entry("why", PLUMBING, "why", "Why a message went where it went"),
+    Entry("why-not", PLUMBING, "why", "Why a user was not told of a message"),
+    Entry("outbox", PLUMBING, "outbox", "Mail that waits to be sent, or failed"),
+    Entry("init", PLUMBING, "init", "Make a store"),
+    Entry("db", PLUMBING, "db", "The store itself: status, migrate, backup, check"),
+    Entry("completion", PLUMBING, "completion", "The completion script for your shell"),
+    Entry("demo", PLUMBING, "demo", "A store to play with"),
+)
+
+COMMANDS: dict[str, Entry] = {row.name: row for row in _ROWS}
+
+
+class LazyCommands(MutableMapping[str, click.Command]):
+    """The table as click wants it: names at once, a command when it is asked for."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            entry = COMMANDS[name]
+            self._loaded[name] = getattr(import_module(f"crmmail.cli.{entry.module}"), entry.attribute)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._loaded or name in COMMANDS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*COMMANDS, *(name for name in self._loaded if name not in COMMANDS)])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class Program(Group):
+    """`crmmail` itself: `summary` when it stands alone, the table in its help, every error in one line."""
+
+    def default_takes_words(self) -> bool:
+        return False  # `crmmail bogus` is a slip, and the summary need not be read to know it
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(map(len, COMMANDS))
+        for theme in (DAILY, RECORDS, HOUSE, PLUMBING):
+            with formatter.section(theme):
+                rows = [row for row in COMMANDS.values() if row.theme == theme]
+                formatter.write_dl([(row.name.ljust(widest), row.help) for row in rows])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        rows = [row for row in COMMANDS.values() if row.theme != HIDDEN and row.name.startswith(incomplete)]
+        return [
+            *(CompletionItem(row.name, help=row.help) for row in rows),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
+        sys.exit(run(sys.argv[1:] if args is None else list(args)))
+
+
+def _version(ctx: click.Context, option: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"crmmail {__version__}")
+        ctx.exit()
+
+
+program = Program(
+    "crmmail",
+    default="summary",
+    help="A mail-driven CRM for the terminal. Alone it shows what needs you today.",
+    examples=("crmmail", "crmmail inbox --short", "crmmail show 101", "crmmail list case state:open -o ids"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        click.Option(
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+        )
+    ],
+)
+program.commands = LazyCommands()
+
+
+def main() -> NoReturn:
+    """The console script."""
+    program.main()
+
+
+def run(arguments: list[str]) -> int:
+    """One command line; the number to exit with."""
+    _speak_utf8()
+    session = Session()
+    try:
+        if os.environ.get(COMPLETE):
+            from click.shell_completion import shell_complete
+
+            return shell_complete(program, {}, "crmmail", COMPLETE, os.environ[COMPLETE])
+        code = _call(arguments, session)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _forget_stdout()
+        return NO_READER
+    except (KeyboardInterrupt, Abort):
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # behind the terminal's ^C
+        return INTERRUPTED
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "crmmail"
+        sentence = error.format_message()
+        return _complain(f"{sentence}{'' if sentence.endswith(('.', '?', ')')) else '.'} See: {path} --help", USAGE)
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except CrmmailError as error:
+        return _complain(str(error), error.exit_code)
+    except OSError as error:
+        return _complain(_of_the_system(error), FAILED, session.verbose)
+    except Exception as error:
+        sentence = f"something went wrong in crmmail itself: {type(error).__name__}: {error}"
+        return _complain(
+            sentence + ("" if session.verbose else "; run again with -v for the whole story"), FAILED, session.verbose
+        )
+
+
+def _call(arguments: list[str], session: Session) -> int:
+    try:
+        with program.make_context("crmmail", arguments, obj=session) as context:
+            context.call_on_close(session.close)
+            answer = program.invoke(context)
+    except Exit as wanted:
+        return wanted.exit_code
+    return answer if type(answer) is int else 0
+
+
+def _complain(sentence: str, code: int, whole_story: bool = False) -> int:
+    """Say it in one line.  A stderr that is closed or full changes no exit code."""
+    try:
+        sys.stdout.flush()  # what was done stands above what failed
+    except OSError:
+        _forget_stdout()
+    try:
+        if whole_story:
+            from traceback import format_exc
+
+            print(clean(format_exc()), file=sys.stderr)
+        print(f"crmmail: {one_line(sentence)}", file=sys.stderr, flush=True)
+    except OSError:
+        pass
+    return code
+
+
+def _of_the_system(error: OSError) -> str:
+    """The operating system's refusal: what, and of which file."""
+    words = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {words}" if error.filename else words
+
+
+def _speak_utf8() -> None:
+    """UTF-8 whatever $LANG says, for mails are; and a stream that is closed swallows what is written."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding=None if name == "stdin" else "utf-8", errors="replace")
+
+
+def _forget_stdout() -> None:
+    """Nobody reads it: what is still in its buffer must not raise once more when the interpreter ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # a test's stream has no number
+        pass

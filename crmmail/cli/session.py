@@ -1,0 +1,104 @@
+"""What a command holds while it runs: the choices of the command line, the open house, the voice.
+
+    @command("take", examples=("crmmail take 101",))
+    @click.argument("record", type=RECORD)
+    @pass_session
+    def take_command(session: Session, record: int) -> None:
+        \"\"\"Take a record: you are responsible now.\"\"\"
+        done = take(session.workspace, record)
+        session.voice.say(f"#{record} {done.title}: yours   (undo: crmmail undo)")
+
+Nothing is opened before it is asked for: `--help` and usage errors never meet the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from crmmail.cli.voice import Voice
+
+if TYPE_CHECKING:
+    from crmmail.workspace import Choice, Workspace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Session:
+    """One run of `crmmail`.  The global options fill `db`, `config`, `user`, `verbose` and the voice's `color`."""
+
+    def __init__(self) -> None:
+        self.db: str | None = None
+        self.config: str | None = None
+        self.user: str | None = None
+        self.verbose = False
+        self.voice = Voice(now=self.now)
+        self._workspace: Workspace | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """What the global options chose, as `Workspace` takes it."""
+        from crmmail.workspace import Choice  # peewee comes with it
+
+        return Choice(self.db, self.config, self.user)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The open house; opened at the first call, closed when the command ends.
+
+        Raises:
+            StoreMissing, StoreBehind, ConfigBroken …: as `Workspace` does.
+        """
+        return self.open()
+
+    def open(self, *, check: bool = True) -> Workspace:
+        """Like `workspace`; `check=False` is for `db migrate` and `doctor`, which may find an old store."""
+        if self._workspace is None:
+            from crmmail.workspace import Workspace
+
+            self._workspace = Workspace(self.choice, check=check)
+        return self._workspace
+
+    def now(self) -> datetime:
+        """The house's clock where it is open, so that `$CRMMAIL_NOW` counts; else the real one."""
+        return self._workspace.now() if self._workspace else datetime.now(UTC)
+
+    def close(self) -> None:
+        """Close what was opened.  `main` does this."""
+        if self._workspace is not None:
+            self._workspace.close()
+            self._workspace = None
+
+
+def session_of(context: click.Context) -> Session:
+    """The session of this run; made, and closed with the outermost command, where `main` did not make one."""
+    found = context.find_object(Session)
+    if found is None:
+        root = context.find_root()
+        found = root.obj = Session()
+        root.call_on_close(found.close)
+        for inner in _contexts(context):
+            inner.obj = found
+    return found
+
+
+def pass_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Decorator: the command's first argument is the `Session`."""
+
+    def with_session(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(session_of(click.get_current_context()), *args, **kwargs)
+
+    return update_wrapper(with_session, function)
+
+
+def _contexts(context: click.Context | None) -> list[Any]:
+    found = []
+    while context is not None:
+        found.append(context)
+        context = context.parent
+    return found

@@ -1,0 +1,234 @@
+"""One listing, two voices: a table for people, plain forms for programs (`forms`); never two code paths in a command.
+
+    voice.listing(rows, columns)       rows are dictionaries with the keys of the JSON, all of them, in its order
+    voice.document(data, lines)        a show: `data` is the JSON, `lines()` yields what people read
+    voice.say(line)  voice.warn(line)  one line on stdout, on stderr
+    voice.page(lines)                  long text, in the pager when it is longer than the terminal
+    voice.confirm(question, yes)       y/N; where nobody can answer, exit 2
+    voice.progress(total, label)       a bar on stderr when it is a terminal and the work takes more than a second
+
+Every word passes `core.text` on this side of the voice, once; commands hand over what the store has.  `columns` says
+what a Column is, `line` what a Line is (a `str`, or a tuple of `str` and `Span`; a `Body` for many lines).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from crmmail.cli import forms
+from crmmail.cli.columns import Column, Row, fit
+from crmmail.cli.line import STARRED, STYLES, UNREAD, Body, Line, Span, Style, flat, paragraphs
+from crmmail.core.text import cells, one_line
+from crmmail.errors import UsageError
+
+__all__ = ["STARRED", "STYLES", "UNREAD", "Body", "Column", "Line", "Row", "Span", "Style", "Voice"]
+
+_ENDLESS = 10_000  # cells
+
+
+class Voice:
+    """How this run speaks.  The options set `form`, `fields`, `header` and `color`; the rest follows the terminal."""
+
+    def __init__(self, *, now: Callable[[], datetime], environ: Mapping[str, str] | None = None) -> None:
+        self.now = now
+        self.environ = os.environ if environ is None else environ
+        self.color = "auto"
+        self.form = ""  # of forms.FORMS; "" is a table on a terminal, tsv elsewhere
+        self.fields: tuple[str, ...] = ()
+        self.header = False
+        self._bar = ""  # what stands on the terminal's last line
+
+    # --- what the commands call -----------------------------------------------------------------------------
+
+    def listing(
+        self,
+        rows: Sequence[Row],
+        columns: Sequence[Column],
+        *,
+        empty: str = "Nothing here.",
+        keys: Sequence[str] = (),
+        row_style: Callable[[Row], Style] | None = None,
+    ) -> None:
+        """All rows, in the form that was chosen.
+
+        Args:
+            keys: the keys that a row has, for `--fields` where there are no rows; else the first row tells.
+            empty: what a person reads when there are none; programs read nothing, or [].
+            row_style: row → the style of its cells that have none of their own.
+
+        Raises:
+            UsageError: `--fields` names a key that rows do not have.
+        """
+        known = list(keys) or list(rows[0] if rows else ())
+        self._check_fields(known)
+        form = self.form or ("table" if self.terminal else "tsv")
+        if form == "table":
+            if not rows:
+                return self._short(Span(empty, "dim"))
+            return self._write(self._table(rows, self._chosen(columns), row_style))
+        if form in ("json", "jsonl"):
+            chosen = [{key: row.get(key) for key in self.fields} for row in rows] if self.fields else list(rows)
+            return self._write(forms.json(chosen) if form == "json" else forms.jsonl(chosen))
+        piped = list(self.fields) or [column.key for column in columns if column.piped]
+        if form == "ids":
+            return self._write(forms.ids(rows, piped[0]))
+        self._write(forms.csv(rows, piped) if form == "csv" else forms.tsv(rows, piped, self.header))
+
+    def document(self, data: Mapping[str, Any], lines: Callable[[], Iterable[Line]]) -> None:
+        """One thing: `data` for programs, with `--fields` some of its keys; else `lines()`, in the pager if long."""
+        self._check_fields(list(data))
+        if self.form in ("json", "jsonl"):
+            chosen = {key: data[key] for key in self.fields} if self.fields else data
+            self._write(forms.json(chosen) if self.form == "json" else forms.jsonl([chosen]))
+        elif self.fields:
+            self._write(forms.tsv([data], self.fields, self.header))
+        else:
+            self.page(lines())
+
+    def say(self, line: Line) -> None:
+        """One line on stdout: what was done, and how to undo it."""
+        self._short(line)
+
+    def warn(self, line: Line) -> None:
+        """One line on stderr: what went wrong while the command goes on."""
+        self._clear_bar()
+        print(f"crmmail: {flat(line)}", file=sys.stderr)
+
+    def page(self, lines: Iterable[Line]) -> None:
+        """Many lines; in the pager when they are more than the terminal has."""
+        from shutil import get_terminal_size
+
+        from crmmail.cli import pager
+
+        text = self._painted(lines)
+        if self.terminal and text.count("\n") >= get_terminal_size().lines:
+            sys.stdout.flush()
+            if pager.page(text, self.environ):
+                return
+        self._write(text)
+
+    def confirm(self, question: str, yes: bool = False) -> bool:
+        """Ask; y and yes are yes.  `yes` is the option --yes.
+
+        Raises:
+            UsageError: nobody is there to answer.
+        """
+        if yes:
+            return True
+        self._clear_bar()
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(f"{one_line(question)} Nobody is here to answer: say --yes to do it")
+        print(one_line(question), "[y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def progress(self, total: int, label: str) -> Iterator[Callable[[], None]]:
+        """`with voice.progress(len(files), "Reading") as step:` and call `step()` after each."""
+        from time import monotonic
+
+        began = drawn = monotonic()
+        done = 0
+
+        def step() -> None:
+            nonlocal done, drawn
+            done += 1
+            now = monotonic()
+            if now - began > 1 and now - drawn > 0.1:
+                drawn = now
+                self._draw_bar(f"{one_line(label)} {done}/{total}", done / max(total, 1))
+
+        try:
+            yield step
+        finally:
+            self._clear_bar()
+
+    @property
+    def terminal(self) -> bool:
+        """Does a person read stdout?"""
+        return sys.stdout.isatty()
+
+    # --- how it is done -------------------------------------------------------------------------------------
+
+    def _check_fields(self, known: Sequence[str]) -> None:
+        unknown = [field for field in self.fields if known and field not in known]
+        if unknown:
+            raise UsageError(f"there is no field {unknown[0]!r} here; there are {', '.join(known)}")
+
+    def _chosen(self, columns: Sequence[Column]) -> list[Column]:
+        by_key = {column.key: column for column in columns}
+        return [by_key.get(key, Column(key, key)) for key in self.fields] or list(columns)
+
+    def _table(self, rows: Sequence[Row], columns: Sequence[Column], row_style: Callable[[Row], Style] | None) -> str:
+        from crmmail.cli import paint
+
+        values = [[column.value(row) for column in columns] for row in rows]
+        shown = [[one_line(self._words(value)) for value in line] for line in values]
+        widths = fit(columns, shown, self._width())
+        heads = [
+            paint.Head(one_line(column.title, width), width, column.is_right([line[at] for line in values]))
+            for at, (column, width) in enumerate(zip(columns, widths, strict=True))
+        ]
+        painted = [
+            [
+                Span(one_line(words, width), column.style_of(row) or (row_style(row) if row_style else ""))
+                for column, words, width in zip(columns, line, widths, strict=True)
+            ]
+            for row, line in zip(rows, shown, strict=True)
+        ]
+        return paint.table(heads, painted, self._colored())
+
+    def _words(self, value: Any) -> str:
+        """Dates are relative under seven days, else the day, as the reader's clock has it."""
+        if not isinstance(value, datetime):
+            return forms.words(value)
+        from crmmail.core.when import ago
+
+        return ago(value, self.now().astimezone())
+
+    def _painted(self, lines: Iterable[Line]) -> str:
+        """On a terminal broken between words; elsewhere as they are."""
+        if not (self.terminal or self._colored()):
+            return "".join(flat(line) + "\n" for line in lines)
+        from crmmail.cli import paint
+
+        return paint.lines(paragraphs(lines), self._width(), self._colored())
+
+    def _short(self, line: Line) -> None:
+        """One line, not broken.  rich is not read for words without a style."""
+        if self._colored() and not isinstance(line, str):
+            from crmmail.cli import paint
+
+            self._write(paint.lines(paragraphs([line]), _ENDLESS, color=True))
+        else:
+            self._write(flat(line) + "\n")
+
+    def _colored(self) -> bool:
+        if self.color != "auto":
+            return self.color == "always"
+        return self.terminal and not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb"
+
+    def _width(self) -> int:
+        """`$COLUMNS`, else the terminal's; a table that is piped has all the room it wants."""
+        from shutil import get_terminal_size
+
+        return get_terminal_size((0, 0)).columns or (80 if self.terminal else _ENDLESS)
+
+    def _write(self, text: str) -> None:
+        self._clear_bar()
+        sys.stdout.write(text)
+
+    def _draw_bar(self, words: str, part: float) -> None:
+        if sys.stderr.isatty():
+            filled = round(20 * min(part, 1))
+            self._bar = f"\r{words} [{'█' * filled}{'░' * (20 - filled)}]"
+            print(self._bar, end="", file=sys.stderr, flush=True)
+
+    def _clear_bar(self) -> None:
+        if self._bar:
+            print("\r" + " " * cells(self._bar[1:]) + "\r", end="", file=sys.stderr, flush=True)
+            self._bar = ""

@@ -1,0 +1,193 @@
+"""A mail comes in: the main path of the house, in the steps and the order of behaviour §1 and §2.
+
+Every way out is a list of outcomes, which the door reports as 0, or an error, which is 75: it is ours once it is
+committed as a message, a duplicate or a row in quarantine, and not before.  A bug of ours costs nobody a letter: what
+cannot be judged is kept whole in quarantine.  Nothing is sent here; what is queued leaves with the outbox.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from crmmail.core import route as routing
+from crmmail.core.evidence import Evidence
+from crmmail.core.known import Envelope, Known
+from crmmail.core.message import Mail
+from crmmail.core.route import Decision, Route
+from crmmail.errors import CrmmailError, EmptyMail, OverLimit
+from crmmail.mail import limits
+from crmmail.mail.parse import body_digest_key, parse
+from crmmail.services import filing
+from crmmail.services.held import hold, hold_unread
+from crmmail.store import attempts, mails, threads
+from crmmail.workspace import Workspace
+
+
+class Outcome(NamedTuple):
+    """One fate of the letter, as `deliver --json` prints it."""
+
+    outcome: str  # stored | duplicate | quarantined | ignored | unconfirmed
+    reason: str
+    record: int | None
+    kind: str | None
+    created: bool
+    message: int | None
+    quarantine: int | None
+    candidate: int | None
+    evidence: list[str]
+    sentence: str
+
+
+class _Rehearsed(Exception):
+    """Rolls a dry run back."""
+
+
+def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bool = False) -> list[Outcome]:
+    """Takes a letter in; the first outcome is that of the first alias in To.
+
+    Args:
+        raw: the letter as it came.
+        dry_run: judge and file it, say what came of it, and leave no trace.
+
+    Raises:
+        EmptyMail: no bytes; nothing is kept.
+        CrmmailError with `retry`: the store could not take it; nothing is kept, the letter must come again.
+    """
+    if not raw:
+        raise EmptyMail("nothing came on standard input")
+    key = body_digest_key(raw)
+    counter = attempts.Attempts(workspace.store.place)
+    envelope = envelope._replace(size=len(raw))
+    if counter.count(key) >= attempts.LIMIT:
+        outcomes = _keep_unread(workspace, raw, key, envelope, "cut-off", "judging it was cut off three times", dry_run)
+        counter.forget(key)
+        return outcomes
+    try:
+        with counter.judging(key):
+            limits.check(raw, max_size=workspace.config.delivery_max_size)
+            mail = parse(raw)
+    except OverLimit as error:
+        return _keep_unread(workspace, raw, key, envelope, error.reason, str(error), dry_run)
+    except Exception as error:
+        return _keep_unread(workspace, raw, key, envelope, "unreadable", _bug("reading", error), dry_run)
+    try:
+        outcomes = _judge_and_file(workspace, raw, mail, envelope, counter, key, dry_run)
+    except CrmmailError as error:
+        if error.retry:
+            raise
+        return _keep_unread(workspace, raw, key, envelope, "crashed", _bug("filing", error), dry_run)
+    except Exception as error:
+        return _keep_unread(workspace, raw, key, envelope, "crashed", _bug("filing", error), dry_run)
+    counter.forget(key)
+    return outcomes
+
+
+def _judge_and_file(
+    workspace: Workspace,
+    raw: bytes,
+    mail: Mail,
+    envelope: Envelope,
+    counter: attempts.Attempts,
+    key: str,
+    dry_run: bool,
+) -> list[Outcome]:
+    """begin → known → decide → do → commit."""
+    settings = workspace.settings()
+    outcomes: list[Outcome] = []
+    try:
+        with workspace.store.transaction(), counter.judging(key):
+            known = threads.known(routing.ask(mail, envelope, settings), workspace.now())
+            decision = routing.decide(mail, envelope, known, settings)
+            original = _keep_original(workspace, raw, mail, envelope, known, decision)
+            for route in decision.routes:
+                outcomes.append(_do(workspace, mail, route, decision, original))
+            if dry_run:
+                raise _Rehearsed
+    except _Rehearsed:
+        pass
+    return outcomes
+
+
+def _keep_original(
+    workspace: Workspace, raw: bytes, mail: Mail, envelope: Envelope, known: Known, decision: Decision
+) -> int:
+    """The letter's own row; its bytes too, unless every alias it came by says not to keep them."""
+    careless = {address for address, alias in known.aliases.items() if not alias.keep_original}
+    ignored = all(route.outcome == "ignored" for route in decision.routes)
+    unwanted = all(route.outcome == "stored" and route.recipient in careless for route in decision.routes)
+    return mails.put_original(
+        mail.message_id,
+        mail.content_hash,
+        mail.sender.address,
+        raw,
+        workspace.now(),
+        keep=not (unwanted or ignored),
+        mailbox=routing.mailbox(mail, envelope),
+    )
+
+
+def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, original: int) -> Outcome:
+    """One route: into a record, into quarantine, or nothing but a note that it was here."""
+    said = [*(_say(one) for one in decision.evidence), *decision.notes]
+    record, kind, message, quarantine, new = route.thread, None, route.message, route.quarantine, False
+    if route.outcome == "stored":
+        filed = filing.file_letter(
+            workspace, mail, route, decision.sender, original, contested=decision.identifier_contested
+        )
+        record, kind, message, new = filed.record.id, filed.record.kind, filed.message, filed.created
+        said += filed.notes
+    elif route.outcome in ("quarantined", "unconfirmed"):
+        quarantine = hold(workspace, mail, route, original)
+    elif record is not None:
+        kind = filing.kind_of(record)
+    if decision.sender.machine:
+        said.append(f"machine mail: {decision.sender.machine}")
+    if decision.sender.proven:
+        said.append(f"user proven: {decision.sender.how}")
+    if mail.guessed_charset:
+        said.append("its character set was guessed")
+    said += [f"defect: {defect}" for defect in mail.defects[:10]]
+    mails.put_decision(
+        original,
+        workspace.now(),
+        outcome=route.outcome,
+        reason=route.reason,
+        sentence=route.sentence,
+        recipient=route.recipient or None,
+        thread=record,
+        message=message,
+        quarantine=quarantine,
+        created=new,
+        sender=decision.sender.address,
+        evidence=said,
+    )
+    return Outcome(
+        route.outcome,
+        route.reason,
+        record,
+        kind,
+        new,
+        message,
+        quarantine,
+        route.candidate,
+        said,
+        route.sentence,
+    )
+
+
+def _say(one: Evidence) -> str:
+    """A piece of evidence in words."""
+    return f"{one.kind}: {one.detail} → record {one.thread}" + ("" if one.counts else " (not believed)")
+
+
+def _bug(doing: str, error: Exception) -> str:
+    return f"{doing} it failed in crmmail itself: {type(error).__name__}: {error}"
+
+
+def _keep_unread(
+    workspace: Workspace, raw: bytes, key: str, envelope: Envelope, reason: str, sentence: str, dry_run: bool
+) -> list[Outcome]:
+    """A letter that could not be judged goes to quarantine whole."""
+    number, again = (None, False) if dry_run else hold_unread(workspace, raw, key, envelope, reason, sentence)
+    outcome = "duplicate" if again else "quarantined"
+    return [Outcome(outcome, reason, None, None, False, None, number, None, [], sentence)]

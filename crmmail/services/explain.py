@@ -1,0 +1,60 @@
+"""`why` a mail went where it went, and `why-not`: the three conditions for being told of a message (F24)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from crmmail.core import audience
+from crmmail.store import directory, followers, inbox, mails, messages
+from crmmail.store.mails import Verdict
+from crmmail.workspace import Workspace
+
+
+class Reason(NamedTuple):
+    """One condition for being told of a message, and whether it holds."""
+
+    holds: bool
+    sentence: str
+
+
+def why(workspace: Workspace, *, message: int | None = None, quarantine: int | None = None) -> list[Verdict]:
+    """The stored decisions about the letter behind a message, or a row in quarantine; no second run."""
+    if quarantine is not None:
+        return mails.decisions(original=mails.quarantined(quarantine).original)
+    return mails.decisions(original=mails.original_of(message or 0))
+
+
+def why_not(workspace: Workspace, message: int, login: str) -> list[Reason]:
+    """Why this user was told of a message, or was not: each condition with what is true of it."""
+    this = messages.message(message)
+    user = directory.user(login)
+    reasons = [Reason(True, f"message {message} is in the thread of #{this.thread}")]
+    mine = next((one for one in followers.followers(this.thread) if one.user == user.id), None)
+    told = next(((why, unread) for number, why, unread in inbox.told(message) if number == user.id), None)
+    mailed = [one for one in this.deliveries if one.to in user.addresses]
+    if told:
+        state = "unread in" if told[1] else "dismissed from"
+        reasons.append(Reason(True, f"{user.login} was told as {told[0]}; the item is {state} the inbox"))
+    for one in mailed:
+        reasons.append(Reason(True, f"a copy by mail to {one.to} is {one.state}"))
+    if told or mailed:
+        return reasons
+    reasons.append(
+        Reason(mine is not None, f"{user.login} {'follows' if mine else 'does not follow'} #{this.thread} now")
+    )
+    if mine is not None:
+        listener = audience.Follower(user.id, None, user.email, mine.types)
+        wants = audience.follows(listener, this.subtype)
+        types = ", ".join(mine.types) if mine.types is not None else "all types"
+        reasons.append(Reason(wants, f"follows {types}; the message is of type {this.subtype}"))
+    if this.author == user.login:
+        reasons.append(Reason(False, f"{user.login} wrote it, and nobody is told of his own words"))
+    if user.notify == "none":
+        reasons.append(Reason(False, f"{user.login} has notifications switched off (--notify none)"))
+    if user.notify == "email" and this.automatic:
+        reasons.append(Reason(False, "a machine wrote it, and no mail leaves because of a machine"))
+    if all(one.holds for one in reasons):
+        reasons.append(
+            Reason(False, f"{user.login} began to follow after it came, or was told of the same letter once")
+        )
+    return reasons

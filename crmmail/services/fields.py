@@ -1,0 +1,169 @@
+"""Fields of records as people write them: `priority=high`, `responsible=bob`, `deadline="tomorrow 9:00"`.
+
+`columns` turns one into what the store keeps; `change` sets several, as one act with one system message (F73).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import record, text, when
+from crmmail.errors import NotFound, UsageError
+from crmmail.store import directory, followers, journal, records
+from crmmail.store.journal import Change
+from crmmail.store.records import Record
+from crmmail.workspace import Workspace
+
+
+class Detail(NamedTuple):
+    """One change of a tracked field, in words."""
+
+    field: str
+    old: str
+    new: str
+
+
+def split(assignments: Iterable[str]) -> dict[str, str]:
+    """`["priority=high", "title=A b"]` → a dict; what has no `=` is refused."""
+    found = {}
+    for one in assignments:
+        field, equals, value = one.partition("=")
+        if not equals or not field.strip():
+            raise UsageError(f"{one!r} is no field=value")
+        found[field.strip().lower()] = value.strip()
+    return found
+
+
+def columns(workspace: Workspace, kind: str, section: str, field: str, value: str) -> dict[str, Any]:
+    """The columns that `field=value` sets on a record of this kind; an empty value clears the field.
+
+    Args:
+        section: code of the record's section, where its categories are looked up.
+
+    Raises:
+        UsageError: the kind has no such field, or the value is none for it.
+        NotFound: the user, section, category or contact is not there.
+    """
+    if field not in record.FIELDS[kind]:
+        raise UsageError(f"a {kind} has no field {field!r}; it has {', '.join(record.FIELDS[kind])}")
+    if field == "title":
+        title = text.one_line(value)
+        if not title:
+            raise UsageError("a title cannot be empty")
+        return {"title": title}
+    if field == "priority":
+        return {"priority": record.priority(value or "normal")}
+    if field == "responsible":
+        return {"responsible": active_user(value).id if value else None, "assigned": workspace.now() if value else None}
+    if field == "section":
+        return {"section": directory.section(value).id if value else None}
+    if field == "category":
+        return {"category": _category(kind, section, value) if value else None}
+    if field == "partner":
+        return {"partner": directory.contact(_number(value, "a contact's number")).id if value else None}
+    if field == "email":
+        return {"email": address(value) if value else None}
+    if field == "deadline":
+        return {"deadline": moment(workspace, value) if value else None}
+    if field == "company":
+        return {"company": value or None, "company_key": value.casefold() or None}
+    if field == "lang":
+        return {"lang": value.lower() or None}
+    return {field: _amount(field, value) if value else None}
+
+
+def active_user(login: str) -> directory.User:
+    found = directory.user(login)
+    if not found.active:
+        raise NotFound(f"{found.login} does not work here any more (crmmail users set {found.login} --active)")
+    return found
+
+
+def address(words: str) -> str:
+    """The one spelling of an address that a person typed."""
+    found = addresses.canonical(words)
+    if not found:
+        raise UsageError(f"{words!r} is no e-mail address")
+    return found
+
+
+def moment(workspace: Workspace, words: str) -> Any:
+    """A date in words, in the local time zone."""
+    slash = {"day": True, "month": False}.get(workspace.config.dates_slash)
+    try:
+        return when.parse(words, workspace.now().astimezone(), day_first_slash=slash)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def apply(workspace: Workspace, this: Record, changes: dict[str, Any]) -> tuple[list[Change], list[Detail]]:
+    """Writes columns of a record, and makes a new responsible its follower; the changes, and them in words."""
+    now = workspace.now()
+    done = journal.update_record(this.id, this.kind, **changes)
+    if not done:
+        return [], []
+    if changes.get("responsible") is not None:
+        follower = followers.put_follower(this.id, now, user=changes["responsible"])
+        done += [journal.was_made("follower", follower)] if follower else []
+    records.change(this.id, this.kind, updated=now)
+    after = records.record(this.id)
+    return done, [
+        Detail(field, shown(this, field), shown(after, field))
+        for field in ("state", *record.FIELDS[this.kind])
+        if shown(this, field) != shown(after, field)
+    ]
+
+
+def shown(this: Record, field: str) -> str:
+    """A field of a record as a person reads it; "" where it is empty."""
+    value = getattr(this, field)
+    if value is None or value == "":
+        return ""
+    if field == "priority":
+        return record.priority_name(value)
+    if field == "partner":
+        return f"{value.name} (#{value.id})"
+    if field == "deadline":
+        return when.iso(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def sentence(details: Iterable[Detail]) -> str:
+    """`state: open → done, priority: normal → high`."""
+    return ", ".join(f"{one.field}: {one.old or 'none'} → {one.new or 'none'}" for one in details)
+
+
+def _category(kind: str, section: str, value: str) -> int:
+    if kind == "contact":
+        return directory.partner_category(value)
+    if not section:
+        raise UsageError(f"the record has no section, so it can have no category {value!r}: set its section first")
+    known = directory.categories(directory.section(section).id)
+    for one in known:
+        if one.name.lower() == value.lower() and one.active:
+            return one.id
+    names = ", ".join(one.name for one in known if one.active)
+    raise NotFound(f"section {section} has no category {value!r}; it has {names or 'none (crmmail categories add)'}")
+
+
+def _number(value: str, what: str) -> int:
+    digits = value.lstrip("#")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        raise UsageError(f"{value!r} is not {what}")
+    return int(digits)
+
+
+def _amount(field: str, value: str) -> float:
+    try:
+        amount = float(value.replace(",", ".").rstrip("%"))
+    except ValueError:
+        raise UsageError(f"{value!r} is no number for {field}") from None
+    if not (abs(amount) < 1e15 and amount == amount):
+        raise UsageError(f"{value!r} is too large for {field}")
+    if field == "probability" and not 0 <= amount <= 100:
+        raise UsageError("a probability is a percentage from 0 to 100")
+    return amount

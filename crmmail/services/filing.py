@@ -1,0 +1,192 @@
+"""Puts a letter into a record: what `deliver` does with a route, and a person with a letter in quarantine.
+
+A letter that answers joins its thread, and changes the state as behaviour §5 says.  A letter that makes a record does
+five things (F124–F128): the record with the alias's defaults; its system message; the followers who want to hear of
+new ones; their inbox items; the letter itself as the first message of the conversation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from crmmail.core import record
+from crmmail.core.message import Mail
+from crmmail.core.route import Route
+from crmmail.core.sender import Sender
+from crmmail.errors import CrmmailError
+from crmmail.services import fields
+from crmmail.services.records import closing, complete_partner, created, make
+from crmmail.services.tell import system_message, tell
+from crmmail.store import directory, followers, messages, records
+from crmmail.store.journal import Change
+from crmmail.store.records import Record
+from crmmail.workspace import Workspace
+
+
+class Filed(NamedTuple):
+    """Where a letter ended."""
+
+    record: Record
+    message: int
+    created: bool
+    notes: list[str]
+    changes: list[Change]
+
+
+def file_letter(
+    workspace: Workspace, mail: Mail, route: Route, sender: Sender, original: int, *, contested: bool = False
+) -> Filed:
+    """Stores a letter as its route says: in the record it names, or in a new one.
+
+    Args:
+        contested: its Message-ID belongs to another letter; the message gets an id of our own making.
+    """
+    notes: list[str] = []
+    if route.thread is None:
+        number, addressed, system = _new_record(workspace, mail, route, sender, notes)
+    else:
+        number, addressed, system = route.thread, [], None
+    message = _message(workspace, number, mail, route, sender, original, contested)
+    if route.superseded_by:
+        messages.change_message(message, superseded_by=route.superseded_by)
+        return Filed(records.record(number), message, False, notes, [])
+    if route.supersedes:
+        messages.change_message(route.supersedes, superseded_by=message)
+    if sender.proven and sender.user is not None:  # whoever writes hears the answer (F23)
+        followers.put_follower(number, workspace.now(), user=sender.user)
+    heard = tell(
+        workspace,
+        number,
+        message,
+        subtype="discussion",
+        internal=route.internal,
+        author=_author(sender),
+        author_address=sender.address,
+        addressed=addressed,
+        holders=_holders(mail),
+        silent=bool(sender.machine),
+    )
+    changes: list[Change] = []
+    if system is not None:
+        tell(workspace, number, system, subtype="created", internal=True, author=_author(sender), skip=heard)
+    else:
+        changes = _new_state(workspace, number, sender, heard)
+    return Filed(records.record(number), message, route.thread is None, notes, changes)
+
+
+def _new_record(
+    workspace: Workspace, mail: Mail, route: Route, sender: Sender, notes: list[str]
+) -> tuple[int, list[int], int]:
+    """The record that a letter makes: its number, whom to tell besides its followers, and its system message."""
+    customer = _customer(workspace, mail, sender)
+    columns: dict[str, Any] = {"title": mail.subject, "email": customer[1] or None, "partner_name": customer[0] or None}
+    address = route.recipient
+    if route.section:
+        this = directory.section(route.section)
+        columns["section"] = this.id
+        address = address or this.address
+    if route.alias is not None:
+        alias = directory.alias_by_id(route.alias)
+        if alias.user:
+            columns |= fields.columns(workspace, route.kind, route.section, "responsible", alias.user)
+        for field, value in alias.defaults.items():
+            try:
+                columns |= fields.columns(workspace, route.kind, route.section, field, value)
+            except CrmmailError as error:  # a default that no longer fits must not keep a letter out
+                notes.append(f"default {field}={value} of {alias.address} does not fit: {error}")
+    if route.kind == "contact":
+        columns = {key: columns[key] for key in ("title", "company", "category", "lang") if key in columns}
+        columns["title"] = customer[0] or customer[1] or mail.subject
+    else:
+        hint = complete_partner(columns)
+        if hint:
+            notes.append(hint)
+    number = make(workspace, route.kind, columns, author=_author(sender), address=address)
+    if route.kind == "contact" and customer[1]:
+        directory.add_contact_address(number, customer[1])
+    system, addressed = created(workspace, number, author=_author(sender), tell_now=False)
+    return number, addressed, system
+
+
+def _customer(workspace: Workspace, mail: Mail, sender: Sender) -> tuple[str, str]:
+    """(name, address) of whom the record is about: the sender, or, where a proven user wrote to the alias himself,
+    the first address outside that he named in To."""
+    if not sender.proven:
+        return mail.sender.name, sender.address
+    own = {*directory.alias_addresses(), *directory.users_by_address(one.address for one in mail.to)}
+    for one in mail.to:
+        if one.address and one.address not in own:
+            return one.name, one.address
+    return mail.sender.name, sender.address
+
+
+def _message(
+    workspace: Workspace, number: int, mail: Mail, route: Route, sender: Sender, original: int, contested: bool
+) -> int:
+    """The letter as a message, with who took part in it and its attachments."""
+    now = workspace.now()
+    message = messages.put_message(
+        number,
+        kind="email_in",
+        subtype="discussion",
+        internal=route.internal,
+        automatic=bool(sender.machine),
+        author=_author(sender),
+        from_name=mail.sender.name or ("" if sender.address else mail.from_line),
+        from_address=sender.address,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        date=mail.date or now,
+        received=now,
+        message_id=f"{mail.content_hash[:32]}@made.crmmail.invalid" if contested else mail.message_id,
+        original=original,
+    )
+    if sender.address:
+        messages.put_addresses(message, number, "from", [mail.sender])
+    messages.put_addresses(message, number, "to", mail.to)
+    messages.put_addresses(message, number, "cc", mail.cc)
+    messages.put_attachments(message, mail.attachments)
+    return message
+
+
+def _new_state(workspace: Workspace, number: int, sender: Sender, heard: set[int]) -> list[Change]:
+    """An answer may reopen the case or close it; the section's policy says which (behaviour §5)."""
+    this = records.record(number)
+    writer = "machine" if sender.machine else "user" if sender.proven else "partner"
+    policy = directory.section(this.section) if this.section else None
+    state = record.after_mail(
+        this.kind,
+        this.state,
+        writer=writer,
+        on_partner_reply=policy.on_partner_reply if policy else "open",
+        on_user_reply=policy.on_user_reply if policy else "close",
+    )
+    if state == this.state:
+        return []
+    changes = {"state": state, **closing(workspace, this.kind, state)}
+    done, details = fields.apply(workspace, this, changes)
+    author = _author(sender)
+    system = system_message(
+        workspace,
+        number,
+        "state",
+        f"{fields.sentence(details)} (by a letter)",
+        author=author,
+        details=[one._asdict() for one in details],
+    )
+    tell(workspace, number, system, subtype="state", internal=True, author=author, skip=heard)
+    return done
+
+
+def _author(sender: Sender) -> int | None:
+    return sender.user if sender.proven else None
+
+
+def _holders(mail: Mail) -> set[str]:
+    """The real mailboxes that have this letter already."""
+    return {one.address for one in (mail.sender, *mail.to, *mail.cc) if one.address}
+
+
+def kind_of(number: int) -> str:
+    return records.record(number).kind

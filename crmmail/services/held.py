@@ -1,0 +1,181 @@
+"""Letters in quarantine: held by a delivery, listed, and decided by a person (route, create, spam, purge).
+
+Nothing here is lost: a decision can be undone, and only `purge`, which asks, removes bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from crmmail.core import record
+from crmmail.core.known import Envelope
+from crmmail.core.message import Mail
+from crmmail.core.route import Route
+from crmmail.core.sender import Sender
+from crmmail.errors import Refused
+from crmmail.mail.parse import parse
+from crmmail.services import filing
+from crmmail.store import directory, inbox, journal, mails, records
+from crmmail.store.mails import Quarantined
+from crmmail.workspace import Workspace, os_login
+
+
+class Settled(NamedTuple):
+    """What was decided about a letter."""
+
+    quarantine: int
+    record: int | None
+    sentence: str
+
+
+# --- holding ------------------------------------------------------------------------------------------------
+
+
+def hold(workspace: Workspace, mail: Mail, route: Route, original: int) -> int:
+    """A row in quarantine, and an inbox item for whoever should look at it; its number."""
+    now = workspace.now()
+    number = mails.put_quarantine(
+        original,
+        route.reason,
+        route.sentence,
+        now,
+        mail=mail,
+        recipient=route.recipient,
+        candidate=route.candidate,
+    )
+    for user in _who_looks(workspace, mail, route):
+        inbox.put_notification(user, route.reason, now, quarantine=number, thread=route.candidate)
+    return number
+
+
+def _who_looks(workspace: Workspace, mail: Mail, route: Route) -> list[int]:
+    """The users who get an inbox item: for most reasons nobody, the summary and `doctor` count what waits."""
+    if route.reason == "user-address-new":
+        return list(directory.users_by_address([route.recipient]).values())
+    if route.reason == "unconfirmed" and route.candidate is not None:
+        return in_charge(records.record(route.candidate))
+    if route.reason == "loop":
+        yesterday = workspace.now() - timedelta(days=1)
+        if mails.last_loop_notice(mail.sender.address, yesterday):
+            return []
+        return in_charge(records.record(route.candidate)) if route.candidate else [one.id for one in directory.admins()]
+    return []
+
+
+def in_charge(this: records.Record) -> list[int]:
+    """The responsible of a record, else its section's manager, else the admins."""
+    if this.responsible:
+        return [directory.user(this.responsible).id]
+    manager = directory.section(this.section).manager if this.section else ""
+    return [directory.user(manager).id] if manager else [one.id for one in directory.admins()]
+
+
+def hold_unread(
+    workspace: Workspace, raw: bytes, key: str, envelope: Envelope, reason: str, sentence: str
+) -> tuple[int | None, bool]:
+    """Keeps a letter that could not be judged; its number in quarantine, and whether it was there already."""
+    identifier = f"{key[:32]}@made.crmmail.invalid"
+    recipient = next(iter(envelope.recipients), "")
+    with workspace.store.transaction():
+        before = mails.find_quarantined(identifier, key)
+        if before is not None:
+            return before, True
+        original = mails.put_original(identifier, key, "", raw, workspace.now())
+        number = mails.put_quarantine(
+            original, reason, sentence, workspace.now(), mail=None, recipient=recipient, candidate=None
+        )
+        mails.put_decision(
+            original,
+            workspace.now(),
+            outcome="quarantined",
+            reason=reason,
+            sentence=sentence,
+            recipient=recipient or None,
+            quarantine=number,
+        )
+    return number, False
+
+
+# --- deciding -----------------------------------------------------------------------------------------------
+
+
+def route_to(workspace: Workspace, number: int, target: int) -> Settled:
+    """Puts a letter into a record that is there."""
+    this = records.record(target)
+    route = Route("stored", "by-hand", f"put into record {target} by hand", thread=this.moved_to or target)
+    return _settle(workspace, number, route, "routed")
+
+
+def create_from(workspace: Workspace, number: int, kind: str, section: str | None) -> Settled:
+    """Makes a new record of a letter."""
+    code = directory.section(section).code if section else ""
+    kind = record.kind(kind).name
+    route = Route("stored", "by-hand", f"a new {kind} made by hand", kind=kind, section=code)
+    return _settle(workspace, number, route, "created")
+
+
+def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Settled:
+    me = workspace.user()
+    with workspace.store.transaction():
+        row = _waiting(number)
+        mail = parse(mails.original_bytes(row.original))
+        # A person vouches for the letter's place, not for its sender: it is filed as a stranger's, and changes states
+        # as a partner's answer would.
+        sender = Sender(mail.sender.address, None, False, "", "", False)
+        changes: list[journal.Change] = []
+        with journal.made(changes):
+            filed = filing.file_letter(workspace, mail, route._replace(recipient=row.recipient), sender, row.original)
+        changes += filed.changes
+        changes += journal.update(
+            "quarantine", number, state=state, message=filed.message, decided=workspace.now(), decided_by=me.id
+        )
+        for item in inbox.settle_quarantine(number, workspace.now()):
+            changes.append(journal.Change("notification", item, "done", None, journal.moment(workspace.now())))
+        mails.put_decision(
+            row.original,
+            workspace.now(),
+            outcome="stored",
+            reason=route.reason,
+            sentence=f"{route.sentence}, by {me.login}",
+            recipient=row.recipient or None,
+            thread=filed.record.id,
+            message=filed.message,
+            created=filed.created,
+            counted=False,
+            sender=mail.sender.address,
+        )
+        sentence = f"letter {number} is in #{filed.record.id} {filed.record.title}"
+        journal.write(me.id, os_login(), workspace.now(), "quarantine", sentence, changes, thread=filed.record.id)
+    return Settled(number, filed.record.id, sentence)
+
+
+def mark_spam(workspace: Workspace, number: int) -> Settled:
+    """Puts a letter away; it stays readable with `quarantine --all`."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        _waiting(number)
+        changes = journal.update("quarantine", number, state="spam", decided=workspace.now(), decided_by=me.id)
+        for item in inbox.settle_quarantine(number, workspace.now()):
+            changes.append(journal.Change("notification", item, "done", None, journal.moment(workspace.now())))
+        sentence = f"letter {number} is spam"
+        journal.write(me.id, os_login(), workspace.now(), "spam", sentence, changes)
+    return Settled(number, None, sentence)
+
+
+def purge(workspace: Workspace, numbers: list[int]) -> list[Settled]:
+    """Removes letters for good; what undo cannot bring back, so the door asks first."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        for number in numbers:
+            mails.purge_quarantine(number)
+            inbox.settle_quarantine(number, workspace.now())
+            journal.write(me.id, os_login(), workspace.now(), "purge", f"letter {number} purged", undoable=False)
+    return [Settled(number, None, f"letter {number} is gone for good") for number in numbers]
+
+
+def _waiting(number: int) -> Quarantined:
+    row = mails.quarantined(number)
+    if row.state != "waiting":
+        raise Refused(f"letter {number} is not waiting any more, it was {row.state} already")
+    return row

@@ -1,0 +1,197 @@
+"""The people who work here, and the contacts outside: `users` and `contacts`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import text
+from crmmail.errors import NotAllowed, Refused, Taken, UsageError
+from crmmail.services import fields
+from crmmail.services.records import Done, create
+from crmmail.store import directory, journal, messages, records
+from crmmail.workspace import Workspace, os_login
+
+NOTIFY = ("inbox", "email", "both", "none")
+
+
+def need_admin(workspace: Workspace, what: str) -> directory.User:
+    """The acting user, who must be an admin."""
+    me = workspace.user()
+    if not me.admin:
+        admins = ", ".join(one.login for one in directory.admins()) or "nobody"
+        raise NotAllowed(f"only an admin may {what} (admins: {admins})")
+    return me
+
+
+def check_free(address: str, user: str = "") -> None:
+    """Refuses an address that belongs to somebody else than `user`."""
+    owner = directory.owner(address)
+    if owner and owner != f"user {user}":
+        raise Taken(f"{address} is taken: it belongs to {owner}")
+
+
+# --- users --------------------------------------------------------------------------------------------------
+
+
+def add_user(
+    workspace: Workspace,
+    login: str,
+    *,
+    email: str,
+    name: str = "",
+    addresses_too: Sequence[str] = (),
+    login_of_os: str | None = None,
+    notify: str = "inbox",
+    lang: str = "en",
+    admin: bool = False,
+    first: bool = False,
+    **also: Any,
+) -> directory.User:
+    """A new user.  His e-mail in a domain of ours is a virtual address of his, too (F145).
+
+    Args:
+        addresses_too: further addresses, virtual where they lie in our domains.
+        first: he is made by `init`, when there is nobody yet to be admin.
+    """
+    me = None if first else need_admin(workspace, "add users")
+    login = text.one_line(login).lower()
+    if not login or " " in login or login.isdigit() or "@" in login:
+        raise UsageError(f"{login!r} is no login: one word that is neither a number nor an address")
+    main = fields.address(email)
+    with workspace.store.transaction():
+        if any(one.login == login for one in directory.users()):
+            raise Taken(f"there is a user {login} already")
+        number = directory.add_user(
+            login,
+            name=text.one_line(name) or login,
+            admin=admin,
+            notify=notify,
+            lang=lang,
+            os_login=login_of_os or also.get("login"),
+            created=workspace.now(),
+        )
+        put_addresses(workspace, number, login, main, addresses_too)
+        _note(workspace, me.id if me else None, "users", f"user {login} added")
+    return directory.user(login)
+
+
+def put_addresses(workspace: Workspace, number: int, login: str, main: str | None, others: Sequence[str]) -> None:
+    """Gives a user addresses, each of which must be free."""
+    own = set(workspace.config.mail_domains)
+    for one, is_main in [*([(main, True)] if main else []), *((fields.address(other), False) for other in others)]:
+        check_free(one, login)
+        directory.put_user_address(number, one, main=is_main, virtual=addresses.host_of(one) in own)
+
+
+def set_user(
+    workspace: Workspace,
+    login: str,
+    *,
+    email: str | None = None,
+    addresses_too: Sequence[str] = (),
+    **columns: Any,
+) -> directory.User:
+    """Changes a user; an old address stays his, so that letters to it still find him."""
+    me = workspace.user()
+    this = directory.user(login)
+    if me.id != this.id or "admin" in columns or "active" in columns or email or addresses_too:
+        need_admin(workspace, "change this of a user")
+    if columns.get("admin") is False and [one.id for one in directory.admins()] == [this.id]:
+        raise Refused(f"{this.login} is the only admin: make another first (crmmail users set LOGIN --admin)")
+    with workspace.store.transaction():
+        if columns:
+            directory.change_user(this.id, **columns)
+        put_addresses(workspace, this.id, this.login, fields.address(email) if email else None, addresses_too)
+        _note(workspace, me.id, "users", f"user {this.login} changed")
+    return directory.user(login)
+
+
+def remove_user(workspace: Workspace, login: str) -> directory.User:
+    """Deactivates a user; history keeps naming him, and his addresses stay his (F147)."""
+    this = directory.user(login)
+    if [one.id for one in directory.admins()] == [this.id]:
+        raise Refused(f"{this.login} is the only admin: make another first (crmmail users set LOGIN --admin)")
+    return set_user(workspace, login, active=False)
+
+
+def _note(workspace: Workspace, user: int | None, act: str, sentence: str) -> None:
+    journal.write(user, os_login(), workspace.now(), act, sentence, undoable=False)
+
+
+# --- contacts -----------------------------------------------------------------------------------------------
+
+
+class Saved(NamedTuple):
+    contact: directory.Contact
+    linked: list[int]  # records that got it as partner
+    note: str
+
+
+def add_contact(
+    workspace: Workspace,
+    name: str,
+    *,
+    emails: Sequence[str] = (),
+    company: str = "",
+    category: str = "",
+    lang: str = "",
+    from_message: int | None = None,
+) -> Saved:
+    """A contact by hand; it follows its own card, and the records that came from its address get it as partner.
+
+    Args:
+        from_message: save the sender of that message (F298).
+    """
+    if from_message is not None:
+        letter = messages.message(from_message)
+        if not letter.from_address:
+            raise Refused(f"the sender of message {from_message} is unclear, so there is no address to save")
+        name = name or text.one_line(letter.from_name) or letter.from_address
+        emails = [letter.from_address, *emails]
+    if not name:
+        raise UsageError("a contact needs a name, or --from MESSAGE")
+    before = {one: {this.id for this in records.with_address(fields.address(one))} for one in emails}
+    values = {"company": company, "category": category, "lang": lang}
+    done: Done = create(workspace, "contact", name, {key: value for key, value in values.items() if value}, emails)
+    linked = sorted(
+        this.id
+        for one in emails
+        for this in records.with_address(fields.address(one))
+        if this.id in before[one] and this.partner and this.partner.id == done.record
+    )
+    return Saved(directory.contact(done.record), linked, done.note)
+
+
+def set_contact(
+    workspace: Workspace,
+    number: int,
+    *,
+    name: str | None = None,
+    emails: Sequence[str] = (),
+    without: Sequence[str] = (),
+    company: str | None = None,
+    category: str | None = None,
+    lang: str | None = None,
+) -> directory.Contact:
+    """Changes a contact: fields as `set` does, addresses added and taken away."""
+    from crmmail.services.records import set_fields
+
+    directory.contact(number)
+    wanted = {"title": name, "company": company, "category": category, "lang": lang}
+    changes = {field: value for field, value in wanted.items() if value is not None}
+    if changes:
+        set_fields(workspace, number, changes)
+    if emails or without:
+        me = workspace.user()
+        with workspace.store.transaction():
+            done: list[journal.Change] = []
+            for one in emails:
+                done += journal.insert("contact_address", contact=number, address=fields.address(one))
+            for one in without:
+                row = directory.contact_address(number, fields.address(one))
+                done += journal.delete("contact_address", row)
+            sentence = f"addresses of contact {number} changed"
+            journal.write(me.id, os_login(), workspace.now(), "contacts", sentence, done, thread=number)
+    return directory.contact(number)

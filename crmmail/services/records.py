@@ -1,0 +1,312 @@
+"""Records by hand: new, set, assign, take, press a button; and what `list` and `show` have to tell.
+
+Each act is one transaction: the change, its system message, who is told of it, and the journal entry that undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from crmmail.core import record, section, text
+from crmmail.core.query import Query
+from crmmail.errors import NotFound, Refused, UsageError
+from crmmail.services import fields
+from crmmail.services.fields import Detail
+from crmmail.services.tell import system_message, tell
+from crmmail.store import directory, followers, inbox, journal, messages, records
+from crmmail.store.journal import Change
+from crmmail.store.records import Record
+from crmmail.workspace import Workspace, os_login
+
+
+class Done(NamedTuple):
+    """What an act did, for the one line that says so."""
+
+    record: int
+    title: str
+    details: list[Detail]
+    note: str = ""  # what a person may want to know besides
+
+
+# --- making -------------------------------------------------------------------------------------------------
+
+
+def create(workspace: Workspace, kind: str, title: str, values: Mapping[str, str], emails: Sequence[str] = ()) -> Done:
+    """A new record by hand (`crmmail new`, `contacts add`); the acting user follows it, and is its author.
+
+    Args:
+        values: field → text, as `set` takes them.
+        emails: of a contact, its addresses.
+    """
+    me = workspace.user()
+    with workspace.store.transaction():
+        wanted = {"title": title, **values}
+        code = wanted.get("section", "")
+        columns: dict[str, Any] = {}
+        for field, value in wanted.items():
+            columns |= fields.columns(workspace, kind, code, field, value)
+        if kind == "contact":
+            number, note = add_contact(workspace, columns, emails, me.id)
+        else:
+            note = complete_partner(columns)
+            number = make(workspace, kind, columns, author=me.id)
+            created(workspace, number, author=me.id, author_follows=True)
+        this = records.record(number)
+        journal.write(me.id, os_login(), workspace.now(), "new", f"#{number} {this.title}", thread=number)
+    return Done(number, this.title, [], note)
+
+
+def make(workspace: Workspace, kind: str, columns: dict[str, Any], *, author: int | None, address: str = "") -> int:
+    """The record itself, in the state where its kind begins; a case or lead is given to whom its section says."""
+    now = workspace.now()
+    columns = dict(columns)
+    title = columns.pop("title", "") or "(no subject)"
+    states = record.KINDS[kind].states
+    if states:
+        columns.setdefault("state", states[0])
+        if columns.get("section") and columns.get("responsible") is None:
+            chosen = responsible_by_policy(columns["section"])
+            if chosen is not None:
+                columns |= {"responsible": chosen, "assigned": now}
+    return records.put_record(kind, title, now, author=author, address=address, **columns)
+
+
+def responsible_by_policy(section_id: int) -> int | None:
+    """Who gets a new record of a section (F136)."""
+    this = next(one for one in directory.sections() if one.id == section_id)
+    if this.assign == "none":
+        return None
+    manager = directory.user(this.manager).id if this.manager else None
+    return section.choose(this.assign, manager, records.candidates(section_id) if this.assign != "manager" else [])
+
+
+def created(
+    workspace: Workspace,
+    number: int,
+    *,
+    author: int | None,
+    author_follows: bool = False,
+    skip: Iterable[int] = (),
+    tell_now: bool = True,
+) -> tuple[int, list[int]]:
+    """What every new record gets besides itself: the system message "created", its followers, and somebody who looks.
+
+    Returns the message, and the users who must be told though they follow nothing: with nobody responsible and no
+    manager of a section, those are the admins (F166).
+    """
+    now = workspace.now()
+    this = records.record(number)
+    message = system_message(workspace, number, "created", f"{this.kind} created: {this.title}", author=author)
+    for one in followers.subscriptions(this.kind):
+        wants = one.types is None or "created" in one.types
+        if wants and one.section in ("", this.section):
+            followers.put_follower(number, now, user=one.user)
+    if author is not None and author_follows:
+        followers.put_follower(number, now, user=author)
+    addressed: list[int] = []
+    if this.responsible:
+        followers.put_follower(number, now, user=directory.user(this.responsible).id)
+    elif this.kind != "contact":
+        addressed = _whoever_looks(workspace, this)
+    if tell_now:
+        tell(
+            workspace,
+            number,
+            message,
+            subtype="created",
+            internal=True,
+            author=author,
+            addressed=addressed,
+            skip=list(skip),
+        )
+    return message, addressed
+
+
+def _whoever_looks(workspace: Workspace, this: Record) -> list[int]:
+    """Makes the section's manager a follower of a record that nobody is responsible for; else the admins are told."""
+    manager = directory.section(this.section).manager if this.section else ""
+    if manager:
+        followers.put_follower(this.id, workspace.now(), user=directory.user(manager).id)
+        return []
+    if this.kind == "lead" and any(one.internal for one in followers.followers(this.id)):
+        return []  # the lead team is auto-subscribed, which is how leads find their people
+    return [one.id for one in directory.admins()]
+
+
+def complete_partner(columns: dict[str, Any]) -> str:
+    """Fills what follows from what was given: the e-mail from the partner, the partner from the e-mail (F178).
+
+    Returns a hint where several contacts have the address.
+    """
+    if columns.get("partner") and not columns.get("email"):
+        card = directory.contact(columns["partner"])
+        columns["email"] = card.addresses[0] if card.addresses else None
+    elif columns.get("email") and not columns.get("partner"):
+        cards = directory.contacts_with(columns["email"])
+        if len(cards) == 1:
+            columns["partner"] = cards[0]
+        elif cards:
+            listed = ", ".join(f"#{card}" for card in cards)
+            return f"{columns['email']} belongs to several contacts ({listed}): choose one with partner=N"
+    return ""
+
+
+def add_contact(
+    workspace: Workspace, columns: dict[str, Any], emails: Sequence[str], author: int | None
+) -> tuple[int, str]:
+    """A contact, which follows its own card (F22); records that came from its addresses get it as partner."""
+    now = workspace.now()
+    number = make(workspace, "contact", columns, author=author)
+    note = ""
+    for email in dict.fromkeys(fields.address(one) for one in emails):
+        others = [card for card in directory.contacts_with(email) if card != number]
+        directory.add_contact_address(number, email)
+        if others:
+            note = f"{email} also belongs to contact {', '.join(f'#{card}' for card in others)}"
+        else:
+            records.link_partner(email, number)
+    followers.put_follower(number, now, contact=number)
+    created(workspace, number, author=author, author_follows=True)
+    return number, note
+
+
+# --- changing -----------------------------------------------------------------------------------------------
+
+
+def set_fields(workspace: Workspace, number: int, assignments: Mapping[str, str], act: str = "set") -> Done:
+    """Sets fields of a record: one system message, the followers of what changed are told."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        this = records.record(number)
+        changes: dict[str, Any] = {}
+        code = assignments.get("section", this.section)
+        for field, value in assignments.items():
+            changes |= fields.columns(workspace, this.kind, code, field, value)
+        if "section" in changes and this.category and "category" not in changes and code != this.section:
+            changes["category"] = None  # a category belongs to its section
+        if "partner" in changes and changes["partner"] and not this.email and "email" not in changes:
+            complete_partner(changes)
+        done, details = fields.apply(workspace, this, changes)
+        return _finish(workspace, this, act, done, details, me.id)
+
+
+def take(workspace: Workspace, number: int) -> Done:
+    """Makes the acting user responsible."""
+    return set_fields(workspace, number, {"responsible": workspace.user().login}, "take")
+
+
+def press(workspace: Workspace, number: int, button: str) -> Done:
+    """Presses a button; opening what nobody is responsible for makes the actor responsible (F180)."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        this = records.record(number)
+        changes: dict[str, Any] = {"state": record.press(this.kind, this.state, button)}
+        if button == "open" and not this.responsible:
+            changes |= {"responsible": me.id, "assigned": workspace.now()}
+        changes |= closing(workspace, this.kind, changes["state"])
+        done, details = fields.apply(workspace, this, changes)
+        return _finish(workspace, this, button, done, details, me.id)
+
+
+def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
+    """The moment of closing goes with the state."""
+    return {"closed": workspace.now() if state in record.KINDS[kind].done else None}
+
+
+def _finish(workspace: Workspace, this: Record, act: str, done: list[Change], details: list[Detail], me: int) -> Done:
+    """The system message, the telling and the journal entry of an act on a record."""
+    if not done:
+        raise Refused(f"#{this.id} {this.title}: nothing to change, it is so already")
+    subtype = next((kind for field, kind in SUBTYPE_OF if any(one.field == field for one in details)), "state")
+    message = system_message(
+        workspace,
+        this.id,
+        subtype,
+        fields.sentence(details),
+        author=me,
+        details=[one._asdict() for one in details],
+    )
+    tell(workspace, this.id, message, subtype=subtype, internal=True, author=me)
+    after = records.record(this.id)
+    sentence = f"#{this.id} {after.title}: {fields.sentence(details)}"
+    # Undo takes back the change, not the message: a thread is append-only, and undo writes its own.
+    journal.write(me, os_login(), workspace.now(), act, sentence, done, thread=this.id)
+    return Done(this.id, after.title, details)
+
+
+# Which subtype a change is announced as: the first field of this list that changed decides, else it is "state".
+SUBTYPE_OF = (("state", "state"), ("responsible", "assigned"), ("section", "section"))
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+class View(NamedTuple):
+    """All that `show` has to tell about a record."""
+
+    record: Record
+    followers: list[followers.Follower]
+    messages: list[messages.Message]
+    related: list[Record]
+    buttons: list[str]
+    contact: directory.Contact | None
+    unread: list[int]  # messages that the reader had not read
+
+
+def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
+    """A record with its conversation; marks the reader's items about it read, unless he peeks (F37)."""
+    me = workspace.user()
+    this = records.record(number)
+    waiting = inbox.unread(me.id, thread=number)  # before the messages: what comes in between stays unread
+    view = View(
+        this,
+        followers.followers(number),
+        messages.of_thread(number),
+        records.related(number),
+        record.buttons(this.kind, this.state),
+        directory.contact(number) if this.kind == "contact" else None,
+        inbox.messages_of(waiting),
+    )
+    if waiting and not peek:
+        with workspace.store.transaction():
+            inbox.set_done(waiting, workspace.now())
+    return view
+
+
+def listing(
+    workspace: Workspace,
+    kind: str | None,
+    query: Query,
+    *,
+    section_code: str | None = None,
+    recursive: bool = False,
+    limit: int | None = None,
+) -> list[Record]:
+    """Records of a kind that fit a query, newest activity first."""
+    codes = None
+    if section_code:
+        this = directory.section(section_code)
+        parents = {one.code: one.parent for one in directory.sections()}
+        codes = section.descendants(this.code, parents) if recursive else [this.code]
+    me = workspace.user().id if query.mine else None
+    return records.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
+
+
+def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:
+    """(number, title) of records whose number begins with `prefix`, for the shell."""
+    return [(str(number), text.one_line(title)) for number, title in records.titles(prefix.lstrip("#"))]
+
+
+def number_of(words: str) -> int:
+    """`101` or `#101` → 101."""
+    digits = words.lstrip("#")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        raise UsageError(f"{words!r} is no record number")
+    return int(digits)
+
+
+def exists(number: int) -> None:
+    """Raises NotFound where there is no such record."""
+    if not records.titles(str(number)):
+        raise NotFound(f"there is no record {number}")

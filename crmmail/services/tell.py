@@ -1,0 +1,103 @@
+"""Tells people of a message: who is decided by `core.audience`, here it is written down.
+
+An inbox item for each user who hears by inbox, a queued delivery for each who hears by mail; mail leaves later, from
+the outbox, never from inside the transaction.  Of one act a user gets one item a record: who is told of the letter is
+not told once more that the letter reopened the case.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+
+from crmmail.core import audience, token
+from crmmail.store import directory, followers, inbox, messages
+from crmmail.workspace import Workspace
+
+
+def tell(
+    workspace: Workspace,
+    thread: int,
+    message: int,
+    *,
+    subtype: str,
+    internal: bool,
+    author: int | None = None,
+    author_address: str = "",
+    addressed: Iterable[int] = (),
+    holders: Collection[str] = (),
+    silent: bool = False,
+    skip: Collection[int] = (),
+) -> set[int]:
+    """Notifies whom it concerns; the users who were told, by either way.
+
+    Args:
+        addressed: users told whatever they follow (the admins of a case that nobody owns).
+        holders: addresses that have the letter already.
+        silent: a machine wrote it: no mail leaves because of it.
+        skip: users who were told of this act already.
+    """
+    now = workspace.now()
+    listeners = [one for one in followers.listeners(thread) if one.user is None or one.user not in skip]
+    heard = audience.audience(
+        listeners,
+        subtype=subtype,
+        internal=internal,
+        author=author,
+        author_address=author_address,
+        addressed=[user for user in addressed if user not in skip],
+        holders=holders,
+        aliases=directory.alias_addresses(),
+        silent=silent,
+    )
+    following = {one.user for one in listeners}
+    for user in heard.inbox:
+        why = "follower" if user in following else "addressed"
+        inbox.put_notification(user, why, now, message=message, thread=thread)
+    for copy in heard.mail:
+        who = f"u{copy.user}" if copy.user is not None else f"c{copy.contact}" if copy.contact is not None else "x"
+        messages.put_delivery(
+            message,
+            thread,
+            user=copy.user,
+            contact=copy.contact,
+            address=copy.address,
+            purpose="notification",
+            identifier=identifier(workspace, token.Token(thread, who, internal)),
+            due=now,
+            created=now,
+        )
+    return {*heard.inbox, *(copy.user for copy in heard.mail if copy.user is not None)}
+
+
+def identifier(workspace: Workspace, mark: token.Token) -> str:
+    """A new signed Message-ID for one recipient of a mail about a record."""
+    domain = next(iter(workspace.config.mail_domains), "crmmail.invalid")
+    return token.message_id(workspace.secret, mark, os.urandom(8).hex(), domain)
+
+
+def system_message(
+    workspace: Workspace,
+    thread: int,
+    subtype: str,
+    text: str,
+    *,
+    author: int | None,
+    details: list[dict[str, str]] | None = None,
+    automatic: bool = False,
+) -> int:
+    """Writes what the program has to say about a record into its thread; never for eyes outside."""
+    now = workspace.now()
+    return messages.put_message(
+        thread,
+        kind="system",
+        subtype=subtype,
+        internal=True,
+        automatic=automatic,
+        author=author,
+        from_name="crmmail",
+        text=text,
+        date=now,
+        received=now,
+        details=details,
+    )
