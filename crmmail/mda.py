@@ -33,7 +33,7 @@ OK, LATER = 0, 75
 SILENCE = 120  # seconds without one more byte on standard input after which the pipe counts as dead
 
 SHORT = "u:p:s:e:m:d:v"
-LONG = ("sender=", "recipient=", "section=", "mailbox=", "db=", "config=", "verbose")
+LONG = ("sender=", "recipient=", "section=", "mailbox=", "no-keep-original", "db=", "config=", "verbose")
 
 
 class Options(NamedTuple):
@@ -104,6 +104,7 @@ def understand(argv: list[str]) -> Options:
             section=section.strip() if section is not None else None,
             mailbox=addresses.canonical(said.get("--mailbox", "")),
             reply_address=addresses.canonical(said.get("-e", "")),
+            keep_original="--no-keep-original" not in said,
         ),
         said.get("-u", ""),
         "-p" in said,

@@ -40,7 +40,8 @@ class Workspace:
         first = configuration.load(choice.config, self.environ)
         place = configuration.database(choice.db, choice.config, self.environ)
         self.store = database.open(place, busy_timeout=first.delivery_busy_timeout, check=check)
-        stored = directory.settings() if check else {}
+        # A store that is behind may have no settings yet; whoever opens it unchecked wants to mend that.
+        stored = directory.settings() if check or database.is_made(self.store) else {}
         self.config: Config = configuration.load(choice.config, self.environ, stored)
         self._stored = stored
         self._user: directory.User | None = None

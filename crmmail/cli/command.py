@@ -56,6 +56,13 @@ class _Helpful(click.Command):
         taken = {word for param in own for word in param.opts}
         return [*own, *(option for option in GLOBAL if taken.isdisjoint(option.opts))]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # the parser forgets to say whose --help helps
+            raise
+
     def get_short_help_str(self, limit: int = 45) -> str:
         """The first line of the docstring, whole: a listing of commands wraps it where it must."""
         return inspect.cleandoc(self.short_help or self.help or "").split("\n")[0].removesuffix(".")

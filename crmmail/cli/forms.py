@@ -78,7 +78,7 @@ def words(value: Any) -> str:
 def tsv(rows: Sequence[Row], keys: Sequence[str], header: bool = False) -> str:
     """`keys` of each row, in this order."""
     lines = [[one_line(words(row.get(key))) for key in keys] for row in rows]
-    return "".join("\t".join(line) + "\n" for line in ([list(keys), *lines] if header else lines))
+    return "".join("\t".join(line) + "\n" for line in ([[*map(one_line, keys)], *lines] if header else lines))
 
 
 def json(value: Any) -> str:
@@ -102,7 +102,7 @@ def csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
 
     file = StringIO()
     writer = library.writer(file, lineterminator="\n")
-    writer.writerow(keys)
+    writer.writerow(csv_cell(one_line(key)) for key in keys)
     for row in rows:
         writer.writerow(_csv_value(row.get(key)) for key in keys)
     return file.getvalue()

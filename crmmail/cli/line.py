@@ -8,11 +8,11 @@ word or a mark (● unread, ★ starred).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from crmmail.core.text import clean
 
-Style = Literal["", "title", "unread", "read", "starred", "overdue", "failed", "waiting", "done", "won", "dim"]
+Style = str  # a key of STYLES
 
 STYLES: dict[Style, str] = {
     "": "",

@@ -90,6 +90,12 @@ class Voice:
         else:
             self.page(lines())
 
+    def documents(self, data: Sequence[Mapping[str, Any]]) -> None:
+        """A list for programs, with --fields some of its keys; never empty lines, never anything for people."""
+        self._check_fields(list(data[0]) if data else [])
+        chosen = [{key: one[key] for key in self.fields} for one in data] if self.fields else list(data)
+        self._write(forms.jsonl(chosen) if self.form == "jsonl" else forms.json(chosen))
+
     def say(self, line: Line) -> None:
         """One line on stdout: what was done, and how to undo it."""
         self._short(line)

@@ -22,6 +22,7 @@ class Envelope(NamedTuple):
     section: str | None = None  # -s: id or code; None: not given
     mailbox: str = ""  # the mailbox it was fetched from, where the caller knows it
     reply_address: str = ""  # -e: the address under which a new record's conversation is held
+    keep_original: bool = True  # False: the mailbox's owner wants letters that are filed kept only as messages
     size: int = 0  # bytes of the letter as it came
 
 

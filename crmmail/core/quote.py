@@ -18,10 +18,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-SCAN, SCAN_LINES = (
-    200_000,
-    10_000,
-)  # characters and lines that are looked at; what follows goes the way of the last of them
+# Characters and lines that are looked at; what follows goes the way of the last of them.
+SCAN, SCAN_LINES = 200_000, 4_000
 _LONG = 1000  # a longer line attributes nothing
 _WORDS, _BLANK, _QUOTE, _SIGNATURE, _FORWARD = range(5)
 
@@ -147,7 +145,7 @@ def fold(text: str) -> Folded:
 
 
 def _kinds(lines: list[str]) -> list[int]:
-    """What each line is: words, blank, a quote, below a signature's `-- `, or forwarded (shown, and never a signature)."""
+    """What each line is: words, blank, a quote, below a `-- `, or forwarded (shown, and no signature)."""
     kinds: list[int] = []
     floor, own = _WORDS, 0  # what plain lines are at the moment; how many lines of words there have been
     while (at := len(kinds)) < len(lines):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import automatic, token
+from crmmail.core import automatic, pairing, token
 from crmmail.core.evidence import Evidence, reply_evidence
 from crmmail.core.known import AliasFact, Envelope, Known, Question, Settings, ask, tokens
 from crmmail.core.message import Mail
@@ -239,6 +239,11 @@ def by_address(
 ) -> list[Route]:
     """The routes by our own addresses; [] where the letter is for none of them that we know how to serve."""
     addressed = ours(mail, envelope, known, settings)
+    box = mailbox(mail, envelope)
+    for address in addressed if box and addresses.host_of(box) in settings.domains else ():
+        pair = pairing.judge(box, address, catchall=settings.catchall, aliases=known.aliases, users=known.users)
+        if not pair.right:
+            notes.append(f"misuse:{pair.code}: {pair.sentence}")
     routes: list[Route] = []
     targets: set[tuple[str, str, int | None]] = set()
     for address in addressed:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from crmmail.core.message import Part
 from crmmail.mail.charset import decode, decode_words, one_line
 from crmmail.mail.structure import Entity, Tree
-from crmmail.mail.transfer import PLAIN, undone
+from crmmail.mail.transfer import PLAIN, text_end, undone
 
 NAME_LIMIT = 255
 
@@ -103,7 +103,10 @@ def divided(raw: bytes, taken_apart: Tree) -> tuple[list[Piece], list[str]]:
             alternatives[index] = index if group < 0 and entity.type == "multipart/alternative" else group
             continue
         parent = taken_apart.entities[entity.parent].type if entity.parent >= 0 else ""
-        data, defect = undone(raw[entity.start : _trimmed(raw, entity)], entity.encoding)
+        end = entity.end
+        if entity.type == "text/plain" and entity.encoding in PLAIN:
+            end = text_end(raw, entity.start, end)
+        data, defect = undone(raw[entity.start : end], entity.encoding)
         if defect:
             defects.append(defect)
         kind = entity.type
@@ -172,20 +175,8 @@ def _digest(data: bytes, exact: bool) -> bytes:
     if exact:
         digest.update(data)
     else:
-        stop = len(data)
-        while stop and data[stop - 1] in b"\r\n":
-            stop -= 1
-        update(digest, data, stop)
+        update(digest, data, text_end(data, 0, len(data)))
     return digest.digest()
-
-
-def _trimmed(raw: bytes, entity: Entity) -> int:
-    """Where a text's last line ends; of everything else each byte is kept."""
-    end = entity.end
-    if entity.type == "text/plain" and entity.encoding in PLAIN:
-        while end > entity.start and raw[end - 1] in b"\r\n":
-            end -= 1
-    return end
 
 
 def _label(entity: Entity, kind: str, data: bytes) -> str:

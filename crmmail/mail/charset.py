@@ -135,7 +135,7 @@ def decode_words(header: bytes | str, limit: int = SUBJECT_LIMIT) -> str:
     headers out.
     """
     raw = header if isinstance(header, bytes) else _disguised(header)
-    raw = _FOLD.sub(b"", raw[: 32 * limit]).strip(b" \t\r\n")
+    raw = _FOLD.sub(b"", raw[: 32 * limit]).replace(b"\0", b" ").strip(b" \t\r\n")
     if b"=?" not in raw:
         return one_line(decode(raw, "")[0])[:limit]
     pieces: list[str] = []
@@ -163,11 +163,6 @@ def _runs(raw: bytes) -> list[tuple[bytes, str]]:
         closed = raw.find(b"?=", label_end + 3)
         if closed < 0:
             break
-        # "=?x?q?=41?=": the "?=" may belong to the first letter; the word ends at the next one.
-        if closed == label_end + 2:
-            closed = raw.find(b"?=", closed + 2)
-            if closed < 0:
-                break
         between = raw[begin:opened]
         label = raw[opened + 2 : label_end].decode("latin-1").partition("*")[0].lower()
         coded = raw[label_end + 3 : closed]

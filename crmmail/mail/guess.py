@@ -15,6 +15,7 @@ import re
 from crmmail.mail.charset import codec_of
 
 SAMPLE = 4096  # bytes shown to the detectors
+MENDED = 256 * 1024  # bytes in which single wrong bytes are mended, which takes a call of Python for each
 COMMONEST = "cp1251"  # what it is where two letters leave no other evidence
 SURE, POSSIBLE = 20.0, 8.0  # how Russian is Russian; Greek and Chinese read as Cyrillic come to 19 at most
 
@@ -36,11 +37,18 @@ def guess(data: bytes, label: str = "") -> str:
 
     `label` is the codec that the mail named and that does not fit all of the bytes.
     """
-    letters, high = len(_UTF8_LETTER.findall(data)), len(_HIGH.findall(_UTF8_LETTER.sub(b"", data)))
+    sample = _sample(data)
+    letters, high = len(_UTF8_LETTER.findall(sample)), len(_HIGH.findall(_UTF8_LETTER.sub(b"", sample)))
     if letters and letters * (8 if label == "utf-8" else 1) >= high:
-        return data.decode("utf-8", "crmmail.western")
-    codec = _judge(_sample(data))
-    return data.decode(codec, "crmmail.western" if codec == "cp1252" else "replace")
+        return _mended(data, "utf-8")
+    codec = _judge(sample)
+    return _mended(data, codec) if codec == "cp1252" else data.decode(codec, "replace")
+
+
+def _mended(data: bytes, codec: str) -> str:
+    """`data` with its wrong bytes as Western letters; far down in a big text, where nobody reads, as U+FFFD."""
+    cut = len(data) if len(data) <= MENDED else data.rfind(b"\n", 0, MENDED) + 1
+    return data[:cut].decode(codec, "crmmail.western") + data[cut:].decode(codec, "replace")
 
 
 def _sample(data: bytes) -> bytes:

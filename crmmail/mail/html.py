@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 
 LAID_OUT = 256 * 1024  # letters given to the libraries
+CRUDE = 2 * 1024 * 1024  # letters beyond which lines and links are given up for time; 50 MB take seconds
 MAX_DEPTH = 500  # open elements at once; nh3 takes seconds for some thousands
 
 _TAG_NAME = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
@@ -23,13 +24,18 @@ _FLAT = frozenset(
     "area base br col embed hr img input link meta param source track wbr"
     " p li td th tr dt dd option thead tbody".split()
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)([^<>]*)>?|<[!?/][^<>]*>")
-_HREF = re.compile(r"""\bhref\s*=\s*["']?\s*((?:https?|mailto|tel):[^"'\s>]{1,2000})""", re.I)
-_SILENT = re.compile(r"<(style|script|head|title|template)\b", re.I)
-_LINES = frozenset(
-    "address article aside blockquote br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main nav"
-    " ol p pre section table tr ul".split()
+_SILENT = re.compile(r"<(style|script|title|template)\b[^<>]*>?|<!--", re.I)
+_ENDS = {name: re.compile(rf"</{name}\b[^<>]*>?", re.I) for name in ("style", "script", "title", "template")}
+_ENDS["!--"] = re.compile("-->")
+_BREAK = re.compile(
+    r"</?(?:address|article|aside|blockquote|br|center|dd|div|dl|dt|footer|form|h[1-6]|header|hr|li|main|nav|ol|p|pre"
+    r"|section|table|tr|ul)\b[^<>]*>?",
+    re.I,
 )
+_CELL = re.compile(r"</?t[dh]\b[^<>]*>?", re.I)
+_ANCHOR = re.compile(r"</?a\b([^<>]*)>?", re.I)
+_ANY = re.compile(r"</?[a-zA-Z][^<>]*>?|<[!?/][^<>]*>?")
+_HREF = re.compile(r"""\bhref\s*=\s*["']?\s*((?:https?|mailto|tel):[^"'\s>]{1,2000})""", re.I)
 _TARGET = re.compile(r" ?\(([^()\s]{1,2000})\)")
 # A wrapper with font-size 0 is how many newsletters are laid out, so only the words right inside one are hidden.
 _SIZELESS = re.compile(r"(<[a-zA-Z][^<>]{0,1000}font-size:\s*0(?:px|pt|em|%)?\s*[;\"'!][^<>]{0,1000}>)[^<]+", re.I)
@@ -58,8 +64,8 @@ def to_text(html: str) -> str:
         text = strip_tags(head)
     if rest:
         # A style sheet that the cut went through would come out as words.
-        opened = list(_SILENT.finditer(head))
-        if opened and f"</{opened[-1][1].lower()}" not in head[opened[-1].end() :].lower():
+        opened = [found for found in _SILENT.finditer(head) if found[1]]
+        if opened and not _ENDS[opened[-1][1].lower()].search(head, opened[-1].end()):
             rest = f"<{opened[-1][1]}>{rest}"
         text = f"{text}\n{strip_tags(rest)}"
     return text.strip("\n")
@@ -72,7 +78,7 @@ def safe(html: str) -> str:
     try:
         import nh3
 
-        return nh3.clean(html)
+        return nh3.clean(html, clean_content_tags={"script", "style", "title"})
     except BaseException as trouble:  # a panic of the library is no Exception
         if isinstance(trouble, KeyboardInterrupt):
             raise
@@ -91,58 +97,45 @@ def depth(html: str) -> int:
 
 
 def strip_tags(html: str) -> str:
-    """The words of `html`: tags away, lines where blocks end, style and scripts away.  One pass, no word dropped."""
+    """The words of `html`: tags away, lines where blocks end, style and scripts away.  Linear, no word dropped."""
     from html import unescape
 
-    out: list[str] = []
+    if len(html) > CRUDE:
+        return unescape(re.sub(r"<[a-zA-Z/!?][^<>]*>", " ", _without_silent(html)))
     target = ""
+
+    def link(tag: re.Match[str]) -> str:
+        nonlocal target
+        before, found = target, _HREF.search(tag[1])
+        target = found[1] if found else ""
+        return f" ({before})" if before and tag[0][1] == "/" else ""
+
+    text = re.sub(r"[ \t\r\n\f]+", " ", _without_silent(html))
+    text = _BREAK.sub("\n", text)
+    text = _CELL.sub(" ", text)
+    text = _ANCHOR.sub(link, text)
+    text = unescape(_ANY.sub("", text))
+    text = re.sub(r"[ \t\r\xa0]+", " ", text)
+    text = re.sub(r" ?\n ?", "\n", text)
+    return _tidy_targets(re.sub(r"\n{3,}", "\n\n", text)).strip(" \n")
+
+
+def _without_silent(html: str) -> str:
+    """`html` without comments and the elements that show nothing; of those without an end, only the tag goes."""
+    out: list[str] = []
     position = 0
     # Ends that were sought and are not there are not sought again: a million "<!--" would take an hour.
     missing: set[str] = set()
-    while position < len(html):
-        opened = html.find("<", position)
-        if opened < 0:
-            out.append(html[position:])
-            break
-        out.append(html[position:opened])
-        if html.startswith("<!--", opened):
-            end = -1 if "-->" in missing else html.find("-->", opened + 4)
-            if end < 0:
-                missing.add("-->")
-            position = end + 3 if end >= 0 else opened + 4
+    for opened in _SILENT.finditer(html):
+        if opened.start() < position:
             continue
-        tag = _TAG.match(html, opened)
-        if tag is None:
-            out.append("<")
-            position = opened + 1
-            continue
-        position = tag.end()
-        name = (tag[2] or "").lower()
-        if name in {"style", "script", "title", "template"} and not tag[1]:
-            position = _behind(html, name, position, missing)
-        elif name == "a":
-            if tag[1] and target:
-                out.append(f" ({target})")
-            link = None if tag[1] else _HREF.search(tag[3])
-            target = link[1] if link else ""
-        elif name in _LINES:
-            out.append("\n")
-        elif name in {"td", "th"}:
-            out.append("\t")
-    text = _tidy_targets(unescape("".join(out)))
-    lines = [re.sub(r"[ \t\xa0\r]+", " ", line).strip() for line in text.split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
-
-
-def _behind(html: str, name: str, position: int, missing: set[str]) -> int:
-    """Where an element that shows no words ends; where it has no end, only its tag is skipped."""
-    if name in missing:
-        return position
-    end = re.compile(rf"</{name}\b[^<>]*>?", re.I).search(html, position)
-    if end is None:
-        missing.add(name)
-        return position
-    return end.end()
+        name = (opened[1] or "!--").lower()
+        end = None if name in missing else _ENDS[name].search(html, opened.end())
+        out.append(html[position : opened.start()])
+        if end is None:
+            missing.add(name)
+        position = end.end() if end else opened.end()
+    return "".join(out) + html[position:]
 
 
 def _laid_out(html: str) -> str:

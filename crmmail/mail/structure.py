@@ -76,6 +76,7 @@ def tree(raw: bytes) -> Tree:
     found = [_entity(fields, -1, 0, lies.body, len(raw), "text/plain")]
     defects: list[str] = []
     stack: list[_Open] = []
+    empty = 0
     position = _enter(found, stack)  # the line end before the next line to be read
 
     def close(opened: _Open, end: int, complete: bool) -> None:
@@ -98,10 +99,12 @@ def tree(raw: bytes) -> Tree:
             close(stack.pop(), limit, complete=True)
             continue
         begin, stop = position + 1, _next_delimiter(raw, stack, position)[2]
-        if begin > stop:  # two delimiters in a row are one
-            continue
-        if len(found) >= MAX_PARTS:
+        if begin > stop:  # two delimiters in a row are one part; they are counted, for millions take a minute
+            empty += 1
+        if len(found) + empty > MAX_PARTS:
             raise OverLimit("too-many-parts", f"the mail has more than {MAX_PARTS} parts")
+        if begin > stop:
+            continue
         parent = stack[-1]
         lies = header.split_part(raw, begin, stop)
         default = "message/rfc822" if found[parent.index].type == "multipart/digest" else "text/plain"

@@ -34,7 +34,8 @@ def _base64(data: bytes) -> tuple[bytes, str]:
     pad = text.find(b"=")
     if pad < 0 or not text[pad:].strip(b"=\r\n \t"):
         try:
-            return binascii.a2b_base64(text), ""
+            found = binascii.a2b_base64(text)
+            return (found, "") if found or not text else (data, "broken base64")
         except binascii.Error:
             pass
     # Letters missing at the end, or several encoded pieces one after the other: each piece by itself.
@@ -69,3 +70,14 @@ def _uu(data: bytes) -> tuple[bytes, str]:
             except binascii.Error:
                 defect = "broken uuencode"
     return b"".join(found), defect
+
+
+def text_end(data: bytes, start: int, end: int) -> int:
+    """Where the last line that is not empty ends in data[start:end].  Looks at blocks, for 50 MB may be empty lines."""
+    while end > start:
+        block = data[max(start, end - 4096) : end]
+        kept = len(block.rstrip(b"\r\n"))
+        end -= len(block) - kept
+        if kept:
+            break
+    return end

@@ -114,7 +114,10 @@ def _keep_original(
     """The letter's own row; its bytes too, unless every alias it came by says not to keep them."""
     careless = {address for address, alias in known.aliases.items() if not alias.keep_original}
     ignored = all(route.outcome == "ignored" for route in decision.routes)
-    unwanted = all(route.outcome == "stored" and route.recipient in careless for route in decision.routes)
+    unwanted = all(
+        route.outcome == "stored" and (route.recipient in careless or not envelope.keep_original)
+        for route in decision.routes
+    )
     return mails.put_original(
         mail.message_id,
         mail.content_hash,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crmmail.core import audience
-from crmmail.store import directory, followers, inbox, mails, messages
+from crmmail.store import directory, followers, inbox, journal, mails, messages, records
 from crmmail.store.mails import Verdict
 from crmmail.workspace import Workspace
 
@@ -54,7 +54,13 @@ def why_not(workspace: Workspace, message: int, login: str) -> list[Reason]:
     if user.notify == "email" and this.automatic:
         reasons.append(Reason(False, "a machine wrote it, and no mail leaves because of a machine"))
     if all(one.holds for one in reasons):
-        reasons.append(
-            Reason(False, f"{user.login} began to follow after it came, or was told of the same letter once")
-        )
+        reasons.append(Reason(False, f"{user.login} began to follow later, or was told of the same letter once"))
     return reasons
+
+
+def history(workspace: Workspace, record: int | None, limit: int) -> list[journal.Entry]:
+    """The newest acts on a record, or of everybody, oldest first."""
+    if record is not None:
+        records.record(record)
+        return journal.of_thread(record)[-limit:]
+    return journal.newest(limit)

@@ -103,12 +103,8 @@ def unfollow(workspace: Workspace, number: int, someone: str | None) -> Followed
         journal.write(me.id, os_login(), workspace.now(), "unfollow", sentence, done, thread=number)
         talk = [one for one in messages.of_thread(number) if one.subtype == "discussion"]
     waiting = bool(talk) and them.user is not None and talk[-1].author == directory.user_by_id(them.user).login
-    return Followed(
-        number,
-        this.title,
-        sentence,
-        "the last letter is yours: its answer will not reach your inbox" if waiting else "",
-    )
+    note = "the last letter is yours: its answer will not reach your inbox" if waiting else ""
+    return Followed(number, this.title, sentence, note)
 
 
 def _is(one: followers.Follower, them: Who) -> bool:

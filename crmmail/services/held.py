@@ -126,25 +126,25 @@ def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Sett
         changes: list[journal.Change] = []
         with journal.made(changes):
             filed = filing.file_letter(workspace, mail, route._replace(recipient=row.recipient), sender, row.original)
+            mails.put_decision(
+                row.original,
+                workspace.now(),
+                outcome="stored",
+                reason=route.reason,
+                sentence=f"{route.sentence}, by {me.login}",
+                recipient=row.recipient or None,
+                thread=filed.record.id,
+                message=filed.message,
+                created=filed.created,
+                counted=False,
+                sender=mail.sender.address,
+            )
         changes += filed.changes
         changes += journal.update(
             "quarantine", number, state=state, message=filed.message, decided=workspace.now(), decided_by=me.id
         )
         for item in inbox.settle_quarantine(number, workspace.now()):
             changes.append(journal.Change("notification", item, "done", None, journal.moment(workspace.now())))
-        mails.put_decision(
-            row.original,
-            workspace.now(),
-            outcome="stored",
-            reason=route.reason,
-            sentence=f"{route.sentence}, by {me.login}",
-            recipient=row.recipient or None,
-            thread=filed.record.id,
-            message=filed.message,
-            created=filed.created,
-            counted=False,
-            sender=mail.sender.address,
-        )
         sentence = f"letter {number} is in #{filed.record.id} {filed.record.title}"
         journal.write(me.id, os_login(), workspace.now(), "quarantine", sentence, changes, thread=filed.record.id)
     return Settled(number, filed.record.id, sentence)
@@ -179,3 +179,20 @@ def _waiting(number: int) -> Quarantined:
     if row.state != "waiting":
         raise Refused(f"letter {number} is not waiting any more, it was {row.state} already")
     return row
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def listing(workspace: Workspace, *, everything: bool = False) -> list[Quarantined]:
+    """Letters in quarantine, newest first: those that wait, or all that ever were there."""
+    return mails.quarantine(states=() if everything else ("waiting",))
+
+
+def one(workspace: Workspace, number: int) -> Quarantined:
+    return mails.quarantined(number)
+
+
+def raw(workspace: Workspace, number: int) -> bytes:
+    """The letter exactly as it came."""
+    return mails.original_bytes(mails.quarantined(number).original)

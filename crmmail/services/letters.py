@@ -99,3 +99,13 @@ def save_attachment(workspace: Workspace, number: int, target: str | None) -> tu
     with os.fdopen(handle, "wb") as out:
         out.write(data)
     return path, len(data)
+
+
+def attachment_bytes(workspace: Workspace, number: int) -> bytes:
+    """The exact bytes of an attachment."""
+    return messages.attachment(number)[1]
+
+
+def outgoing(workspace: Workspace, *, everything: bool = False) -> list[messages.Delivery]:
+    """The outbox: what waits, failed or came back; or all that ever was in it."""
+    return messages.deliveries(states=None if everything else ("queued", "failed", "bounced"))

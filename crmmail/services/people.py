@@ -47,7 +47,6 @@ def add_user(
     lang: str = "en",
     admin: bool = False,
     first: bool = False,
-    **also: Any,
 ) -> directory.User:
     """A new user.  His e-mail in a domain of ours is a virtual address of his, too (F145).
 
@@ -69,7 +68,7 @@ def add_user(
             admin=admin,
             notify=notify,
             lang=lang,
-            os_login=login_of_os or also.get("login"),
+            os_login=login_of_os,
             created=workspace.now(),
         )
         put_addresses(workspace, number, login, main, addresses_too)

@@ -86,7 +86,7 @@ def init(
                 email=one.email,
                 name=name if number == 0 else "",
                 admin=number == 0,
-                login=os_login() if number == 0 and len(users) == 1 else None,
+                login_of_os=os_login() if number == 0 and len(users) == 1 else None,
                 first=True,
             )
     if group:

@@ -49,6 +49,11 @@ class Store:
         with speaking_plainly(self.place), self.database.atomic():
             yield
 
+    def journal_mode(self) -> str:
+        """`wal`, `truncate` …"""
+        with speaking_plainly(self.place):
+            return str(self.database.execute_sql("PRAGMA journal_mode").fetchone()[0]).lower()
+
     def close(self) -> None:
         self.database.close()
 
@@ -110,6 +115,12 @@ def check_schema(path: str, database: SqliteDatabase) -> None:
         raise StoreBehind(
             f"{path} was made by a newer crmmail ({applied[0]}; this one knows {NEWEST}): upgrade crmmail"
         )
+
+
+def is_made(store: Store) -> bool:
+    """Has it tables at all?"""
+    with speaking_plainly(store.place):
+        return bool(store.database.table_exists(tables.Setting))
 
 
 @contextmanager

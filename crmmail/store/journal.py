@@ -18,7 +18,7 @@ from crmmail.store import tables as t
 
 
 class Change(NamedTuple):
-    """One column of one row, or ("*") a whole row made (before None) or removed (after None)."""
+    """One column of one row, or ("*") a whole row: made (before None), or removed (before is the row)."""
 
     table: str
     key: Any  # a number; [user, message] for a star
@@ -99,12 +99,12 @@ def insert(table: str, **columns: Any) -> list[Change]:
             row = model.create(**columns)
     except peewee.IntegrityError:
         return []
-    return [Change(table, _key(row), "*", None, _image(row))]
+    return [Change(table, _key(row), "*", None, None)]
 
 
 def was_made(table: str, key: int) -> Change:
     """The change that made a row which is there now."""
-    return Change(table, key, "*", None, _image(_row(table, key)))
+    return Change(table, key, "*", None, None)
 
 
 def delete(table: str, key: Any) -> list[Change]:
@@ -125,8 +125,8 @@ def made(changes: list[Change]) -> Iterator[None]:
     for table in _MADE:
         model = JOURNALLED[table]
         key = model._meta.primary_key
-        for row in model.select().where(key > before[table]).order_by(key):
-            changes.append(Change(table, _key(row), "*", None, _image(row)))
+        for row in model.select(key).where(key > before[table]).order_by(key):
+            changes.append(Change(table, _key(row), "*", None, None))
 
 
 # --- undoing ------------------------------------------------------------------------------------------------
@@ -200,6 +200,12 @@ def of_thread(thread: int) -> list[Entry]:
     return [_entry(row) for row in t.Journal.select().where(t.Journal.thread == thread).order_by(t.Journal.id)]
 
 
+def newest(limit: int) -> list[Entry]:
+    """The last acts of everybody, oldest first."""
+    rows = t.Journal.select().order_by(t.Journal.id.desc()).limit(limit)
+    return [_entry(row) for row in reversed(list(rows))]
+
+
 def who_changed(change: Change, after: int) -> str:
     """The login of whoever changed the same thing in an act later than `after`; "" if the journal does not tell."""
     for row in t.Journal.select().where(t.Journal.id > after, t.Journal.undone.is_null()).order_by(t.Journal.id.desc()):
@@ -221,7 +227,7 @@ def _entry(row: Any) -> Entry:
         row.at,
         row.act,
         row.sentence,
-        row.thread_id,
+        row.thread,
         [Change(*change) for change in row.changes],
         row.undoable,
         row.undone,

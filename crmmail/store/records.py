@@ -284,10 +284,8 @@ def change(number: int, kind: str, **columns: Any) -> None:
 def column(number: int, kind: str, name: str) -> Any:
     """The stored value of one column (an id for a foreign key): what undo compares."""
     if name in ("title", "address", "moved_to"):
-        row = t.Thread.get_by_id(number)
-    else:
-        row = t.RECORDS[kind].get_by_id(number)
-    return row.__data__[name]
+        return t.Thread.get_by_id(number).__data__[name]
+    return t.RECORDS[kind].get_by_id(number).__data__[name]
 
 
 def link_partner(address: str, contact: int) -> list[int]:

@@ -469,7 +469,7 @@ class Journal(Table):
     at = UTCField()
     act = word()
     sentence = TextField()
-    thread = ForeignKeyField(Thread, null=True)
+    thread = IntegerField(null=True, index=True)  # no foreign key: the journal outlives what it tells of
     changes = JSONText(default=list)  # [[table, key, field, before, after], …]
     undoable = BooleanField(default=True)
     undone = UTCField(null=True)

@@ -368,7 +368,7 @@ def up(migrator, db):
         at = UTCField()
         act = CharField()
         sentence = TextField()
-        thread = ForeignKeyField(Thread, null=True)
+        thread = IntegerField(index=True, null=True)
         changes = JSONText(default=list)
         undoable = BooleanField(default=True)
         undone = UTCField(null=True)

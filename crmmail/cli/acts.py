@@ -1,0 +1,38 @@
+"""What commands that change something share: the one line that says what was done, and one id after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from crmmail.cli.line import Line, Span
+from crmmail.cli.session import Session
+from crmmail.errors import CrmmailError
+from crmmail.services.fields import Detail
+from crmmail.services.records import Done
+
+UNDO = "   (undo: crmmail undo)"
+
+
+def each(session: Session, ids: Iterable[int], act: Callable[[int], Line]) -> int:
+    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  0, or 1 if any did."""
+    failed = 0
+    for number in ids:
+        try:
+            session.voice.say(act(number))
+        except CrmmailError as error:
+            session.voice.warn(str(error))
+            failed = 1
+    return failed
+
+
+def changed(done: Done) -> Line:
+    """`#101 Printer broken: open → done   (undo: crmmail undo)`."""
+    return (f"#{done.record} {done.title}: {details(done.details)}", Span(UNDO, "dim"))
+
+
+def details(changes: Iterable[Detail]) -> str:
+    """A change of state needs no name before it, the others do."""
+    return ", ".join(
+        f"{one.old} → {one.new}" if one.field == "state" else f"{one.field} {one.old or 'none'} → {one.new or 'none'}"
+        for one in changes
+    )

@@ -1,0 +1,120 @@
+"""`crmmail contacts`: the people who write to us."""
+
+from __future__ import annotations
+
+import click
+
+from crmmail.cli.command import noun
+from crmmail.cli.options import NUMBER, RECORD, listing_options
+from crmmail.cli.session import Session, pass_session
+from crmmail.cli.show import show_command
+from crmmail.cli.voice import Column
+from crmmail.services import people
+from crmmail.store import directory
+
+COLUMNS = (
+    Column("id", "#"),
+    Column("name", "name", flex=True),
+    Column("company", "company", width=24),
+    Column("category", "category", width=26),
+    Column("lang", "lang"),
+    Column("addresses", "addresses", lambda row: ", ".join(row["addresses"]), flex=True),
+)
+
+
+@noun("contacts", examples=("crmmail contacts", 'crmmail contacts add "Ann" --email ann@customer.example'))
+def contacts_command() -> None:
+    """The people who write to us."""
+
+
+@contacts_command.command("list", examples=("crmmail contacts list --json", "crmmail contacts list ann"))
+@click.argument("words", nargs=-1, metavar="[WORD]…")
+@listing_options
+@pass_session
+def contacts_list(session: Session, words: tuple[str, ...]) -> None:
+    """All contacts, or those in which all the words occur."""
+    session.open()
+    rows = [
+        {**one._asdict(), "company": one.company or None, "category": one.category or None, "lang": one.lang or None}
+        for one in directory.contacts()
+        if all(word.lower() in " ".join((one.name, one.company, *one.addresses)).lower() for word in words)
+    ]
+    session.voice.listing(rows, COLUMNS, empty="No contacts: crmmail contacts add NAME --email ADDRESS", keys=KEYS)
+
+
+KEYS = ("id", "name", "company", "category", "lang", "addresses")
+
+contacts_command.add_command(show_command, "show")
+
+
+@contacts_command.command(
+    "add",
+    examples=(
+        'crmmail contacts add "Ann" --email ann@customer.example --company "Customer Ltd"',
+        "crmmail contacts add --from 45       # save the sender of a message",
+    ),
+)
+@click.argument("name", required=False, default="")
+@click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="An address; say it again for more.")
+@click.option("--company", default="", metavar="NAME", help="Where he works; colleagues may answer for him.")
+@click.option("--category", default="", metavar="PATH", help="Like 'Support contract / Gold'; made on first use.")
+@click.option("--lang", default="", metavar="CODE", help="The language we write to him in.")
+@click.option("--from", "from_message", type=NUMBER, metavar="MSG", help="Save the sender of this message.")
+@pass_session
+def contacts_add(
+    session: Session,
+    name: str,
+    emails: tuple[str, ...],
+    company: str,
+    category: str,
+    lang: str,
+    from_message: int | None,
+) -> None:
+    """Add a contact; prints its number.
+
+    Records that came from its address get it as partner.
+    """
+    saved = people.add_contact(
+        session.workspace, name, emails=emails, company=company, category=category, lang=lang, from_message=from_message
+    )
+    one = saved.contact
+    session.voice.say(f"#{one.id} {one.name}" if session.voice.terminal else str(one.id))
+    if saved.linked:
+        session.voice.warn(f"now partner of {', '.join(f'#{number}' for number in saved.linked)}")
+    if saved.note:
+        session.voice.warn(saved.note)
+
+
+@contacts_command.command(
+    "set", examples=("crmmail contacts set 12 --email ann@home.example", "crmmail contacts set 12 --company ACME")
+)
+@click.argument("contact", type=RECORD)
+@click.option("--name", metavar="NAME", help="What people call him.")
+@click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="One more address.")
+@click.option("--without", multiple=True, metavar="ADDRESS", help="An address that is his no more.")
+@click.option("--company", metavar="NAME", help="Where he works.")
+@click.option("--category", metavar="PATH", help="Like 'Support contract / Gold'.")
+@click.option("--lang", metavar="CODE", help="The language we write to him in.")
+@pass_session
+def contacts_set(
+    session: Session,
+    contact: int,
+    name: str | None,
+    emails: tuple[str, ...],
+    without: tuple[str, ...],
+    company: str | None,
+    category: str | None,
+    lang: str | None,
+) -> None:
+    """Change a contact."""
+    one = people.set_contact(
+        session.workspace,
+        contact,
+        name=name,
+        emails=emails,
+        without=without,
+        company=company,
+        category=category,
+        lang=lang,
+    )
+    session.voice.say(f"#{one.id} {one.name} <{', '.join(one.addresses)}>")

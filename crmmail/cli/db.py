@@ -1,0 +1,63 @@
+"""`crmmail db`: the store itself."""
+
+from __future__ import annotations
+
+import click
+
+from crmmail.cli.command import noun
+from crmmail.cli.options import listing_options
+from crmmail.cli.session import Session, pass_session
+from crmmail.cli.show import size
+from crmmail.cli.voice import Column
+from crmmail.services import upkeep
+
+
+@noun("db", examples=("crmmail db", "crmmail db backup crmmail-copy.db", "crmmail db check"), default="status")
+def db_command() -> None:
+    """The store itself: status, migrate, backup, check."""
+
+
+@db_command.command("status", examples=("crmmail db status --json",))
+@listing_options
+@pass_session
+def db_status(session: Session) -> int:
+    """The migrations, and which are applied; exit 1 where some are pending."""
+    found = upkeep.status(session.open(check=False))
+    rows = [{"name": one.name, "applied": one.applied or None} for one in found]
+    columns = (
+        Column("name", "migration", flex=True),
+        Column("applied", "", lambda row: row["applied"] or "pending"),
+    )
+    session.voice.listing(rows, columns)
+    return int(any(not one.applied for one in found))
+
+
+@db_command.command("migrate", examples=("crmmail db migrate",))
+@pass_session
+def db_migrate(session: Session) -> None:
+    """Bring the schema up to date."""
+    names = upkeep.migrate(session.open(check=False))
+    for name in names:
+        session.voice.say(f"applied {name}")
+    if not names:
+        session.voice.say("the schema is up to date")
+
+
+@db_command.command("check", examples=("crmmail db check && echo well",))
+@pass_session
+def db_check(session: Session) -> int:
+    """Look for damage: integrity, foreign keys, attachments; exit 1 where there is any."""
+    found = upkeep.check(session.open(check=False))
+    for line in found:
+        session.voice.warn(line)
+    if not found:
+        session.voice.say("the store is sound")
+    return int(bool(found))
+
+
+@db_command.command("backup", examples=("crmmail db backup /var/backups/crmmail.db",))
+@click.argument("file")
+@pass_session
+def db_backup(session: Session, file: str) -> None:
+    """Write a whole copy of the store, while others go on working."""
+    session.voice.say(f"{file} ({size(upkeep.backup(session.open(check=False), file))})")

@@ -1,0 +1,131 @@
+"""`crmmail inbox`: what waits for me, with its words, so that most of it needs no opening (F35)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from crmmail.cli import shapes
+from crmmail.cli.command import command
+from crmmail.cli.line import STARRED, UNREAD, Body, Line, Span
+from crmmail.cli.options import listing_options
+from crmmail.cli.session import Session, pass_session
+from crmmail.cli.voice import Column, Row
+from crmmail.core import query, quote, text, when
+from crmmail.services import fields, inbox
+from crmmail.store.inbox import Item
+
+WORDS = 5  # lines of a letter that the inbox shows
+
+COLUMNS = (
+    Column("mark", "", lambda row: UNREAD if row["unread"] else STARRED if row["starred"] else "", piped=False),
+    Column("id", "item"),
+    Column("record", "record", lambda row: f"#{row['record']}" if row["record"] else "", justify="right"),
+    Column("message", "message"),
+    Column("from_name", "from", lambda row: row["from_name"] or row["from_address"], width=22),
+    Column("from_address", "address", piped=True, width=24),
+    Column("subject", "subject", lambda row: row["subject"] or row["title"] or row["text"], flex=True),
+    Column("date", "when", justify="right"),
+    Column("unread", "unread"),
+    Column("starred", "starred"),
+)
+ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unread", "starred"))
+
+
+@command(
+    "inbox",
+    examples=(
+        "crmmail inbox",
+        "crmmail inbox --short from:ann",
+        "crmmail inbox --starred",
+        "crmmail inbox --json --fields id,subject",
+    ),
+)
+@click.argument("words", nargs=-1, metavar="[QUERY]…")
+@click.option("--starred", is_flag=True, help="Your stars instead, dismissed or not.")
+@click.option("--all", "everything", is_flag=True, help="Also what you have dismissed.")
+@click.option("--short", is_flag=True, help="One line each.")
+@click.option("--count", is_flag=True, help="Only how many.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
+@listing_options
+@pass_session
+def inbox_command(
+    session: Session,
+    words: tuple[str, ...],
+    starred: bool,
+    everything: bool,
+    short: bool,
+    count: bool,
+    limit: int | None,
+) -> None:
+    """What waits for you: unread messages, newest first.
+
+    Listing changes nothing: `show` marks read, `done` dismisses, `undo` brings back.
+    A query is words and from: kind: state: section: responsible: after: before: has:attachment mine unassigned late.
+    """
+    workspace = session.workspace
+    wanted = query.parse(words, lambda said: fields.moment(workspace, said))
+    found = inbox.items(workspace, wanted, starred=starred, everything=everything, limit=limit)
+    if count:
+        session.voice.say(str(len(found)))
+        return
+    empty = "No stars." if starred else "Inbox is empty. Well done!" if not words else "Nothing in your inbox fits."
+    voice = session.voice
+    if voice.terminal and not (short or voice.form or voice.fields):
+        voice.page(cards(session, found) if found else [empty])
+        return
+    columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
+    keys = tuple(shapes.item(EMPTY))
+    voice.listing([shapes.item(one) for one in found], columns, empty=empty, keys=keys, row_style=_style)
+
+
+EMPTY = Item(
+    None, None, "", "", "", None, None, "", "", "", False, False, "", "", "", "", "", None, False, False  # type: ignore[arg-type]
+)  # fmt: skip
+
+
+def _style(row: Row) -> str:
+    return "unread" if row["unread"] else "read"
+
+
+def cards(session: Session, items: list[Item]) -> Iterator[Line]:
+    """Each item with its first words."""
+    for one in items:
+        yield headline(session, one)
+        words = quote.visible(one.text).strip() or one.subject
+        lines = [line for line in text.clean(words).split("\n") if line.strip()]
+        yield Body("\n".join(lines[:WORDS]), "", "     ")
+        if len(lines) > WORDS:
+            more = f"crmmail show {one.record}" if one.record else f"crmmail quarantine show {one.quarantine}"
+            yield Span(f"     … {len(lines) - WORDS} more lines: {more}", "dim")
+        yield ""
+    yield Span("crmmail show N · done ITEM · star MESSAGE · undo", "dim")
+
+
+def headline(session: Session, one: Item) -> Line:
+    """`● 12  #101 Printer broken · open   Ann <ann@…>   3 min ago`, and what the verbs need to know it by."""
+    mark = UNREAD if one.unread else " "
+    star = f" {STARRED}" if one.starred else ""
+    number = f"{one.id}" if one.id is not None else "-"
+    where = f"#{one.record} {text.one_line(one.title, 40)}" if one.record else "in quarantine"
+    state = f" · {one.state}" if one.state else ""
+    kind = f" · {one.subtype}" if one.subtype not in ("", "discussion") else ""
+    held = f" · held: {one.reason}" if one.quarantine else ""
+    name = f"message {one.message}" if one.message else f"letter {one.quarantine}"
+    return (
+        Span(f"{mark} {number:<4} ", "unread" if one.unread else "read"),
+        Span(where, "unread" if one.unread else "read"),
+        Span(f"{star}", "starred"),
+        Span(f"{state}{kind}{held}", "waiting" if held else "dim"),
+        f"   {who(one)}   ",
+        Span(f"{when.ago(one.date, session.workspace.now().astimezone())} · {name}", "dim"),
+    )
+
+
+def who(one: Item) -> str:
+    """Who wrote it, as a reader wants to know him."""
+    if one.author:
+        return one.author
+    name, address = text.one_line(one.from_name, 30), text.mark_address(one.from_address)
+    return f"{name} <{address}>" if name and address else name or address or "nobody"

@@ -1,0 +1,130 @@
+"""`crmmail quarantine`: letters that found no record.  Nothing is lost here; only `purge` removes, and asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from crmmail.cli import shapes
+from crmmail.cli.acts import UNDO, each
+from crmmail.cli.command import noun
+from crmmail.cli.line import Body, Line, Span
+from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, yes_option
+from crmmail.cli.session import Session, pass_session
+from crmmail.cli.show import size, write_bytes
+from crmmail.cli.voice import Column
+from crmmail.core import text
+from crmmail.services import held
+from crmmail.store.mails import Quarantined
+
+COLUMNS = (
+    Column("id", "letter"),
+    Column("reason", "reason", style="waiting"),
+    Column("from_address", "from", lambda row: text.mark_address(row["from_address"]) or row["from_name"], width=28),
+    Column("recipients", "to", lambda row: ", ".join(row["recipients"]), width=26),
+    Column("subject", "subject", flex=True),
+    Column("received", "when", justify="right"),
+    Column("size", "size", lambda row: size(row["size"]), justify="right"),
+)
+KEYS = ("id", "reason", "from_address", "recipients", "subject", "received", "size")
+
+
+@noun("quarantine", examples=("crmmail quarantine", "crmmail quarantine show 3", "crmmail quarantine route 3 101"))
+def quarantine_command() -> None:
+    """Mails that could not be filed."""
+
+
+@quarantine_command.command(
+    "list", examples=("crmmail quarantine list no-route", "crmmail quarantine list --all --json")
+)
+@click.argument("reasons", nargs=-1, metavar="[REASON]…")
+@click.option("--all", "everything", is_flag=True, help="Also what was decided already.")
+@listing_options
+@pass_session
+def quarantine_list(session: Session, reasons: tuple[str, ...], everything: bool) -> None:
+    """The letters that wait, newest first."""
+    found = [
+        shapes.quarantined(one)
+        for one in held.listing(session.workspace, everything=everything)
+        if not reasons or one.reason in reasons
+    ]
+    session.voice.listing(found, COLUMNS, empty="Quarantine is empty.", keys=KEYS)
+
+
+@quarantine_command.command(
+    "show", examples=("crmmail quarantine show 3", "crmmail quarantine show 3 --raw > letter.eml")
+)
+@click.argument("letter", type=NUMBER)
+@click.option("--raw", is_flag=True, help="The exact bytes.")
+@json_option
+@pass_session
+def quarantine_show(session: Session, letter: int, raw: bool) -> None:
+    """One letter: why it is here, and its words."""
+    if raw:
+        write_bytes(session, held.raw(session.workspace, letter))
+        return
+    one = held.one(session.workspace, letter)
+    session.voice.document(shapes.quarantined(one), lambda: lines(one))
+
+
+def lines(one: Quarantined) -> Iterator[Line]:
+    yield (Span(f"letter {one.id} ", "title"), Span(one.subject or "(no subject)", "title"))
+    yield (Span(one.reason, "waiting"), f": {one.sentence}")
+    sender = text.mark_address(one.from_address)
+    yield f"from {one.from_name} <{sender}>" if sender else f"from {one.from_name or 'nobody'}"
+    yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {one.state}"
+    if one.candidate:
+        yield f"perhaps belongs to #{one.candidate}: crmmail quarantine route {one.id} {one.candidate}"
+    yield ""
+    yield Body(one.text or "(crmmail quarantine show --raw has the whole letter)", "", "    ")
+
+
+@quarantine_command.command("route", examples=("crmmail quarantine route 3 101",))
+@click.argument("letter", type=NUMBER)
+@click.argument("record", type=RECORD)
+@pass_session
+def quarantine_route(session: Session, letter: int, record: int) -> None:
+    """Put a letter into a record that is there."""
+    session.voice.say((held.route_to(session.workspace, letter, record).sentence, Span(UNDO, "dim")))
+
+
+@quarantine_command.command("create", examples=("crmmail quarantine create 3 --kind case --section support",))
+@ids_argument(metavar="LETTER…", kind=NUMBER)
+@click.option("--kind", default="case", metavar="KIND", show_default=True, help="What to make: case, lead or contact.")
+@click.option("--section", metavar="CODE", help="In this section.")
+@pass_session
+def quarantine_create(session: Session, ids: tuple[int, ...], kind: str, section: str | None) -> int:
+    """Make a new record of a letter."""
+    return each(
+        session,
+        ids,
+        lambda number: (held.create_from(session.workspace, number, kind, section).sentence, Span(UNDO, "dim")),
+    )
+
+
+@quarantine_command.command("spam", examples=("crmmail quarantine spam 3 4",))
+@ids_argument(metavar="LETTER…", kind=NUMBER)
+@pass_session
+def quarantine_spam(session: Session, ids: tuple[int, ...]) -> int:
+    """Put letters away; `list --all` still has them."""
+    return each(session, ids, lambda number: (held.mark_spam(session.workspace, number).sentence, Span(UNDO, "dim")))
+
+
+@quarantine_command.command(
+    "purge",
+    examples=(
+        "crmmail quarantine purge 3 --yes",
+        "crmmail quarantine list spam --all -o ids | crmmail quarantine purge - --yes",
+    ),
+)
+@ids_argument(metavar="LETTER…", kind=NUMBER)
+@yes_option
+@pass_session
+def quarantine_purge(session: Session, ids: tuple[int, ...], yes: bool) -> int:
+    """Remove letters for good (admin); undo cannot bring them back."""
+    if not ids or not session.voice.confirm(f"Remove {len(ids)} letters for good?", yes):
+        return 0 if not ids else 1
+    for one in held.purge(session.workspace, list(ids)):
+        session.voice.say(one.sentence)
+    return 0

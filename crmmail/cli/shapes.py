@@ -1,0 +1,195 @@
+"""The JSON that other programs stand on: which keys, in which order, from the values that services give.
+
+More keys may be added, none goes or changes its meaning; golden tests hold these shapes.  Empty is null, never missing;
+lists are always lists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crmmail.core import quote, record
+from crmmail.services.deliver import Outcome
+from crmmail.services.records import View
+from crmmail.store.followers import Follower
+from crmmail.store.inbox import Item
+from crmmail.store.mails import Quarantined
+from crmmail.store.messages import Delivery, Message
+from crmmail.store.records import Record
+
+Shape = dict[str, Any]
+
+
+def outcome(one: Outcome) -> Shape:
+    return {
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "record": one.record,
+        "kind": one.kind,
+        "created": one.created,
+        "message": one.message,
+        "quarantine": one.quarantine,
+        "candidate": one.candidate,
+        "evidence": one.evidence,
+        "sentence": one.sentence,
+    }
+
+
+def item(one: Item) -> Shape:
+    return {
+        "id": one.id,
+        "record": one.record,
+        "kind": one.kind or None,
+        "title": one.title or None,
+        "message": one.message,
+        "from_name": one.from_name,
+        "from_address": one.from_address,
+        "subject": one.subject,
+        "text": one.text,
+        "date": one.date,
+        "unread": one.unread,
+        "starred": one.starred,
+        "state": one.state or None,
+        "subtype": one.subtype or None,
+        "internal": one.internal,
+        "automatic": one.automatic,
+        "author": one.author or None,
+        "quarantine": one.quarantine,
+        "reason": one.reason or None,
+    }
+
+
+def partner(one: Record) -> Shape | None:
+    return {"id": one.partner.id, "name": one.partner.name} if one.partner else None
+
+
+def listed(one: Record) -> Shape:
+    """A row of `list`."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "title": one.title,
+        "state": one.state or None,
+        "section": one.section or None,
+        "responsible": one.responsible or None,
+        "partner": partner(one),
+        "email": one.email or None,
+        "priority": one.priority,
+        "created": one.created,
+        "updated": one.updated,
+        "category": one.category or None,
+        "deadline": one.deadline,
+        "company": one.company or None,
+    }
+
+
+def shown(view: View) -> Shape:
+    """What `show` prints."""
+    one = view.record
+    return {
+        "record": {
+            "id": one.id,
+            "kind": one.kind,
+            "title": one.title,
+            "state": one.state or None,
+            "section": one.section or None,
+            "category": one.category or None,
+            "responsible": one.responsible or None,
+            "priority": one.priority,
+            "partner": partner(one),
+            "email": one.email or None,
+            "partner_name": one.partner_name or None,
+            "deadline": one.deadline,
+            "revenue": one.revenue,
+            "cost": one.cost,
+            "probability": one.probability,
+            "company": one.company or None,
+            "lang": one.lang or None,
+            "addresses": list(view.contact.addresses) if view.contact else [],
+            "address": one.address or None,
+            "moved_to": one.moved_to,
+            "author": one.author or None,
+            "created": one.created,
+            "updated": one.updated,
+            "closed": one.closed,
+            "buttons": view.buttons,
+            "related": [{"id": other.id, "kind": other.kind, "title": other.title} for other in view.related],
+        },
+        "followers": [follower(other) for other in view.followers],
+        "messages": [message(other, view.unread) for other in view.messages],
+        "activities": [],
+    }
+
+
+def follower(one: Follower) -> Shape:
+    return {
+        "who": one.who or None,
+        "address": one.address or None,
+        "internal": one.internal,
+        "types": list(one.types) if one.types is not None else None,
+        "name": one.name or None,
+    }
+
+
+def message(one: Message, unread: list[int] | None = None) -> Shape:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "subtype": one.subtype,
+        "internal": one.internal,
+        "automatic": one.automatic,
+        "author": one.author or None,
+        "from_name": one.from_name,
+        "from_address": one.from_address,
+        "to": one.to,
+        "cc": one.cc,
+        "subject": one.subject,
+        "text": one.text,
+        "visible": quote.visible(one.text),
+        "html": one.html,
+        "date": one.date,
+        "message_id": one.message_id or None,
+        "attachments": [
+            {"id": file.id, "name": file.name, "type": file.type, "size": file.size} for file in one.attachments
+        ],
+        "deliveries": [{"to": copy.to, "state": copy.state, "reason": copy.reason or None} for copy in one.deliveries],
+        "record": one.thread,
+        "received": one.received,
+        "superseded_by": one.superseded_by,
+        "unread": one.id in (unread or []),
+    }
+
+
+def outgoing(one: Delivery) -> Shape:
+    return {
+        "id": one.id,
+        "message": one.message,
+        "record": one.record,
+        "to": one.to,
+        "state": one.state,
+        "attempts": one.attempts,
+        "reason": one.reason or None,
+        "subject": one.subject,
+    }
+
+
+def quarantined(one: Quarantined) -> Shape:
+    return {
+        "id": one.id,
+        "reason": one.reason,
+        "from_address": one.from_address,
+        "recipients": one.recipients,
+        "subject": one.subject,
+        "received": one.received,
+        "size": one.size,
+        "state": one.state,
+        "sentence": one.sentence,
+        "from_name": one.from_name,
+        "candidate": one.candidate,
+        "message": one.message,
+        "text": one.text,
+    }
+
+
+def priority(value: int | None) -> str:
+    return record.priority_name(value) if value is not None else ""

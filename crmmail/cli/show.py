@@ -1,0 +1,163 @@
+"""`crmmail show`: a record with its whole conversation; marks it read (F14, F37)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from crmmail.cli import shapes
+from crmmail.cli.command import command
+from crmmail.cli.line import UNREAD, Body, Line, Span
+from crmmail.cli.options import NUMBER, RECORD, json_option
+from crmmail.cli.session import Session, pass_session
+from crmmail.core import quote, text, when
+from crmmail.errors import NotFound
+from crmmail.services import letters, records
+from crmmail.store.messages import Message
+
+
+@command(
+    "show", examples=("crmmail show 101", "crmmail show 101 --last 3 --full", "crmmail show 101 --raw > letter.eml")
+)
+@click.argument("record", type=RECORD)
+@click.option("--peek", is_flag=True, help="Leave the messages unread.")
+@click.option("--full", is_flag=True, help="Quotes, signatures and system messages too.")
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N messages.")
+@click.option("--raw", is_flag=True, help="The newest letter exactly as it came.")
+@click.option("--message", type=NUMBER, metavar="MSG", help="With --raw: that letter instead.")
+@json_option
+@pass_session
+def show_command(
+    session: Session, record: int, peek: bool, full: bool, last: int | None, raw: bool, message: int | None
+) -> None:
+    """One record with its conversation.
+
+    It marks your messages of this record read, unless you --peek; `crmmail inbox --all` still has them.
+    """
+    view = records.show(session.workspace, record, peek=peek or raw)
+    if raw:
+        write_bytes(session, letters.raw(session.workspace, message or newest_letter(view)))
+        return
+    if last:
+        view = view._replace(messages=view.messages[-last:])
+    session.voice.document(shapes.shown(view), lambda: lines(session, view, full))
+
+
+def newest_letter(view: records.View) -> int:
+    found = [one.id for one in view.messages if one.original is not None]
+    if not found:
+        raise NotFound(f"no letter came to #{view.record.id}, so there is nothing raw to show")
+    return found[-1]
+
+
+def write_bytes(session: Session, data: bytes) -> None:
+    """A mail's bytes: exactly, to a file or a pipe; cleaned to a terminal, which must not run them."""
+    if session.voice.terminal:
+        session.voice.page([Body(data.decode("utf-8", "replace"))])
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
+    """The record, then its conversation."""
+    one = view.record
+    now = session.workspace.now().astimezone()
+    yield (Span(f"#{one.id} ", "title"), Span(one.title, "title"))
+    style = "done" if one.state in ("done", "converted") else "waiting" if one.state == "pending" else ""
+    facts = [
+        one.section and f"section {one.section}",
+        one.category,
+        f"responsible {one.responsible}" if one.responsible else one.state and "unassigned",
+        one.priority and one.priority != 3 and f"priority {shapes.priority(one.priority)}",
+        one.company,
+        one.revenue is not None and f"revenue {one.revenue:g}",
+        one.cost is not None and f"cost {one.cost:g}",
+        one.probability is not None and f"{one.probability:g} %",
+    ]
+    yield (one.kind, " · " if one.state else "", Span(one.state, style), *(f" · {fact}" for fact in facts if fact))
+    if one.deadline:
+        late = one.deadline < session.workspace.now() and one.state not in ("done", "cancel")
+        words = f"deadline {one.deadline.astimezone():%Y-%m-%d %H:%M}{' (late)' if late else ''}"
+        yield Span(words, "overdue" if late else "")
+    customer = f"{one.partner.name} (#{one.partner.id})" if one.partner else one.partner_name
+    addresses = ", ".join(view.contact.addresses) if view.contact else text.mark_address(one.email)
+    if customer or addresses:
+        yield f"{customer} <{addresses}>" if customer and addresses else customer or addresses
+    if one.moved_to:
+        yield Span(f"lives on as #{one.moved_to}", "waiting")
+    if view.followers:
+        inside = [other.who for other in view.followers if other.internal]
+        outside = [other.name or other.address for other in view.followers if not other.internal]
+        yield Span(
+            "followed by " + ", ".join([*inside, *(f"{other} (outside)" for other in outside)]),
+            "dim",
+        )
+    if view.related:
+        yield Span("see also " + ", ".join(f"#{other.id} {other.kind} {other.title}" for other in view.related), "dim")
+    if view.buttons:
+        yield Span(f"possible now: {', '.join(view.buttons)}", "dim")
+    hidden = 0
+    for other in view.messages:
+        if other.kind == "system" and not full and other.id not in view.unread and other.subtype == "note":
+            hidden += 1
+            continue
+        yield ""
+        yield from conversation(other, view, full, now)
+    if hidden:
+        yield Span(f"({hidden} system messages: --full)", "dim")
+
+
+def conversation(one: Message, view: records.View, full: bool, now: object) -> Iterator[Line]:
+    """One message: who, when, and the words."""
+    unread = one.id in view.unread
+    moment = f"{one.date.astimezone():%Y-%m-%d %H:%M}"
+    ago = when.ago(one.received, now)  # type: ignore[arg-type]
+    mark = Span(f"{UNREAD} " if unread else "  ", "unread")
+    if one.kind == "system":
+        yield (mark, Span(f"{one.author or 'crmmail'}: {one.text}   {ago} · {one.id}", "unread" if unread else "dim"))
+        return
+    name, address = text.one_line(one.from_name, 40), text.mark_address(one.from_address)
+    sender = one.author or (f"{name} <{address}>" if name and address else name or address or "nobody")
+    signs = [
+        *(["note"] if one.internal else []),
+        *(["machine"] if one.automatic else []),
+        *([f"superseded by {one.superseded_by}"] if one.superseded_by else []),
+    ]
+    to = f" → {', '.join([*one.to, *one.cc])}" if one.to or one.cc else ""
+    yield (
+        mark,
+        Span(sender, "unread" if unread else "title"),
+        Span(f"{to}   {moment} ({ago}) · message {one.id}{''.join(f' · {sign}' for sign in signs)}", "dim"),
+    )
+    if one.subject and one.subject != view.record.title:
+        yield f"  {one.subject}"
+    if one.superseded_by and not full:
+        return
+    folded = quote.fold(one.text)
+    words = one.text if full else folded.visible
+    if words.strip():
+        yield Body(words.strip("\n"), "", "    ")
+    cut = len(one.text.strip().splitlines()) - len(folded.visible.strip().splitlines())
+    if cut > 0 and not full:
+        yield Span(f"    [{cut} quoted lines: --full]", "dim")
+    for file in one.attachments:
+        yield Span(f"    [{file.id}] {text.one_line(file.name)} ({file.type}, {size(file.size)})", "dim")
+    for copy in one.deliveries:
+        if copy.state in ("failed", "bounced"):
+            yield Span(f"    ✉! {copy.to}: {copy.state} {copy.reason}", "failed")
+        elif copy.state == "queued" and full:
+            yield Span(f"    ✉ {copy.to}: queued", "waiting")
+
+
+def size(count: int) -> str:
+    """Bytes, as people read them."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000 or unit == "MB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return ""

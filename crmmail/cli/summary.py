@@ -1,0 +1,48 @@
+"""`crmmail` alone: a screenful, and instant, for it is where the day starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crmmail.cli.command import command
+from crmmail.cli.inbox import headline
+from crmmail.cli.line import STARRED, UNREAD, Line, Span
+from crmmail.cli.options import json_option
+from crmmail.cli.session import Session, pass_session
+from crmmail.services import inbox
+
+
+@command("summary", examples=("crmmail", "crmmail --json"), hidden=True)
+@json_option
+@pass_session
+def summary_command(session: Session) -> None:
+    """A screenful: unread, starred, due and late."""
+    found = inbox.summary(session.workspace)
+    counts = {key: value for key, value in found._asdict().items() if key != "newest"}
+    session.voice.document(counts, lambda: lines(session, found))
+
+
+def lines(session: Session, found: inbox.Summary) -> Iterator[Line]:
+    yield (
+        Span(f"{UNREAD} {found.unread} unread", "unread" if found.unread else "dim"),
+        "   ",
+        Span(f"{STARRED} {found.starred} starred", "starred" if found.starred else "dim"),
+        f"   {found.mine} mine   {found.unassigned} unassigned   ",
+        Span(f"{found.late} late", "overdue" if found.late else "dim"),
+    )
+    if found.newest:
+        yield ""
+        for one in found.newest:
+            yield headline(session, one)
+        if found.unread > len(found.newest):
+            yield Span(f"  … and {found.unread - len(found.newest)} more: crmmail inbox", "dim")
+    elif not found.unread:
+        yield "Inbox is empty. Well done!"
+    for count, words, what in (
+        (found.unconfirmed, "answers by strangers", "crmmail quarantine unconfirmed"),
+        (found.quarantine, "letters in quarantine", "crmmail quarantine"),
+        (found.failed_mail, "mails could not be delivered", "crmmail outbox"),
+        (found.waiting_mail, "mails wait to be sent", "crmmail outbox"),
+    ):
+        if count:
+            yield (Span(f"! {count} {words}", "waiting"), Span(f"   {what}", "dim"))

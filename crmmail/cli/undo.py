@@ -1,0 +1,22 @@
+"""`crmmail undo`: my last acts, last first."""
+
+from __future__ import annotations
+
+import click
+
+from crmmail.cli.command import command
+from crmmail.cli.session import Session, pass_session
+from crmmail.services import undo
+
+
+@command("undo", examples=("crmmail undo", "crmmail undo 3"))
+@click.argument("count", type=click.IntRange(1, 100), default=1, metavar="[N]")
+@pass_session
+def undo_command(session: Session, count: int) -> None:
+    """Take back your last acts.
+
+    Dismissals, stars, states, fields, followers and quarantine decisions come back; what left by mail does not.
+    It refuses, and changes nothing, where somebody changed the same thing since.
+    """
+    for entry in undo.undo(session.workspace, count):
+        session.voice.say(f"undone: {entry.sentence}")

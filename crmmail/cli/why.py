@@ -1,0 +1,72 @@
+"""`crmmail why` and `why-not`: no guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from crmmail.cli.command import command
+from crmmail.cli.line import Line, Span
+from crmmail.cli.options import NUMBER, json_option
+from crmmail.cli.session import Session, pass_session
+from crmmail.core import when
+from crmmail.services import explain
+from crmmail.store.mails import Verdict
+
+
+@command("why", examples=("crmmail why 45", "crmmail why --quarantine 3", "crmmail why 45 --json"))
+@click.argument("message", type=NUMBER, required=False)
+@click.option("--quarantine", type=NUMBER, metavar="LETTER", help="Why that letter is in quarantine.")
+@json_option
+@pass_session
+def why_command(session: Session, message: int | None, quarantine: int | None) -> None:
+    """Why a message went where it went.
+
+    It reads what was decided and written down when the mail came; nothing is judged anew.
+    """
+    if (message is None) == (quarantine is None):
+        raise click.UsageError("name a message, or --quarantine and a letter")
+    found = explain.why(session.workspace, message=message, quarantine=quarantine)
+    rows = [
+        {
+            "at": one.at,
+            "outcome": one.outcome,
+            "reason": one.reason,
+            "sentence": one.sentence,
+            "recipient": one.recipient or None,
+            "record": one.thread,
+            "message": one.message,
+            "quarantine": one.quarantine,
+            "created": one.created,
+            "evidence": one.evidence,
+        }
+        for one in found
+    ]
+    session.voice.document({"message": message, "quarantine": quarantine, "decisions": rows}, lambda: lines(found))
+
+
+def lines(found: list[Verdict]) -> Iterator[Line]:
+    for one in found:
+        where = f" #{one.thread}" if one.thread else f" letter {one.quarantine}" if one.quarantine else ""
+        yield (Span(f"{when.iso(one.at)}  ", "dim"), Span(f"{one.outcome}{where}", "title"), f": {one.sentence}")
+        yield Span(f"    {one.reason}" + (f", by {one.recipient}" if one.recipient else ""), "dim")
+        for piece in one.evidence:
+            yield f"    {piece}"
+
+
+@command("why-not", examples=("crmmail why-not 45 --user bob",))
+@click.argument("message", type=NUMBER)
+@click.option("--user", required=True, metavar="LOGIN", help="Who was, or was not, told.")
+@json_option
+@pass_session
+def why_not_command(session: Session, message: int, user: str) -> None:
+    """Why a user was not told of a message.
+
+    Three things must hold: the message is in the thread, he follows its kind, and he is not its author.
+    """
+    found = explain.why_not(session.workspace, message, user)
+    session.voice.document(
+        {"message": message, "user": user, "reasons": [one._asdict() for one in found]},
+        lambda: (f"{'✓' if one.holds else '✗'} {one.sentence}" for one in found),
+    )

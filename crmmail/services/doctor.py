@@ -1,0 +1,227 @@
+"""`crmmail doctor`: looks for what could be wrong, and says what to do.
+
+Each check is a function that yields findings; the table CHECKS is the list of them.  `fail` is what loses or delays
+mail now (exit 1, so that monitoring sees it), `warn` what will one day, `ok` what was looked at and is well.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+from crmmail.config import log_file
+from crmmail.core import address as addresses
+from crmmail.core import pairing
+from crmmail.store import database, directory, mails, messages, schema
+from crmmail.workspace import Workspace
+
+
+class Finding(NamedTuple):
+    level: str  # ok | warn | fail
+    check: str
+    sentence: str
+    advice: str
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """All findings, in the order of the table.  A store that is behind its schema is examined no further."""
+    found = list(schema_is_known(workspace))
+    if any(one.level == "fail" for one in found):
+        return found
+    for check in CHECKS:
+        found += check(workspace)
+    return found
+
+
+def ok(check: str, sentence: str) -> Finding:
+    return Finding("ok", check, sentence, "")
+
+
+def warn(check: str, sentence: str, advice: str) -> Finding:
+    return Finding("warn", check, sentence, advice)
+
+
+def fail(check: str, sentence: str, advice: str) -> Finding:
+    return Finding("fail", check, sentence, advice)
+
+
+# --- the store ----------------------------------------------------------------------------------------------
+
+
+def schema_is_known(workspace: Workspace) -> Iterator[Finding]:
+    pending = [one.name for one in schema.status(workspace.store) if not one.applied]
+    if pending:
+        yield fail("schema", f"pending: {', '.join(pending)}; every delivery says 75", "crmmail db migrate")
+    else:
+        yield ok("schema", f"up to date ({database.NEWEST})")
+
+
+def store_is_private(workspace: Workspace) -> Iterator[Finding]:
+    place = workspace.store.place
+    mode = stat.S_IMODE(os.stat(place).st_mode)
+    folder = os.path.dirname(place) or "."
+    if mode & 0o007:
+        yield fail("permissions", f"{place} is open to every local user ({mode:04o})", f"chmod o= {place}")
+    elif not os.access(place, os.W_OK):
+        yield fail("permissions", f"{place} cannot be written by you", "run as its owner, or `crmmail init --group`")
+    elif not os.access(folder, os.W_OK):
+        yield fail("permissions", f"{folder} cannot be written by you; the journal lies there", f"chmod u+w {folder}")
+    else:
+        yield ok("permissions", f"{place} is {mode:04o}")
+
+
+def journal_mode_is_safe(workspace: Workspace) -> Iterator[Finding]:
+    mode = workspace.store.journal_mode()
+    if mode == "wal" and sqlite3.sqlite_version_info < database.WAL_IS_SAFE:
+        wanted = ".".join(map(str, database.WAL_IS_SAFE))
+        sentence = f"WAL with SQLite {sqlite3.sqlite_version}: two processes can corrupt it (safe from {wanted})"
+        yield fail("journal", sentence, "open it once with crmmail and nobody else, which sets TRUNCATE")
+    else:
+        yield ok("journal", f"journal mode {mode}, SQLite {sqlite3.sqlite_version}")
+
+
+def log_can_be_written(workspace: Workspace) -> Iterator[Finding]:
+    path = log_file(workspace.config, workspace.environ)
+    there = path if os.path.exists(path) else os.path.dirname(path)
+    while there and not os.path.exists(there):
+        there = os.path.dirname(there)
+    if not os.access(there, os.W_OK):
+        yield warn("log", f"{path} cannot be written", f"chmod u+w {there}, or `crmmail config set log.file PATH`")
+
+
+# --- people and addresses -----------------------------------------------------------------------------------
+
+
+def domains_are_set(workspace: Workspace) -> Iterator[Finding]:
+    domains = workspace.config.mail_domains
+    if not domains:
+        yield fail("domains", "no mail domain of ours is set, so no alias matches", "crmmail config set mail.domains …")
+        return
+    yield ok("domains", f"our domains: {', '.join(domains)}")
+    for one in directory.aliases():
+        if one.active and addresses.host_of(one.address) not in domains:
+            advice = f'crmmail config set mail.domains "{" ".join([*domains, addresses.host_of(one.address)])}"'
+            yield fail("domains", f"alias {one.address} lies in no domain of ours, so it never matches", advice)
+
+
+def aliases_make_records(workspace: Workspace) -> Iterator[Finding]:
+    known = [one for one in directory.aliases() if one.active]
+    if not known:
+        yield warn(
+            "aliases",
+            "no address makes records: every first letter goes to quarantine",
+            "crmmail sections add support --name Support --email support@DOMAIN, or crmmail aliases add",
+        )
+    catchall = workspace.config.mail_catchall.lower()
+    for one in known:
+        if one.address == catchall:
+            yield warn(
+                "aliases",
+                f"the catchall {catchall} is an alias, too: it should receive mail, not be written to",
+                f"crmmail aliases remove {catchall}",
+            )
+    if known:
+        yield ok("aliases", f"{len(known)} addresses make records")
+
+
+def new_cases_find_somebody(workspace: Workspace) -> Iterator[Finding]:
+    """F166: somebody must be told of a new case, and he must have an address where he hears by mail."""
+    for one in directory.sections():
+        if one.active and not one.manager and one.assign in ("none", "manager"):
+            yield warn(
+                "assignment",
+                f"nobody is told of new cases of section {one.code} but the admins",
+                f"crmmail sections set {one.code} --manager LOGIN, or --assign round-robin",
+            )
+    for user in directory.users():
+        if user.active and not user.email:
+            yield warn("users", f"{user.login} has no address", f"crmmail users set {user.login} --email ADDRESS")
+    if not directory.admins():
+        yield fail("users", "nobody is admin", "restore the store from a backup, or ask whoever made it")
+
+
+def mailboxes_fit(workspace: Workspace) -> Iterator[Finding]:
+    """S0's right and wrong pairs, of what has come in (F139–F144)."""
+    aliases = frozenset(one.address for one in directory.aliases())
+    users = frozenset(address for one in directory.users() for address in one.addresses)
+    catchall = workspace.config.mail_catchall.lower()
+    for mailbox, addressee in sorted(mails.mailboxes()):
+        verdict = pairing.judge(mailbox, addressee, catchall=catchall, aliases=aliases, users=users)
+        if verdict.right:
+            yield ok("mailboxes", f"{mailbox} ← {addressee}: {verdict.sentence}")
+        else:
+            advice = "see docs/path-of-a-mail.md, mailboxes and addresses"
+            yield warn("mailboxes", f"{verdict.code}: {verdict.sentence}", advice)
+    if not catchall:
+        yield ok("mailboxes", "no catchall is set (crmmail config set mail.catchall ADDRESS, where there is one)")
+
+
+# --- what waits ---------------------------------------------------------------------------------------------
+
+
+def nothing_waits_unseen(workspace: Workspace) -> Iterator[Finding]:
+    waiting = mails.waiting_by_recipient()
+    for reason, address, count in waiting:
+        letters = f"{count} letter{'' if count == 1 else 's'}"
+        if reason == "no-route":
+            advice = f"crmmail aliases add {address} --kind lead, then crmmail quarantine"
+            yield warn("quarantine", f"{letters} to {address}, which makes no records", advice)
+        elif reason in ("crashed", "unreadable", "cut-off"):
+            advice = "crmmail quarantine show N --raw, and tell us"
+            yield fail("quarantine", f"{letters} that crmmail could not judge ({reason})", advice)
+        else:
+            yield warn("quarantine", f"{letters} to {address}: {reason}", f"crmmail quarantine list {reason}")
+    if not waiting:
+        yield ok("quarantine", "no letter waits")
+
+
+def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
+    counts = messages.delivery_counts()
+    queued = counts.get("queued", 0)
+    if not workspace.config.smtp_url:
+        sentence = "no way out is set: mail waits in the outbox" + (f" ({queued} now)" if queued else "")
+        yield warn("outgoing", sentence, "crmmail config set smtp.url smtp://host:port")
+    if not workspace.config.mail_catchall and not any(one.address for one in directory.sections()):
+        yield warn(
+            "outgoing",
+            "no section has an address and there is no catchall: answers would go to users' own mailboxes (F89)",
+            "crmmail sections set CODE --email ADDRESS",
+        )
+    broken = counts.get("failed", 0) + counts.get("bounced", 0)
+    if broken:
+        yield warn("outgoing", f"{broken} mails could not be delivered", "crmmail outbox")
+
+
+def deliveries_survive(workspace: Workspace) -> Iterator[Finding]:
+    """Deliveries that were killed leave a mark; an old one means that a mail comes again and again in vain."""
+    folder = workspace.store.place + ".attempts"
+    try:
+        marks = [entry for entry in os.scandir(folder) if entry.is_file()]
+    except OSError:
+        marks = []
+    now = workspace.now().timestamp()
+    old = [entry for entry in marks if now - entry.stat().st_mtime > timedelta(minutes=10).total_seconds()]
+    if old:
+        yield warn(
+            "deliveries",
+            f"{len(old)} deliveries were cut off and the mail has not come again",
+            f"look at the mail server's log; {folder} counts them",
+        )
+
+
+CHECKS: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (
+    store_is_private,
+    journal_mode_is_safe,
+    log_can_be_written,
+    domains_are_set,
+    aliases_make_records,
+    new_cases_find_somebody,
+    mailboxes_fit,
+    nothing_waits_unseen,
+    mail_can_leave,
+    deliveries_survive,
+)

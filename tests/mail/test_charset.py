@@ -1,0 +1,139 @@
+"""Charsets: labels believed, labels that lie, no label at all; encoded words of header fields."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from crmmail.mail.charset import codec_of, decode, decode_words, one_line, tidy
+
+RUSSIAN = ["Привет", "Добрый день", "Счёт №5", "Re: Вопрос по заказу", "ПРИВЕТ", "ООО «Ромашка»", "Тест", "Да"]
+FRENCH = ["café", "été", "Réunion", "déjà vu", "Ça va?", "Très bientôt", "Grüße", "Müller", "Señor Núñez"]
+
+
+@pytest.mark.parametrize(
+    ("label", "codec"),
+    [
+        ("UTF-8", "utf-8"),
+        ('"utf8"', "utf-8"),
+        ("ISO-8859-1", "cp1252"),
+        ("iso_8859-1:1987", "cp1252"),
+        ("windows-1251", "cp1251"),
+        ("cp-1251", "cp1251"),
+        ("x-cp1251", "cp1251"),
+        ("KOI8-R", "koi8-r"),
+        ("GB2312", "gb18030"),
+        ("ks_c_5601-1987", "cp949"),
+        ("csShiftJIS", "cp932"),
+        ("", ""),
+        ("x-unknown-9999", ""),
+    ],
+)
+def test_a_label_is_known_by_its_letters(label: str, codec: str) -> None:
+    assert codec_of(label) == codec
+
+
+def test_every_label_of_the_table_names_a_codec_of_text() -> None:
+    from crmmail.mail import charset
+
+    for codec in set(charset._CODECS.values()):
+        assert isinstance(b"".decode(codec), str)
+        assert "a".encode(codec)
+
+
+@pytest.mark.parametrize(
+    "label",
+    "undefined idna punycode hex zlib rot13 unicode_escape raw_unicode_escape mbcs palmos bz2 base64 uu quopri".split(),
+)
+def test_codecs_that_are_no_charsets_are_never_used(label: str) -> None:
+    assert codec_of(label) == ""
+    assert decode("\\x41 café".encode(), label) == ("\\x41 café", True)
+
+
+@pytest.mark.parametrize("words", RUSSIAN)
+@pytest.mark.parametrize("charset", ["cp1251", "koi8-r"])
+def test_short_russian_without_a_label_is_readable(words: str, charset: str) -> None:
+    data = words.encode(charset, "ignore")  # koi8-r has no №
+    assert decode(data, "us-ascii") == (data.decode(charset), True)
+
+
+@pytest.mark.parametrize("words", FRENCH)
+def test_short_western_words_without_a_label_are_readable(words: str) -> None:
+    assert decode(words.encode("latin-1"), "") == (words, True)
+
+
+def test_one_wrong_byte_does_not_spoil_utf8() -> None:
+    assert decode("Grüße aus ".encode() + "Köln".encode("latin-1"), "utf-8")[0] == "Grüße aus Köln"
+    assert decode("Привет".encode()[:-1], "utf-8") == ("Приве\ufffd", True)
+
+
+def test_utf8_under_a_western_label_is_recognised() -> None:
+    assert decode("café naïve".encode(), "iso-8859-1") == ("café naïve", True)
+    assert decode("“quoted”".encode("cp1252"), "iso-8859-1") == ("“quoted”", False)
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("words", ["Grüße aus Köln", "Привет, как дела?"])
+def test_utf16_without_a_mark_and_cut_in_a_letter(words: str, order: str) -> None:
+    assert decode(words.encode(order)[:-1], "utf-16")[0] == words[:-1]
+    assert decode(("\ufeff" + words).encode(order), "utf-16")[0] == words
+
+
+def test_nothing_decodes_to_what_a_store_refuses() -> None:
+    assert tidy("a\0b") == "a\ufffdb"
+    assert tidy("\ud83d\ude00 \ud800") == "\U0001f600 \ufffd"
+    for label in ("utf-8", "utf-7", "utf-16", "utf-32", "", "iso-2022-jp", "hz", "gb18030"):
+        for data in (b"\0\0\0", b"\xed\xa0\x80", b"+2AA-", b"\xff\xfe\x00\xd8", b"\x1b$B$", bytes(range(256))):
+            text = decode(data, label)[0]
+            text.encode("utf-8")
+            assert "\0" not in text
+
+
+def test_fifty_megabytes_without_a_label_are_read_in_time() -> None:
+    started = time.perf_counter()
+    for line in ("Привет мир\n".encode("cp1251"), b"caf\xc3\xa9 \xe9\n", b"\x81\x8d\n"):
+        decode(line * 500_000, "")
+    assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"Hello", "Hello"),
+        (b"=?utf-8?b?UHLD?=\n =?utf-8?b?vGZ1bmcgZ3LDtsOfZXI=?=", "Prüfung größer"),
+        (b"=?utf-8?b?UHLDvGZ1bmc?=", "Prüfung"),
+        (b"=?UTF-8?B?UHL?= =?UTF-8?B?DvGZ1bmc=?=", "Prüfung"),
+        (b"=?koi8-r?Q?=F0=D2=C9?= =?koi8-r?Q?=D7=C5=D4?= you", "Привет you"),
+        (b"Re: =?utf-8*de?q?gr=C3=BCn_rot?= x", "Re: grün rot x"),
+        (b"=?a?q?x?= =?b?q?y?=", "xy"),
+        (b"a =?utf-8?q?no end", "a =?utf-8?q?no end"),
+        (b"=?utf-8?x?abc?= =?utf-8?q??= b", "=?utf-8?x?abc?=  b"),
+        (b"=?utf-8?q?=3D=3F?=", "=?"),
+        (b"folded\r\n line", "folded line"),
+        ("Grüße".encode(), "Grüße"),
+        (b"Gr\xc3\xbc\xc3\x9fe caf\xe9s", "Grüße cafés"),
+        (b"=?utf-8?q?Hi=0D=0ABcc:_x=40y?= =?utf-8?q?=E2=80=A8z?=", "Hi Bcc: x@y z"),
+        (b"a\x0b\x0c\xc2\x85\r\nb", "a b"),
+        (b"nul \x00 here", "nul   here"),
+    ],
+)
+def test_encoded_words(raw: bytes, words: str) -> None:
+    assert decode_words(raw) == words
+
+
+def test_headers_handed_out_as_str_are_bytes_in_disguise() -> None:
+    assert decode_words("Grüße".encode().decode("latin-1")) == "Grüße"
+    assert decode_words("Grüße".encode().decode("ascii", "surrogateescape")) == "Grüße"
+    assert decode_words("日本") == "日本"
+
+
+def test_a_subject_of_very_many_words_is_cut_in_time() -> None:
+    started = time.perf_counter()
+    assert len(decode_words(b"=?utf-8?q?a=C3=A9?= " * 50_000)) == 998
+    assert len(decode_words(b"=?utf-8?q?" * 200_000)) == 998
+    assert time.perf_counter() - started < 3
+
+
+def test_a_line_is_one_line() -> None:
+    assert one_line(" a\r\n\u2028\u2029\x85\v\f\0b ") == "a b"
