@@ -180,7 +180,7 @@ def _messages(query: Any) -> list[Message]:
 
 def attachments(messages: Sequence[int]) -> list[Attachment]:
     rows = t.Attachment.select().where(t.Attachment.message.in_(list(messages))).order_by(t.Attachment.id)
-    return [Attachment(one.id, one.message_id, one.name, one.type, one.size, one.blob_id) for one in rows]
+    return [Attachment(one.id, one.message_id, one.name, one.type, one.size, one.sha256) for one in rows]
 
 
 def attachment(number: int) -> tuple[Attachment, bytes]:
@@ -193,7 +193,7 @@ def attachment(number: int) -> tuple[Attachment, bytes]:
     )
     if row is None:
         raise NotFound(f"there is no attachment {number}")
-    return Attachment(row.id, row.message_id, row.name, row.type, row.size, row.blob_id), bytes(row.blob.data)
+    return Attachment(row.id, row.message_id, row.name, row.type, row.size, row.sha256), bytes(row.blob.data)
 
 
 def delivery_counts() -> dict[str, int]:

@@ -55,7 +55,10 @@ _partner = t.Thread.alias()
 _responsible = t.User.alias()
 _author = t.User.alias()
 _state = fn.COALESCE(t.Case.state, t.Lead.state)
-_email = fn.COALESCE(t.Case.email, t.Lead.email)
+# Of a contact: the first of its addresses.
+_first = t.ContactAddress.select(fn.MIN(t.ContactAddress.id)).where(t.ContactAddress.contact == t.Thread.id)
+_own = t.ContactAddress.select(t.ContactAddress.address).where(t.ContactAddress.id == _first)
+_email = fn.COALESCE(t.Case.email, t.Lead.email, _own)
 
 
 def _base(*extra: Any) -> Any:
