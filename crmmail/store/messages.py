@@ -206,7 +206,7 @@ def deliveries(
     *, messages: Sequence[int] | None = None, states: Sequence[str] | None = None, limit: int | None = None
 ) -> list[Delivery]:
     """Outgoing copies, oldest first."""
-    query = t.Delivery.select(t.Delivery, t.Message.subject).join(t.Message).order_by(t.Delivery.id)
+    query = t.Delivery.select(t.Delivery, t.Message.subject.alias("title")).join(t.Message).order_by(t.Delivery.id)
     if messages is not None:
         query = query.where(t.Delivery.message.in_(list(messages)))
     if states is not None:
@@ -220,8 +220,8 @@ def deliveries(
             row.state,
             row.attempts,
             row.reason or "",
-            row.message.subject,
+            row.title,
             row.identifier,
         )
-        for row in query.limit(limit)
+        for row in query.limit(limit).objects()
     ]
