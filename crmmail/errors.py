@@ -1,9 +1,8 @@
 """Every error we speak: its sentence, whose fault it is, whether to try again, and the exit codes.
 
-A sentence says what happened, why, and what to do, in one line without a full stop at the end of the line
-being needed by anybody.  The doors translate in one place each: `cli.main` prints ``crmmail: <sentence>`` and
-exits with `exit_code`; `mda` answers 75 to everything that reaches it, because a mail that is not in the store
-must stay with fetchmail; LMTP answers `lmtp`.
+A sentence says what happened, why, and what to do, in one line.  The doors translate in one place each: `cli.main`
+prints ``crmmail: <sentence>`` and exits with `exit_code`; `mda` answers 75 to everything that reaches it, because a
+mail that is not in the store must stay with fetchmail.
 """
 
 
@@ -12,7 +11,6 @@ class CrmmailError(Exception):
 
     exit_code = 1
     retry = False  # would the very same call succeed later without anybody doing anything?
-    lmtp = "451 4.3.0"
 
 
 # --- the caller's fault -------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Mail(NamedTuple):
     in_reply_to: tuple[str, ...]  # ids without <>
     references: tuple[str, ...]  # ids without <>, at most 200, taken from both ends
     text: str  # the whole text: plain parts joined, or the HTML laid out
-    html: str  # the HTML body as it came (decoded), "" if none
+    html: str  # the HTML body, cleaned of what acts (scripts, styles, handlers); "" if none
     attachments: tuple[Part, ...]
     headers: Mapping[str, tuple[str, ...]]  # lower-case name → values, top first: only the names in HEADERS
     defects: tuple[str, ...]  # what was wrong with it, in short words, for `why`
