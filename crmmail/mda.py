@@ -144,6 +144,7 @@ def complaint(sentence: str) -> str:
 def say(line: str) -> None:
     """One printable line on standard error, whatever is in it, and whether or not somebody listens."""
     try:
-        os.write(2, (" ".join(line.split())[:600] + "\n").encode("ascii", "backslashreplace"))
+        words = "".join(char if char.isprintable() else " " for char in line)[:600]
+        os.write(2, (words + "\n").encode("utf-8", "replace"))
     except OSError:
         pass

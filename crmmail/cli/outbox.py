@@ -6,10 +6,11 @@ import click
 
 from crmmail.cli import shapes
 from crmmail.cli.command import noun
-from crmmail.cli.options import listing_options
+from crmmail.cli.line import Body, Span
+from crmmail.cli.options import NUMBER, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import letters
+from crmmail.services import outgoing
 
 COLUMNS = (
     Column("id", "#"),
@@ -34,6 +35,19 @@ def outbox_command() -> None:
 @pass_session
 def outbox_list(session: Session, everything: bool) -> None:
     """One line a recipient."""
-    found = [shapes.outgoing(one) for one in letters.outgoing(session.workspace, everything=everything)]
+    found = [shapes.outgoing(one) for one in outgoing.listing(session.workspace, everything=everything)]
     keys = ("id", "message", "record", "to", "state", "attempts", "reason", "subject")
     session.voice.listing(found, COLUMNS, empty="Nothing waits to be sent.", keys=keys)
+
+
+@outbox_command.command("show", examples=("crmmail outbox show 3",))
+@click.argument("mail", type=NUMBER)
+@json_option
+@pass_session
+def outbox_show(session: Session, mail: int) -> None:
+    """One mail, as it will read."""
+    copy, rendered = outgoing.preview(session.workspace, mail)
+    session.voice.document(
+        {**shapes.outgoing(copy), "text": rendered.text, "rendered_subject": rendered.subject},
+        lambda: (f"To: {copy.to}", Span(f"Subject: {rendered.subject}", "title"), "", Body(rendered.text)),
+    )

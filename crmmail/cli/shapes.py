@@ -113,6 +113,7 @@ def shown(view: View) -> Shape:
             "updated": one.updated,
             "closed": one.closed,
             "buttons": view.buttons,
+            "held": view.held,
             "related": [{"id": other.id, "kind": other.kind, "title": other.title} for other in view.related],
         },
         "followers": [follower(other) for other in view.followers],

@@ -98,6 +98,9 @@ def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
         )
     if view.related:
         yield Span("see also " + ", ".join(f"#{other.id} {other.kind} {other.title}" for other in view.related), "dim")
+    for letter in view.held:
+        words = f"letter {letter} may belong here: crmmail quarantine show {letter}"
+        yield Span(f"! {words}", "waiting")
     if view.buttons:
         yield Span(f"possible now: {', '.join(view.buttons)}", "dim")
     hidden = 0
@@ -143,7 +146,7 @@ def conversation(one: Message, view: records.View, full: bool, now: object) -> I
         yield Body(words.strip("\n"), "", "    ")
     cut = len(one.text.strip().splitlines()) - len(folded.visible.strip().splitlines())
     if cut > 0 and not full:
-        yield Span(f"    [{cut} quoted lines: --full]", "dim")
+        yield Span(f"    [{cut} line{'' if cut == 1 else 's'} folded: --full]", "dim")
     for file in one.attachments:
         yield Span(f"    [{file.id}] {text.one_line(file.name)} ({file.type}, {size(file.size)})", "dim")
     for copy in one.deliveries:

@@ -39,10 +39,10 @@ def lines(session: Session, found: inbox.Summary) -> Iterator[Line]:
     elif not found.unread:
         yield "Inbox is empty. Well done!"
     for count, words, what in (
-        (found.unconfirmed, "answers by strangers", "crmmail quarantine unconfirmed"),
-        (found.quarantine, "letters in quarantine", "crmmail quarantine"),
-        (found.failed_mail, "mails could not be delivered", "crmmail outbox"),
-        (found.waiting_mail, "mails wait to be sent", "crmmail outbox"),
+        (found.unconfirmed, ("answer by a stranger", "answers by strangers"), "crmmail quarantine list unconfirmed"),
+        (found.quarantine, ("letter in quarantine", "letters in quarantine"), "crmmail quarantine"),
+        (found.failed_mail, ("mail could not be delivered", "mails could not be delivered"), "crmmail outbox"),
+        (found.waiting_mail, ("mail waits to be sent", "mails wait to be sent"), "crmmail outbox"),
     ):
         if count:
-            yield (Span(f"! {count} {words}", "waiting"), Span(f"   {what}", "dim"))
+            yield (Span(f"! {count} {words[count != 1]}", "waiting"), Span(f"   {what}", "dim"))

@@ -18,6 +18,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from crmmail.core import signature
+from crmmail.core.signature import RULE, table
+
 # Characters and lines that are looked at; what follows goes the way of the last of them.
 SCAN, SCAN_LINES = 200_000, 4_000
 _LONG = 1000  # a longer line attributes nothing
@@ -32,11 +35,7 @@ class Folded(NamedTuple):
     signature: str
 
 
-def _table(text: str) -> frozenset[str]:
-    return frozenset(entry.strip() for entry in text.replace("\n", "|").split("|"))
-
-
-_WROTE = _table(
+_WROTE = table(
     """wrote|writes|schrieb|geschrieben|écrit|пишет|писал|писала|написал|написала|пише|написав|escribió|escribio
     scritto|scrisse|schreef|geschreven|escreveu|napisał|napisała|pisze|skrev|skriver|kirjoitti|napsal|napsala
     napísal|írta|scris|yazdı|έγραψε|napisao|viết|rašė|כתב"""
@@ -63,10 +62,10 @@ _LABELS = {
         "subject": """subject|betreff|objet|sujet|тема|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet
         tárgy|konu|θέμα|assunto|件名|主题|主旨|主題|제목|נושא""",
     }.items()
-    for label in _table(labels)
+    for label in table(labels)
 }
 # Below these all is quote; they stand between dashes.
-_ORIGINAL = _table(
+_ORIGINAL = table(
     """original message|original-nachricht|ursprüngliche nachricht|originalnachricht|message d'origine
     message d’origine|message original|исходное сообщение|оригинальное сообщение|вихідне повідомлення
     mensaje original|messaggio originale|messaggio originario|oorspronkelijk bericht|origineel bericht
@@ -76,7 +75,7 @@ _ORIGINAL = _table(
     原始邮件|邮件原件|原始郵件|元のメッセージ|オリジナルメッセージ|원본 메시지|원본 메일"""
 )
 # Apple Mail and DAVID write these without.
-_FORWARDED = _table(
+_FORWARDED = table(
     """forwarded message|begin forwarded message|weitergeleitete nachricht|anfang der weitergeleiteten nachricht
     anfang der weitergeleiteten e-mail|message transféré|début du message transféré|début du message réexpédié
     пересылаемое сообщение|пересланное сообщение|начало переадресованного сообщения|начало пересылаемого сообщения
@@ -87,37 +86,6 @@ _FORWARDED = _table(
     továbbított üzenet|iletilen ileti|转发的邮件|轉寄郵件|転送メッセージ|전달된 메시지
     original message processed by david®"""
 )
-_CLOSINGS = _table(
-    """regards|best regards|kind regards|kindest regards|warm regards|warmest regards|with kind regards
-    with best regards|best|all the best|best wishes|sincerely|yours sincerely|sincerely yours|yours faithfully
-    yours truly|cheers|thanks|many thanks|thank you|thanks and regards|thanks & regards|thank you and regards
-    thanks in advance|respectfully|cordially|mit freundlichen grüßen|mit freundlichem gruß|freundliche grüße
-    viele grüße|beste grüße|liebe grüße|schöne grüße|mfg|vg|lg|gruß|mit besten grüßen|herzliche grüße|cordialement
-    bien cordialement|bien à vous|salutations|meilleures salutations|cdlt|sincères salutations|с уважением
-    с наилучшими пожеланиями|всего доброго|с уважением и наилучшими пожеланиями|з повагою|saludos|un saludo
-    saludos cordiales|atentamente|cordiali saluti|distinti saluti|saluti|met vriendelijke groet
-    met vriendelijke groeten|groeten|mvg|atenciosamente|cumprimentos|com os melhores cumprimentos|abraços
-    med vänlig hälsning|vänliga hälsningar|med vänliga hälsningar|hälsningar|mvh|med venlig hilsen|venlig hilsen
-    de bedste hilsner|hilsen|kh|med vennlig hilsen|vennlig hilsen|ystävällisin terveisin|terveisin|pozdrawiam
-    z poważaniem|z powazaniem|s pozdravem|s přáním|üdvözlettel|tisztelettel|saygılarımla|saygılarımızla|cu stimă
-    以上、よろしくお願いいたします|よろしくお願いいたします|敬具|此致|此致敬礼|감사합니다"""
-)
-_PHONE_BEGINS = tuple(
-    _table(
-        """sent from|sent with|sent via|sent using|get outlook for|envoyé de|envoyé depuis
-        envoyé à partir|télécharger outlook|gesendet von|gesendet mit|diese nachricht wurde von meinem
-        outlook für|скачать outlook|отправлено с|отправлено из|отправлено от|надіслано з|enviado desde|enviado do
-        enviado de|enviado via|enviada do|inviato da|scarica outlook|obtener outlook|obter o outlook
-        verstuurd vanaf|verstuurd met|verstuurd vanuit|verzonden vanaf|verzonden met|verzonden vanuit|outlook voor
-        skickat från|sendt fra|hent outlook|hämta outlook|lähetetty iphone
-        wysłane z|wysłano z|pobierz program outlook
-        odesláno z|odoslané z|发自|發自|從我的|发送自|나의"""
-    )
-)
-_PHONE_ENDS = ("から送信", "에서 보냄", "iphone gesendet", "ipad gesendet", "smartphone gesendet", "handy gesendet")
-_CONTACT = re.compile(r"\S@\S+\.\w|https?://|www\.|\+?\d[\d ()./-]{6,}\d")
-_RULE = re.compile(r"\s*[-_=*–—]{5,}\s*\Z")
-_AFTERTHOUGHT = re.compile(r"p\.? ?p?\.? ?s\b|n\.?b\b|пс\b|з\.?ы\b")
 
 
 def visible(text: str) -> str:
@@ -166,7 +134,7 @@ def _kinds(lines: list[str]) -> list[int]:
                     return [_FORWARD] * len(lines)
                 kinds += [_FORWARD] * (end - start)
                 continue
-            while start and (kinds[start - 1] == _BLANK or _RULE.match(lines[start - 1])):
+            while start and (kinds[start - 1] == _BLANK or RULE.match(lines[start - 1])):
                 start -= 1
             kinds[start:] = [_QUOTE] * (end - start)
             floor = _WORDS
@@ -308,65 +276,8 @@ def _mark_signature(lines: list[str], kinds: list[int]) -> None:
         tail.reverse()
         bare = [lines[at].strip() for at in tail]
         gaps = [bool(at) and kinds[at - 1] != _WORDS for at in tail]  # something else stands above: a new paragraph
-        start = next((start for test in _SIGNATURES if (start := test(bare, gaps)) is not None), None)
-        if start is None:
+        begin = signature.start(bare, gaps)
+        if begin is None:
             return
-        for at in tail[start:]:
+        for at in tail[begin:]:
             kinds[at] = _SIGNATURE
-
-
-def _phone(tail: list[str], gaps: list[bool]) -> int | None:
-    last = tail[-1].lower() if tail and (gaps[-1] or "Outlook" in tail[-1]) else ""
-    said = not last or len(last) > 80 or "," in last or last[-1] == "."  # "Sent from my desk, which is new."
-    return len(tail) - 1 if not said and (last.startswith(_PHONE_BEGINS) or last.endswith(_PHONE_ENDS)) else None
-
-
-def _closing(tail: list[str], gaps: list[bool]) -> int | None:
-    """`Regards,` and a name, with what belongs to it; a "Thanks!" or "Thank you." is a sentence."""
-    for start in range(len(tail) - 2, -1, -1):
-        if tail[start].lower().rstrip(", -–") in _CLOSINGS:
-            name = tail[start + 1]
-            return start if len(name.split()) <= 5 and not name[0].islower() and _plain(tail[start + 1 :]) else None
-    return None
-
-
-def _ruled(tail: list[str], gaps: list[bool]) -> int | None:
-    """A rule with a card or a mailing list's footer below it."""
-    for start in range(len(tail) - 2, -1, -1):
-        if _RULE.match(tail[start]):
-            below = tail[start + 1 :]
-            return start if _plain(below) and any(map(_CONTACT.search, below)) else None
-    return None
-
-
-def _name(tail: list[str], gaps: list[bool]) -> int | None:
-    """`-Ann Miller` or `/Ann` alone at the end, where it is no item of a list."""
-    if len(tail) < 2 or not gaps[-1] or tail[-1][0] not in "-–/" or tail[-2][0] in "-–/":
-        return None
-    words = tail[-1][1:].split(" ")
-    named = words[0][:1].isupper() and words[-1][:1].isupper() and all(word.isalpha() for word in words)
-    return len(tail) - 1 if named and (2 if tail[-1][0] != "/" else 1) <= len(words) <= 3 else None
-
-
-def _card(tail: list[str], gaps: list[bool]) -> int | None:
-    """A last paragraph that begins with a name and has two or more telephones, addresses or links in it."""
-    start = max((at for at, gap in enumerate(gaps) if gap), default=0)
-    card = tail[start:]
-    if not start or not 3 <= len(card) <= 8 or len(card[0].split()) > 5 or tail[start - 1][-1] in ":：":
-        return None
-    contacts = [bool(_CONTACT.search(line)) for line in card]
-    return start if not contacts[0] and sum(contacts) >= 2 and _plain(card) else None
-
-
-_SIGNATURES = (_phone, _ruled, _closing, _name, _card)
-
-
-def _plain(lines: list[str]) -> bool:
-    """Short lines that say nothing: no sentence, no question, no P.S."""
-    return all(
-        (len(line) <= 70 or " " not in line)
-        and line[-1] not in "?!？！。:："
-        and not (line[-1] == "." and len(line.split()) > 5)
-        and not _AFTERTHOUGHT.match(line.lower())
-        for line in lines
-    )

@@ -104,8 +104,3 @@ def save_attachment(workspace: Workspace, number: int, target: str | None) -> tu
 def attachment_bytes(workspace: Workspace, number: int) -> bytes:
     """The exact bytes of an attachment."""
     return messages.attachment(number)[1]
-
-
-def outgoing(workspace: Workspace, *, everything: bool = False) -> list[messages.Delivery]:
-    """The outbox: what waits, failed or came back; or all that ever was in it."""
-    return messages.deliveries(states=None if everything else ("queued", "failed", "bounced"))

@@ -14,7 +14,7 @@ from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import fields
 from crmmail.services.fields import Detail
 from crmmail.services.tell import system_message, tell
-from crmmail.store import directory, followers, inbox, journal, messages, records
+from crmmail.store import directory, followers, inbox, journal, mails, messages, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
@@ -252,6 +252,7 @@ class View(NamedTuple):
     buttons: list[str]
     contact: directory.Contact | None
     unread: list[int]  # messages that the reader had not read
+    held: list[int]  # letters in quarantine that may belong to it
 
 
 def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
@@ -267,6 +268,7 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         record.buttons(this.kind, this.state),
         directory.contact(number) if this.kind == "contact" else None,
         inbox.messages_of(waiting),
+        mails.held_for(number),
     )
     if waiting and not peek:
         with workspace.store.transaction():

@@ -171,10 +171,11 @@ def put_notification(
 
 
 def unread(user: int, *, thread: int | None = None) -> list[int]:
-    """The ids of somebody's unread items, of one record or of all."""
+    """The ids of somebody's unread items: all, or those about messages of one record (a letter that is held is not
+    one of its messages, and stays until somebody decides)."""
     query = t.Notification.select(t.Notification.id).where(t.Notification.user == user, t.Notification.done.is_null())
     if thread is not None:
-        query = query.where(t.Notification.thread == thread)
+        query = query.where(t.Notification.thread == thread, t.Notification.message.is_null(False))
     return [row.id for row in query.order_by(t.Notification.id)]
 
 

@@ -201,6 +201,12 @@ def quarantine(*, states: Sequence[str] = ("waiting",), numbers: Iterable[int] |
     ]
 
 
+def held_for(thread: int) -> list[int]:
+    """The letters that wait and may belong to a record."""
+    rows = t.Quarantine.select(t.Quarantine.id).where(t.Quarantine.candidate == thread, t.Quarantine.state == "waiting")
+    return [row.id for row in rows.order_by(t.Quarantine.id)]
+
+
 def find_quarantined(message_id: str, content_hash: str) -> int | None:
     """The row of an equal letter that is in quarantine already."""
     row = (

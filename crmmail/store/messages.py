@@ -33,6 +33,7 @@ class Delivery(NamedTuple):
     reason: str
     subject: str
     identifier: str
+    user: int | None
 
 
 class Message(NamedTuple):
@@ -203,12 +204,18 @@ def delivery_counts() -> dict[str, int]:
 
 
 def deliveries(
-    *, messages: Sequence[int] | None = None, states: Sequence[str] | None = None, limit: int | None = None
+    *,
+    messages: Sequence[int] | None = None,
+    states: Sequence[str] | None = None,
+    numbers: Sequence[int] | None = None,
+    limit: int | None = None,
 ) -> list[Delivery]:
     """Outgoing copies, oldest first."""
     query = t.Delivery.select(t.Delivery, t.Message.subject.alias("title")).join(t.Message).order_by(t.Delivery.id)
     if messages is not None:
         query = query.where(t.Delivery.message.in_(list(messages)))
+    if numbers is not None:
+        query = query.where(t.Delivery.id.in_(list(numbers)))
     if states is not None:
         query = query.where(t.Delivery.state.in_(list(states)))
     return [
@@ -222,6 +229,7 @@ def deliveries(
             row.reason or "",
             row.title,
             row.identifier,
+            row.user_id,
         )
         for row in query.limit(limit).objects()
     ]

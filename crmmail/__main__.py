@@ -1,0 +1,5 @@
+"""`python -m crmmail` is `crmmail`."""
+
+from crmmail.cli.main import main
+
+main()
