@@ -19,7 +19,7 @@ COLUMNS = (
     Column("state", "state", style=lambda row: _style(row)),
     Column("section", "section", width=14),
     Column("responsible", "who", width=12),
-    Column("partner", "partner", lambda row: row["partner"]["name"] if row["partner"] else row["email"], width=22),
+    Column("partner", "partner", lambda row: _customer(row), width=22),
     Column("email", "email"),
     Column("priority", "priority", lambda row: shapes.priority(row["priority"])),
     Column("created", "created"),
@@ -35,6 +35,11 @@ def _style(row: Row) -> str:
     if row["state"] in ("done", "converted"):
         return "done"
     return "waiting" if row["state"] == "pending" else "dim" if row["state"] in ("cancel", "lost") else ""
+
+
+def _customer(row: Row) -> str:
+    """The contact, or whoever the letter said wrote it."""
+    return row["partner"]["name"] if row["partner"] else row["partner_name"] or row["email"] or ""
 
 
 @command(
@@ -78,5 +83,5 @@ def list_command(
 
 KEYS = (
     "id", "kind", "title", "state", "section", "responsible", "partner", "email", "priority", "created", "updated",
-    "category", "deadline", "company",
+    "category", "deadline", "company", "partner_name",
 )  # fmt: skip

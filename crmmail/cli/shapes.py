@@ -80,6 +80,7 @@ def listed(one: Record) -> Shape:
         "category": one.category or None,
         "deadline": one.deadline,
         "company": one.company or None,
+        "partner_name": one.partner_name or None,
     }
 
 
