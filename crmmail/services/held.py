@@ -13,9 +13,10 @@ from crmmail.core.known import Envelope
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
-from crmmail.errors import Refused
+from crmmail.errors import CrmmailError, Refused
 from crmmail.mail.parse import parse
 from crmmail.services import filing
+from crmmail.services.people import need_admin
 from crmmail.store import directory, inbox, journal, mails, records
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
@@ -115,11 +116,21 @@ def create_from(workspace: Workspace, number: int, kind: str, section: str | Non
     return _settle(workspace, number, route, "created")
 
 
+def _read(row: Quarantined) -> Mail:
+    try:
+        return parse(mails.original_bytes(row.original))
+    except CrmmailError:
+        raise
+    except Exception as error:  # the bug that brought it here
+        how = f"crmmail quarantine show {row.id} --raw"
+        raise Refused(f"letter {row.id} cannot be read ({type(error).__name__}): {how} has its bytes") from error
+
+
 def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Settled:
     me = workspace.user()
     with workspace.store.transaction():
         row = _waiting(number)
-        mail = parse(mails.original_bytes(row.original))
+        mail = _read(row)
         # A person vouches for the letter's place, not for its sender: it is filed as a stranger's, and changes states
         # as a partner's answer would.
         sender = Sender(mail.sender.address, None, False, "", "", False)
@@ -165,7 +176,7 @@ def mark_spam(workspace: Workspace, number: int) -> Settled:
 
 def purge(workspace: Workspace, numbers: list[int]) -> list[Settled]:
     """Removes letters for good; what undo cannot bring back, so the door asks first."""
-    me = workspace.user()
+    me = need_admin(workspace, "remove letters for good")
     with workspace.store.transaction():
         for number in numbers:
             mails.purge_quarantine(number)

@@ -16,10 +16,11 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 import peewee
-from peewee import SqliteDatabase
+from peewee import SqliteDatabase, fn
 
 from crmmail.errors import ConfigBroken, NotFound, StoreBehind, StoreBroken, StoreBusy, StoreMissing
 from crmmail.store import tables
@@ -69,6 +70,8 @@ def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bo
     Raises:
         StoreMissing, StoreBehind, StoreBroken, StoreBusy, ConfigBroken: see `errors`.
     """
+    if place.startswith("sqlite:"):
+        place = place.removeprefix("sqlite:").removeprefix("//")
     if "://" in place:
         scheme = place.partition("://")[0]
         raise ConfigBroken(
@@ -87,6 +90,8 @@ def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bo
         lock_type="IMMEDIATE",
         pragmas=(("foreign_keys", 1), ("synchronous", "FULL")),
     )
+    # SQLite's own LOWER and LIKE know only ASCII: "ПРИНТЕР" would not find "принтер".
+    database.register_function(lambda text: text.casefold() if text else "", "casefold", 1)
     with speaking_plainly(path):
         database.connect()
         if os.access(path, os.W_OK):
@@ -121,6 +126,11 @@ def is_made(store: Store) -> bool:
     """Has it tables at all?"""
     with speaking_plainly(store.place):
         return bool(store.database.table_exists(tables.Setting))
+
+
+def has(column: Any, words: str) -> Any:
+    """The condition that a text column contains these words, in any letter case of any alphabet."""
+    return fn.CASEFOLD(column).contains(words.casefold())
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from peewee import JOIN, fn
 from crmmail.core.query import Query
 from crmmail.errors import NotFound
 from crmmail.store import tables as t
+from crmmail.store.database import has
 
 
 class Item(NamedTuple):
@@ -77,11 +78,8 @@ def items(
     subject = fn.COALESCE(t.Message.subject, t.Quarantine.subject, "")
     text = fn.COALESCE(t.Message.text, t.Quarantine.text, "")
     for condition in (
-        *(
-            subject.contains(word) | text.contains(word) | fn.COALESCE(t.Thread.title, "").contains(word)
-            for word in query.words
-        ),
-        *([from_name.contains(query.sender) | from_address.contains(query.sender)] if query.sender else []),
+        *(has(subject, word) | has(text, word) | has(t.Thread.title, word) for word in query.words),
+        *([has(from_name, query.sender) | has(from_address, query.sender)] if query.sender else []),
         *([t.Thread.kind == query.kind.rstrip("s")] if query.kind else []),
         *([state == query.state] if query.state else []),
         *([t.Section.code == query.section] if query.section else []),

@@ -16,6 +16,7 @@ from crmmail.core.record import KINDS
 from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
 from crmmail.store import tables as t
+from crmmail.store.database import has
 
 
 class Partner(NamedTuple):
@@ -172,25 +173,25 @@ def records(
         rows = rows.where(condition)
     for word in query.words:
         rows = rows.where(
-            t.Thread.title.contains(word)
-            | fn.COALESCE(_email, "").contains(word)
-            | fn.COALESCE(_partner.title, "").contains(word)
-            | fn.COALESCE(t.Case.partner_name, t.Lead.partner_name, "").contains(word)
-            | fn.COALESCE(t.Contact.company, "").contains(word)
+            has(t.Thread.title, word)
+            | has(_email, word)
+            | has(_partner.title, word)
+            | has(fn.COALESCE(t.Case.partner_name, t.Lead.partner_name), word)
+            | has(t.Contact.company, word)
         )
     if query.sender:
         rows = rows.where(
-            _email.contains(query.sender)
-            | _partner.title.contains(query.sender)
-            | fn.COALESCE(t.Case.partner_name, t.Lead.partner_name).contains(query.sender)
+            has(_email, query.sender)
+            | has(_partner.title, query.sender)
+            | has(fn.COALESCE(t.Case.partner_name, t.Lead.partner_name), query.sender)
         )
     if query.after:
         rows = rows.where(t.Thread.updated >= query.after)
     if query.before:
         rows = rows.where(t.Thread.updated < query.before)
     if query.has_attachment:
-        has = t.Attachment.select(t.Message.thread).join(t.Message)
-        rows = rows.where(t.Thread.id.in_(has))
+        carrying = t.Attachment.select(t.Message.thread).join(t.Message)
+        rows = rows.where(t.Thread.id.in_(carrying))
     return [_record(row) for row in rows.order_by(t.Thread.updated.desc(), t.Thread.id.desc()).limit(limit).objects()]
 
 

@@ -7,7 +7,9 @@ migrates; a store that is behind is an answer of 75 until somebody runs `crmmail
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from typing import NamedTuple
 from playhouse.migrations import Runner
 
 from crmmail.errors import StoreBroken
+from crmmail.store import tables
 from crmmail.store.database import HISTORY, Store, speaking_plainly
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
@@ -39,7 +42,7 @@ def status(store: Store) -> list[Step]:
 
 
 def check(store: Store) -> list[str]:
-    """What SQLite's own integrity and foreign-key checks find wrong; [] when all is well."""
+    """What is damaged: SQLite's integrity and foreign keys, the bytes of attachments and letters; [] if nothing is."""
     found: list[str] = []
     with speaking_plainly(store.place):
         for (line,) in store.database.execute_sql("PRAGMA integrity_check").fetchall():
@@ -47,7 +50,20 @@ def check(store: Store) -> list[str]:
                 found.append(str(line))
         for table, row, parent, _ in store.database.execute_sql("PRAGMA foreign_key_check").fetchall():
             found.append(f"row {row} of {table} points to a row of {parent} that is not there")
+        for blob in tables.Blob.select().iterator():
+            if hashlib.sha256(bytes(blob.data)).hexdigest() != blob.sha256:
+                found.append(f"the attachment bytes {blob.sha256[:12]}… are not what came")
+        for original in tables.Original.select().where(tables.Original.data.is_null(False)).iterator():
+            if _size(bytes(original.data)) != original.size:
+                found.append(f"the kept letter {original.id} is not what came")
     return found
+
+
+def _size(packed: bytes) -> int:
+    try:
+        return len(zlib.decompress(packed))
+    except zlib.error:
+        return -1
 
 
 def backup(store: Store, target: str) -> int:
