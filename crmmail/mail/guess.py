@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from crmmail.mail.charset import codec_of
+from crmmail.mail.labels import codec_of
 
 SAMPLE = 4096  # bytes shown to the detectors
 MENDED = 256 * 1024  # bytes in which single wrong bytes are mended, which takes a call of Python for each

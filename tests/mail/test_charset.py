@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from crmmail.mail.charset import codec_of, decode, decode_words, one_line, tidy
+from crmmail.mail import labels
+from crmmail.mail.charset import decode, decode_words, one_line, tidy
+from crmmail.mail.labels import codec_of
 
 RUSSIAN = ["Привет", "Добрый день", "Счёт №5", "Re: Вопрос по заказу", "ПРИВЕТ", "ООО «Ромашка»", "Тест", "Да"]
 FRENCH = ["café", "été", "Réunion", "déjà vu", "Ça va?", "Très bientôt", "Grüße", "Müller", "Señor Núñez"]
@@ -35,9 +37,7 @@ def test_a_label_is_known_by_its_letters(label: str, codec: str) -> None:
 
 
 def test_every_label_of_the_table_names_a_codec_of_text() -> None:
-    from crmmail.mail import charset
-
-    for codec in set(charset._CODECS.values()):
+    for codec in set(labels._CODECS.values()):
         assert isinstance(b"".decode(codec), str)
         assert "a".encode(codec)
 
