@@ -11,7 +11,7 @@ from datetime import datetime
 
 def write(path: str, now: datetime, door: str, line: str) -> None:
     """Appends `<time> <door>[pid] <line>`; whatever goes wrong is ignored."""
-    words = " ".join(line.split())[:1000]
+    words = "".join(char if char.isprintable() else " " for char in line)[:1000]
     try:
         try:
             file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

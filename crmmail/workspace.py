@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from types import TracebackType
 from typing import NamedTuple
 
@@ -100,7 +100,10 @@ class Workspace:
     def _who(self) -> directory.User:
         named = self.choice.user or self.environ.get("CRMMAIL_USER")
         if named:
-            return directory.user(named)
+            user = directory.user(named)
+            if not user.active:
+                raise NotFound(f"{user.login} does not work here any more (an admin can take him back: users set)")
+            return user
         active = [one for one in directory.users() if one.active]
         login = os_login(self.environ)
         for one in active:
@@ -122,6 +125,20 @@ def clock(environ: Mapping[str, str]) -> datetime | None:
     except ValueError:
         raise ConfigBroken(f"$CRMMAIL_NOW is {words!r}: it must be ISO 8601, like 2026-11-24T10:00:00Z") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def local_zone(environ: Mapping[str, str]) -> tzinfo | None:
+    """The time zone people here live in, with its summer time: `$TZ`, else the system's; None: only its offset is known.
+
+    `datetime.astimezone()` knows the offset of one moment only, so "tomorrow 9:00" would be wrong across a change.
+    """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # a delivery has no use for it
+
+    name = environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def os_login(environ: Mapping[str, str] | None = None) -> str:

@@ -15,7 +15,7 @@ from crmmail.cli.options import dry_run_option, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import address as addresses
 from crmmail.core.known import Envelope
-from crmmail.errors import CrmmailError
+from crmmail.errors import CrmmailError, UsageError
 from crmmail.services import deliver
 
 
@@ -51,6 +51,8 @@ def deliver_command(
     Exit 0: it is in the store or in quarantine.  Exit 75: it is not, offer it again.  Mail servers call crmmail-mda,
     which does the same, faster and in silence.
     """
+    if sys.stdin.isatty():
+        raise UsageError("pipe a letter in: crmmail deliver < letter.eml")
     raw = sys.stdin.buffer.read()
     envelope = Envelope(
         recipients=tuple(found for word in recipient.replace(",", " ").split() if (found := addresses.canonical(word))),

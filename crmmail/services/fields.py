@@ -14,7 +14,7 @@ from crmmail.errors import NotFound, UsageError
 from crmmail.store import directory, followers, journal, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
-from crmmail.workspace import Workspace
+from crmmail.workspace import Workspace, local_zone
 
 
 class Detail(NamedTuple):
@@ -93,7 +93,8 @@ def moment(workspace: Workspace, words: str) -> Any:
     """A date in words, in the local time zone."""
     slash = {"day": True, "month": False}.get(workspace.config.dates_slash)
     try:
-        return when.parse(words, workspace.now().astimezone(), day_first_slash=slash)
+        here = workspace.now().astimezone(local_zone(workspace.environ))
+        return when.parse(words, here, day_first_slash=slash)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
