@@ -128,7 +128,7 @@ def clock(environ: Mapping[str, str]) -> datetime | None:
 
 
 def local_zone(environ: Mapping[str, str]) -> tzinfo | None:
-    """The time zone people here live in, with its summer time: `$TZ`, else the system's; None: only its offset is known.
+    """The time zone people here live in, summer time and all: `$TZ`, else the system's; None where that is unknown.
 
     `datetime.astimezone()` knows the offset of one moment only, so "tomorrow 9:00" would be wrong across a change.
     """

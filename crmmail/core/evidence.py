@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crmmail.core import token
-from crmmail.core.known import Known, Settings, answered_ids, subject_tags, tokens
+from crmmail.core.known import Envelope, Known, Settings, answered_ids, subject_tags, tokens
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender
 
@@ -23,7 +23,9 @@ class Evidence(NamedTuple):
     counts: bool  # False: seen, but not believed from this sender
 
 
-def reply_evidence(mail: Mail, sender: Sender, known: Known, settings: Settings, notes: list[str]) -> list[Evidence]:
+def reply_evidence(
+    mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
+) -> list[Evidence]:
     """All that says the letter is an answer, strongest first; conflicts go to `notes`."""
     found: list[Evidence] = []
 
@@ -36,7 +38,7 @@ def reply_evidence(mail: Mail, sender: Sender, known: Known, settings: Settings,
             notes.append(f"record {thread} lives on as {live}")
         found.append(Evidence(kind, live, detail, counts))
 
-    for mark, where in tokens(mail, settings):
+    for mark, where in tokens(mail, envelope, settings):
         if where == "address":
             add("token", mark.thread, "the signed token in its address", True)
         else:

@@ -102,7 +102,7 @@ class Known(NamedTuple):
 
 def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
     """What `decide` will want to know."""
-    marks = [mark.thread for mark, _ in tokens(mail, settings)]
+    marks = [mark.thread for mark, _ in tokens(mail, envelope, settings)]
     named = [*recipients(mail), mail.sender.address, *envelope.recipients, envelope.mailbox]
     return Question(
         message_id=mail.message_id,
@@ -116,10 +116,10 @@ def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
     )
 
 
-def tokens(mail: Mail, settings: Settings) -> list[tuple[token.Token, str]]:
+def tokens(mail: Mail, envelope: Envelope, settings: Settings) -> list[tuple[token.Token, str]]:
     """Our signed tokens in the letter, strongest first, each with where it was found: `address` or `id`."""
     found: list[tuple[token.Token, str]] = []
-    for one in recipients(mail):
+    for one in dict.fromkeys([*envelope.recipients, *recipients(mail)]):
         mark = token.read_tag(settings.secret, addresses.tag_of(one))
         if mark:
             found.append((mark, "address"))

@@ -106,11 +106,14 @@ def after_mail(kind_name: str, state: str, *, writer: str, on_partner_reply: str
         on_partner_reply: the section's policy: open, close or keep.
         on_user_reply: the section's policy: close, pending or keep.
 
-    A cancelled case stays cancelled; drafts stay drafts for the partner; machines change nothing.
+    A cancelled case stays cancelled; drafts stay drafts for the partner; a user's answer leaves what is done done;
+    machines change nothing.
     """
     if kind_name != "case" or writer == "machine" or state == "cancel":
         return state
     if writer == "user":
+        if state == "done":
+            return state
         return {"close": "done", "pending": "pending", "keep": state}[on_user_reply]
     if on_partner_reply == "close":
         return "done"

@@ -57,7 +57,7 @@ class Decision(NamedTuple):
 
 def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> Decision:
     """The routes of one letter, in the order of behaviour §2; the first route is that of the first alias in To."""
-    sender = identify(mail, known, settings)
+    sender = identify(mail, envelope, known, settings)
     contested = any(not twin.same_content for twin in known.twins)
     evidence: list[Evidence] = []
     notes: list[str] = []
@@ -82,11 +82,14 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
     if contested:
         notes.append("its Message-ID belongs to another letter, so it proves nothing")
 
-    evidence += reply_evidence(mail, sender, known, settings, notes)
+    evidence += reply_evidence(mail, envelope, sender, known, settings, notes)
     counted = [one for one in evidence if one.counts]
     if counted:
         return decision(
-            *(aliases_for_replies(mail, envelope, known, settings) or [reply(counted, mail, sender, settings)])
+            *(
+                aliases_for_replies(mail, envelope, known, settings, notes)
+                or [reply(counted, mail, envelope, sender, settings)]
+            )
         )
     held = next((one for one in evidence if one.kind == "reference"), None)
     if held:
@@ -168,13 +171,16 @@ def cut_copy(mail: Mail, envelope: Envelope, known: Known) -> Route | None:
 # 3. answers
 
 
-def reply(counted: Sequence[Evidence], mail: Mail, sender: Sender, settings: Settings) -> Route:
+def reply(
+    counted: Sequence[Evidence], mail: Mail, envelope: Envelope, sender: Sender, settings: Settings
+) -> Route:
     """The answer joins the thread that the strongest evidence names; nothing else happens (F109, F110).
 
     A user's answer to an internal notice stays internal; a customer's letter never is, whatever it answers.
     """
     best = counted[0]
-    internal = sender.proven and any(mark.internal and mark.thread == best.thread for mark, _ in tokens(mail, settings))
+    marks = [mark for mark, _ in tokens(mail, envelope, settings)]
+    internal = sender.proven and any(mark.internal and mark.thread == best.thread for mark in marks)
     how = {
         "token": "the address carries our token",
         "own-id": "it answers a letter of ours",
@@ -209,8 +215,8 @@ def ours(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> li
     """
     if envelope.recipients:
         return list(dict.fromkeys(addresses.without_tag(one) for one in envelope.recipients))
-    mailboxes = {addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get("delivered-to", ())}
-    mailboxes.add(envelope.mailbox)
+    mailboxes = [addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get("delivered-to", ())]
+    mailboxes.append(envelope.mailbox)
     named = [one.address for one in (*mail.to, *mail.cc)]
     named += [addresses.canonical(value.strip().strip("<>")) for value in mail.headers.get("x-original-to", ())]
 
@@ -244,18 +250,7 @@ def by_address(
         pair = pairing.judge(box, address, catchall=settings.catchall, aliases=known.aliases, users=known.users)
         if not pair.right:
             notes.append(f"misuse:{pair.code}: {pair.sentence}")
-    routes: list[Route] = []
-    targets: set[tuple[str, str, int | None]] = set()
-    for address in addressed:
-        alias = known.aliases.get(address)
-        if alias is None:
-            continue
-        target = (alias.kind, alias.section, alias.user)
-        if target in targets:
-            notes.append(f"{address} leads to the same place as an address before it")
-            continue
-        targets.add(target)
-        routes.append(by_alias(alias, sender, known))
+    routes = [by_alias(alias, sender, known) for alias in distinct(addressed, known, notes)]
     if routes:
         return routes
     for address in addressed:
@@ -268,6 +263,18 @@ def by_address(
     if addressed and envelope.section is None:
         return [quarantine("no-route", f"{addressed[0]} is no alias and no user's address", addressed[0])]
     return []
+
+
+def distinct(addressed: Sequence[str], known: Known, notes: list[str]) -> list[AliasFact]:
+    """The aliases among these addresses, one a target: two ways to the same place make one record."""
+    found: dict[tuple[str, str, int | None], AliasFact] = {}
+    for address in addressed:
+        alias = known.aliases.get(address)
+        if alias is None:
+            continue
+        if found.setdefault((alias.kind, alias.section, alias.user), alias) is not alias:
+            notes.append(f"{address} leads to the same place as an address before it")
+    return list(found.values())
 
 
 def by_alias(alias: AliasFact, sender: Sender, known: Known) -> Route:
@@ -285,14 +292,15 @@ def by_alias(alias: AliasFact, sender: Sender, known: Known) -> Route:
     return new_record(alias, f"a new {alias.kind}: written to {alias.address}")
 
 
-def aliases_for_replies(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> list[Route]:
+def aliases_for_replies(
+    mail: Mail, envelope: Envelope, known: Known, settings: Settings, notes: list[str]
+) -> list[Route]:
     """Routes of those aliases that want a new record even for an answer (`on_reply = new`, F121)."""
-    routes = []
-    for address in ours(mail, envelope, known, settings):
-        alias = known.aliases.get(address)
-        if alias is not None and alias.on_reply == "new":
-            routes.append(new_record(alias, f"an answer, but {address} makes records of answers too"))
-    return routes
+    eager = {address: alias for address, alias in known.aliases.items() if alias.on_reply == "new"}
+    return [
+        new_record(alias, f"an answer, but {alias.address} makes records of answers too")
+        for alias in distinct(ours(mail, envelope, known, settings), known._replace(aliases=eager), notes)
+    ]
 
 
 def new_record(alias: AliasFact, sentence: str) -> Route:

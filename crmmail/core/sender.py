@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from crmmail.core import address as addresses
 from crmmail.core import automatic
-from crmmail.core.known import Known, Settings, tokens
+from crmmail.core.known import Envelope, Known, Settings, tokens
 from crmmail.core.message import Mail
+
+
+_WORD = re.compile(r"[a-z0-9._@+-]*\Z")
 
 
 class Sender(NamedTuple):
@@ -24,14 +27,14 @@ class Sender(NamedTuple):
     refuted: bool  # our own host says that DMARC failed
 
 
-def identify(mail: Mail, known: Known, settings: Settings) -> Sender:
+def identify(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> Sender:
     """Who the sender is and what proves it.  A plain mail proves nothing: From can be typed by anybody."""
     address = mail.sender.address
     user = known.users.get(address) if address else None
     verdicts = authentication(mail, settings)
     proven, how = False, ""
     if user is not None:
-        if any(mark.who == f"u{user}" for mark, _ in tokens(mail, settings)):
+        if any(mark.who == f"u{user}" for mark, _ in tokens(mail, envelope, settings)):
             proven, how = True, "answers a notification that was made for this user"
         else:
             passed = proof_by_host(verdicts, address)
@@ -46,8 +49,7 @@ def authentication(mail: Mail, settings: Settings) -> frozenset[str]:
     top = mail.headers.get("authentication-results", ())[:1]
     if not host or not top:
         return frozenset()
-    line = re.sub(r"\([^()]*\)", " ", top[0].lower())
-    name, _, rest = line.partition(";")
+    name, _, rest = _bare(top[0].lower()).partition(";")
     if name.split()[:1] != [host]:
         return frozenset()
     found = set()
@@ -55,9 +57,34 @@ def authentication(mail: Mail, settings: Settings) -> frozenset[str]:
         match = re.match(r"\s*(dmarc|dkim|auth)\s*=\s*([a-z]+)", clause)
         if match:
             found.add(f"{match[1]}={match[2]}")
-            for signer in re.findall(r"(?:header\.d|header\.i|smtp\.auth)\s*=\s*([^\s;]+)", clause):
+            for signer in re.findall(r"\s(?:header\.d|header\.i|smtp\.auth)\s*=\s*([^\s;]+)", clause):
                 found.add(f"{match[1]}={match[2]}:{signer}")
     return frozenset(found)
+
+
+def _bare(line: str) -> str:
+    """`line` without comments, which nest, and without quoted strings that are more than a word: in both our host
+    repeats words of the sender's, such as the return path `"; dmarc=pass"@evil.example`."""
+    kept: list[str] = []
+    depth, quote = 0, -1  # how many brackets are open; where in `kept` the open quote began
+    escaped = False
+    for char in line:
+        if escaped:
+            escaped = False
+        elif char == "\\" and (depth or quote >= 0):
+            escaped = True
+            continue
+        elif char == '"' and not depth:
+            if quote >= 0 and not _WORD.match("".join(kept[quote:])):
+                kept[quote:] = "?"
+            quote = len(kept) if quote < 0 else -1
+            continue
+        elif char in "()" and quote < 0:
+            depth = depth + 1 if char == "(" else max(depth - 1, 0)
+            char = " "
+        if not depth:
+            kept.append(char)
+    return "".join(kept if quote < 0 else kept[:quote])
 
 
 def proof_by_host(verdicts: frozenset[str], address: str) -> str:
