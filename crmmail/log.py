@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
+LONGEST = 4200  # bytes of a line: 1,000 characters of at most four bytes, and what stands before them
+# NONBLOCK: a pipe that nobody reads must not hold a delivery up for ever; it changes nothing for a file.
+HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+
 
 def write(path: str, now: datetime, door: str, line: str) -> None:
     """Appends `<time> <door>[pid] <line>`; whatever goes wrong is ignored."""
     words = "".join(char if char.isprintable() else " " for char in line)[:1000]
     try:
         try:
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            file = os.open(path, HOW, 0o600)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            file = os.open(path, HOW, 0o600)
         try:
             text = f"{now.isoformat(timespec='seconds')} {door}[{os.getpid()}] {words}\n"
             os.write(file, text.encode("utf-8", "replace"))
@@ -47,7 +51,7 @@ def tail(path: str, lines: int) -> list[str]:
     try:
         with open(path, "rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(file.tell() - 400 * lines, 0))
+            file.seek(max(file.tell() - LONGEST * lines, 0))
             return file.read().decode("utf-8", "replace").splitlines()[-lines:]
     except OSError:
         return []

@@ -59,6 +59,8 @@ def main(argv: list[str]) -> int:
 
 def read_stdin() -> bytes:
     """All of standard input.  A pipe that stays open and silent kills us, which both MTAs take for "later"."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever our caller made of it, for him or for himself
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     chunks: list[bytes] = []
     while True:
         signal.alarm(SILENCE)
@@ -71,7 +73,7 @@ def read_stdin() -> bytes:
 
 def run(argv: list[str], raw: bytes) -> tuple[int, list[str]]:
     """The answer to one mail, and the lines for standard error."""
-    options = None
+    outcomes: list[Outcome] = []
     try:
         options = understand(argv)
         with Workspace(options.choice) as workspace:
@@ -81,8 +83,9 @@ def run(argv: list[str], raw: bytes) -> tuple[int, list[str]]:
             note(workspace, options, outcomes)
     except CrmmailError as error:
         return LATER, [complaint(str(error))]
-    except Exception as error:  # a bug outside the judging: the mail is not ours yet, so it must come again
-        return LATER, [complaint(f"something went wrong in crmmail itself: {type(error).__name__}: {error}")]
+    except Exception as error:  # a bug outside the judging
+        if not outcomes:  # the mail is not ours yet, so it must come again; once it is, nothing changes that
+            return LATER, [complaint(f"something went wrong in crmmail itself: {type(error).__name__}: {error}")]
     return OK, explain(outcomes) if options.verbose else []
 
 
@@ -138,7 +141,7 @@ def explain(outcomes: list[Outcome]) -> list[str]:
 
 
 def complaint(sentence: str) -> str:
-    return f"crmmail-mda: {sentence}; the mail stays where it is"
+    return f"crmmail-mda: {sentence[:500]}; the mail stays where it is"
 
 
 def say(line: str) -> None:

@@ -14,14 +14,14 @@ UNDO = "   (undo: crmmail undo)"
 
 
 def each(session: Session, ids: Iterable[int], act: Callable[[int], Line]) -> int:
-    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  0, or 1 if any did."""
+    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  The worst exit code, 0 if none did."""
     failed = 0
     for number in ids:
         try:
             session.voice.say(act(number))
         except CrmmailError as error:
             session.voice.warn(str(error))
-            failed = 1
+            failed = max(failed, error.exit_code)
     return failed
 
 

@@ -9,7 +9,7 @@ standard library's idna codec takes quadratic time on long input).
 from __future__ import annotations
 
 import re
-from unicodedata import combining
+from unicodedata import category
 
 # RFC 5321's sizes: 64 octets before the @, 255 after it, 63 a label.
 MAX_LOCAL, MAX_HOST, MAX_LABEL = 64, 255, 63
@@ -43,12 +43,20 @@ def canonical(address: str) -> str:
     return f"{local.lower()}@{host}" if host else ""
 
 
-def _as_ascii(local: str) -> str:
+def _as_ascii(words: str) -> str:
     """Letters beyond ASCII (RFC 6531) as "x", so that an ASCII pattern judges them: ranges of Unicode in a pattern cost
-    every process 8 ms.  What is neither letter, digit nor mark stays, and fits no pattern."""
-    if local.isascii():
-        return local
-    return "".join("x" if not char.isascii() and (char.isalnum() or combining(char)) else char for char in local)
+    every process 8 ms.  What is neither letter, digit nor visible mark stays, and fits no pattern."""
+    if words.isascii():
+        return words
+    return "".join("x" if not char.isascii() and _is_letter(char) else char for char in words)
+
+
+def _is_letter(char: str) -> bool:
+    """A letter, a digit, or a mark that shows: Hindi is spelled with marks; joiners and variation selectors hide."""
+    if char.isalnum():
+        return True
+    hides = char == "\u034f" or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
+    return category(char) in ("Mn", "Mc") and not hides
 
 
 def canonical_host(host: str) -> str:
@@ -58,6 +66,8 @@ def canonical_host(host: str) -> str:
     labels = []
     for label in host.lower().rstrip(".").split("."):
         if not label.isascii():
+            if not _LABEL.match(_as_ascii(label)):
+                return ""
             label = "xn--" + label.encode("punycode", "replace").decode("ascii", "replace")
         if len(label) > MAX_LABEL or not _LABEL.match(label):
             return ""

@@ -59,7 +59,7 @@ class Question(NamedTuple):
     sender: str  # canonical, "" if unclear
     answered: tuple[str, ...]  # Message-IDs
     threads: tuple[int, ...]  # records named by tokens and by the subject
-    addresses: tuple[str, ...]  # every address named, without plus-tags
+    addresses: tuple[str, ...]  # every address named, without plus-tags; the sender's also with his
     section: str | None
     since_minutes: int
 
@@ -110,7 +110,8 @@ def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
         sender=mail.sender.address,
         answered=tuple(answered_ids(mail)),
         threads=tuple(dict.fromkeys([*marks, *subject_tags(mail.subject)])),
-        addresses=tuple(dict.fromkeys(addresses.without_tag(one) for one in named if one)),
+        # The sender's also as it is: a user's own address may have a tag.
+        addresses=tuple(dict.fromkeys(filter(None, [*map(addresses.without_tag, named), mail.sender.address]))),
         section=envelope.section,
         since_minutes=settings.loop_minutes,
     )

@@ -7,6 +7,7 @@ An unknown key is a word like any other, and so is a value that does not fit: a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -34,6 +35,8 @@ _TEXT = {
     "section": "section",
     "responsible": "responsible",
 }
+# A terminal hands over bytes that are no UTF-8 as half surrogates, and no database takes those.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 _FLAGS = ("mine", "unassigned", "late")
 
 
@@ -45,7 +48,7 @@ def parse(arguments: Iterable[str], understand_date: Callable[[str], datetime]) 
     """
     found: dict[str, object] = {}
     words: list[str] = []
-    for word in " ".join(arguments).split():
+    for word in _NO_TEXT.sub("\ufffd", " ".join(arguments)).split():
         key, colon, value = word.partition(":")
         if colon and value and key in _TEXT:
             found[_TEXT[key]] = value.lower()

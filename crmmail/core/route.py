@@ -171,9 +171,7 @@ def cut_copy(mail: Mail, envelope: Envelope, known: Known) -> Route | None:
 # 3. answers
 
 
-def reply(
-    counted: Sequence[Evidence], mail: Mail, envelope: Envelope, sender: Sender, settings: Settings
-) -> Route:
+def reply(counted: Sequence[Evidence], mail: Mail, envelope: Envelope, sender: Sender, settings: Settings) -> Route:
     """The answer joins the thread that the strongest evidence names; nothing else happens (F109, F110).
 
     A user's answer to an internal notice stays internal; a customer's letter never is, whatever it answers.

@@ -14,7 +14,6 @@ from crmmail.core import automatic
 from crmmail.core.known import Envelope, Known, Settings, tokens
 from crmmail.core.message import Mail
 
-
 _WORD = re.compile(r"[a-z0-9._@+-]*\Z")
 
 

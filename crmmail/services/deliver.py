@@ -57,11 +57,18 @@ def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bo
         raise EmptyMail("nothing came on standard input")
     key = body_digest_key(raw)
     counter = attempts.Attempts(workspace.store.place)
-    envelope = envelope._replace(size=len(raw))
-    if counter.count(key) >= attempts.LIMIT:
-        outcomes = _keep_unread(workspace, raw, key, envelope, "cut-off", "judging it was cut off three times", dry_run)
+    outcomes = _take(workspace, raw, envelope._replace(size=len(raw)), counter, key, dry_run)
+    if not dry_run:
         counter.forget(key)
-        return outcomes
+    return outcomes
+
+
+def _take(
+    workspace: Workspace, raw: bytes, envelope: Envelope, counter: attempts.Attempts, key: str, dry_run: bool
+) -> list[Outcome]:
+    """read → judge and file; and where one of them cannot be done, keep it whole."""
+    if counter.count(key) >= attempts.LIMIT:
+        return _keep_unread(workspace, raw, key, envelope, "cut-off", "judging it was cut off three times", dry_run)
     try:
         with counter.judging(key):
             limits.check(raw, max_size=workspace.config.delivery_max_size)
@@ -71,15 +78,13 @@ def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bo
     except Exception as error:
         return _keep_unread(workspace, raw, key, envelope, "unreadable", _bug("reading", error), dry_run)
     try:
-        outcomes = _judge_and_file(workspace, raw, mail, envelope, counter, key, dry_run)
+        return _judge_and_file(workspace, raw, mail, envelope, counter, key, dry_run)
     except CrmmailError as error:
         if error.retry:
             raise
         return _keep_unread(workspace, raw, key, envelope, "crashed", _bug("filing", error), dry_run)
     except Exception as error:
         return _keep_unread(workspace, raw, key, envelope, "crashed", _bug("filing", error), dry_run)
-    counter.forget(key)
-    return outcomes
 
 
 def _judge_and_file(

@@ -68,7 +68,16 @@ def file_letter(
     )
     changes: list[Change] = []
     if system is not None:
-        tell(workspace, number, system, subtype="created", internal=True, author=_author(sender), skip=heard)
+        tell(
+            workspace,
+            number,
+            system,
+            subtype="created",
+            internal=True,
+            author=_author(sender),
+            silent=bool(sender.machine),
+            skip=heard,
+        )
     else:
         changes = _new_state(workspace, number, sender, heard)
     return Filed(records.record(number), message, route.thread is None, notes, changes)

@@ -71,19 +71,17 @@ def follow(workspace: Workspace, number: int, someone: str | None, types: str | 
         them = who(someone) if someone else Who(me.id, None, None, me.login)
         if them.user is None and any(one != "discussion" for one in chosen or ()):
             raise Refused(f"{them.shown} is outside and can follow discussions only")
-        made = followers.put_follower(
-            number,
-            workspace.now(),
-            user=them.user,
-            contact=them.contact,
-            address=them.address,
-            types=chosen,
-            change=types is not None,
-        )
-        if not made and types is None:
+        there = next((one for one in followers.followers(number) if _is(one, them)), None)
+        if there is not None and chosen is None:
             raise Refused(f"{them.shown} follows #{number} already")
+        if there is not None:
+            done = journal.update("follower", there.id, types=chosen)
+        else:
+            made = followers.put_follower(
+                number, workspace.now(), user=them.user, contact=them.contact, address=them.address, types=chosen
+            )
+            done = [journal.was_made("follower", made)] if made else []
         sentence = f"#{number} {this.title}: followed by {them.shown}" + (f" ({types})" if types else "")
-        done = [journal.was_made("follower", made)] if made else []
         journal.write(me.id, os_login(), workspace.now(), "follow", sentence, done, thread=number)
     outside = f"{them.shown} is outside: the words of answers go there, notes never do" if them.user is None else ""
     return Followed(number, this.title, sentence, outside)

@@ -65,11 +65,12 @@ def _who_looks(workspace: Workspace, mail: Mail, route: Route) -> list[int]:
 
 
 def in_charge(this: records.Record) -> list[int]:
-    """The responsible of a record, else its section's manager, else the admins."""
-    if this.responsible:
-        return [directory.user(this.responsible).id]
-    manager = directory.section(this.section).manager if this.section else ""
-    return [directory.user(manager).id] if manager else [one.id for one in directory.admins()]
+    """The responsible of a record, else its section's manager, else the admins; who has left is passed over."""
+    responsible = directory.user(this.responsible) if this.responsible else None
+    if responsible and responsible.active:
+        return [responsible.id]
+    manager = directory.manager(this.section)
+    return [manager.id] if manager else [one.id for one in directory.admins()]
 
 
 def hold_unread(

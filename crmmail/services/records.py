@@ -77,8 +77,10 @@ def responsible_by_policy(section_id: int) -> int | None:
     this = next(one for one in directory.sections() if one.id == section_id)
     if this.assign == "none":
         return None
-    manager = directory.user(this.manager).id if this.manager else None
-    return section.choose(this.assign, manager, records.candidates(section_id) if this.assign != "manager" else [])
+    if this.assign == "manager":
+        manager = directory.manager(this.code)
+        return manager.id if manager else None
+    return section.choose(this.assign, None, records.candidates(section_id))
 
 
 def created(
@@ -125,9 +127,9 @@ def created(
 
 def _whoever_looks(workspace: Workspace, this: Record) -> list[int]:
     """Makes the section's manager a follower of a record that nobody is responsible for; else the admins are told."""
-    manager = directory.section(this.section).manager if this.section else ""
+    manager = directory.manager(this.section)
     if manager:
-        followers.put_follower(this.id, workspace.now(), user=directory.user(manager).id)
+        followers.put_follower(this.id, workspace.now(), user=manager.id)
         return []
     if this.kind == "lead" and any(one.internal for one in followers.followers(this.id)):
         return []  # the lead team is auto-subscribed, which is how leads find their people

@@ -1,13 +1,15 @@
 """Counts, in small files beside the store, how often judging one mail was cut off.
 
 A mail that kills the process (a bug in a decoder, out of memory, the deadline) would come again at every poll for
-ever and block what is behind it.  Before judging, one byte is added to a file named by the mail; afterwards the file
-goes.  What is found with three bytes has killed three deliveries.  Trouble with these files changes nothing: then a
-mail is merely not counted.
+ever and block what is behind it.  Each attempt at judging is a file named by the mail, locked while it lasts and
+removed at its end.  A file that nobody has locked belonged to a process that was killed, for the kernel lets go of a
+dead one's locks; three of them are three killed deliveries.  Deliveries of the same mail at the same moment are alive,
+and so are not counted.  Trouble with these files changes nothing: then a mail is merely not counted.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,36 +25,56 @@ class Attempts:
 
     def count(self, key: str) -> int:
         """How many deliveries this mail has killed."""
-        try:
-            return os.path.getsize(os.path.join(self.folder, key))
-        except OSError:
-            return 0
+        return sum(map(_is_dead, self._files(key)))
 
     @contextmanager
     def judging(self, key: str) -> Iterator[None]:
         """Counts one attempt while the block runs; an exception is an end like any other, only a kill leaves it."""
-        path = os.path.join(self.folder, key)
+        path = os.path.join(self.folder, f"{key}.{os.urandom(6).hex()}")
+        file = -1
         try:
             os.makedirs(self.folder, 0o770, exist_ok=True)
-            with open(path, "ab") as file:
-                file.write(b".")
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(file, b".")  # an empty file counts for nothing: its maker may be about to lock it
         except OSError:
             pass
-        before = max(self.count(key) - 1, 0)
         try:
             yield
         finally:
-            try:
-                if before:
-                    os.truncate(path, before)
-                else:
-                    os.unlink(path)
-            except OSError:
-                pass
+            if file >= 0:
+                _remove(path)
+                os.close(file)
 
     def forget(self, key: str) -> None:
         """The mail is safe: its count is of no more use."""
+        for path in self._files(key):
+            _remove(path)
+
+    def _files(self, key: str) -> list[str]:
         try:
-            os.unlink(os.path.join(self.folder, key))
+            return [os.path.join(self.folder, name) for name in os.listdir(self.folder) if name.startswith(key)]
         except OSError:
-            pass
+            return []
+
+
+def _is_dead(path: str) -> bool:
+    """Was this attempt cut off?  One that is alive holds its lock; one that has just ended is gone."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return os.fstat(file).st_size > 0 and os.fstat(file).st_nlink > 0
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass

@@ -139,7 +139,7 @@ def speaking_plainly(place: str) -> Iterator[None]:
     try:
         yield
     except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
-        words = str(error)
+        words = _first_words(error)
         if "locked" in words or "busy" in words:
             raise StoreBusy(f"{place} is locked by another process: try again") from error
         if "readonly" in words:
@@ -153,3 +153,13 @@ def speaking_plainly(place: str) -> Iterator[None]:
         raise StoreBroken(f"{place}: the database says: {words}; `crmmail db check` looks closer") from error
     except OverflowError as error:
         raise NotFound("no such number: it has more digits than any here") from error
+
+
+def _first_words(error: BaseException) -> str:
+    """What the database said first: on a full disk "cannot rollback" is only the end of the story."""
+    words = str(error)
+    while error.__context__ is not None:
+        error = error.__context__
+        if isinstance(error, sqlite3.Error):
+            words = str(error)
+    return words

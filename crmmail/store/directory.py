@@ -228,6 +228,13 @@ def section(code: str) -> Section:
     raise NotFound(f"there is no section {code!r}; sections: {codes or 'none yet (crmmail sections add CODE)'}")
 
 
+def manager(code: str) -> User | None:
+    """Who manages a section; None where nobody does, or he has left."""
+    login = section(code).manager if code else ""
+    found = user(login) if login else None
+    return found if found and found.active else None
+
+
 def put_section(code: str, **columns: Any) -> int:
     """Makes or changes a section; ids, not codes, in `parent` and `manager`."""
     row = t.Section.get_or_none(t.Section.code == code)

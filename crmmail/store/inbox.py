@@ -87,8 +87,8 @@ def items(
         *([responsible.id == user] if query.mine else []),
         *([responsible.id.is_null()] if query.unassigned else []),
         *([t.Case.deadline < now] if query.late and now else []),
-        *([t.Message.received >= query.after] if query.after else []),
-        *([t.Message.received < query.before] if query.before else []),
+        *([(t.Message.received >= query.after) | (t.Quarantine.received >= query.after)] if query.after else []),
+        *([(t.Message.received < query.before) | (t.Quarantine.received < query.before)] if query.before else []),
         *([t.Message.id.in_(t.Attachment.select(t.Attachment.message))] if query.has_attachment else []),
     ):
         rows = rows.where(condition)

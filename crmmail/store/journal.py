@@ -60,6 +60,9 @@ JOURNALLED: dict[str, type[t.Table]] = {
     "delivery": t.Delivery,
 }
 
+# Columns that change with another, which is the one that people know.
+_GOES_WITH = {"closed": "state", "assigned": "responsible", "company_key": "company"}
+
 # Undo removes made rows in this order backwards, so that what points to a row goes before it.
 _MADE = (
     "thread", "case", "lead", "contact", "contact_address", "follower", "message", "message_address", "attachment",
@@ -157,7 +160,7 @@ def revert(changes: Sequence[Change]) -> None:
         else:
             field = JOURNALLED[change.table]._meta.fields[change.field]
             if row is None or _plain(field, row.__data__[change.field]) != change.after:
-                raise Changed(f"the {change.field} was changed since")
+                raise Changed(f"the {_GOES_WITH.get(change.field, change.field)} was changed since")
             _set(change.table, change.key, {change.field: field.python_value(change.before)})
 
 

@@ -249,7 +249,7 @@ class Follower(Table):
     thread = ForeignKeyField(Thread)
     user = ForeignKeyField(User, null=True)
     contact = ForeignKeyField(Contact, null=True)
-    address = word(null=True)
+    address = word(null=True, index=True)
     types = JSONText(null=True)  # codes of subtypes; None: all for users, discussions for others
     created = UTCField()
 

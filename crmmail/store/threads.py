@@ -78,23 +78,20 @@ def parents_of(answered: Iterable[str]) -> dict[str, int]:
 
 def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]]:
     """Which of these records exist, and for the merged and converted ones the record that they live on as."""
-    wanted = set(numbers)
     live: set[int] = set()
     redirects: dict[int, int] = {}
-    start = {number: number for number in wanted}  # where we stand → which number was asked for
+    start = {number: {number} for number in numbers}  # where we stand → which numbers were asked for
     for _ in range(10):  # a chain of merges is short; a circle must not hang a delivery
         if not start:
             break
         rows = t.Thread.select(t.Thread.id, t.Thread.moved_to).where(t.Thread.id.in_(list(start)))
-        onward: dict[int, int] = {}
+        onward: dict[int, set[int]] = {}
         for row in rows:
-            asked = start[row.id]
             if row.moved_to_id is None:
                 live.add(row.id)
-                if asked != row.id:
-                    redirects[asked] = row.id
+                redirects |= {asked: row.id for asked in start[row.id] if asked != row.id}
             else:
-                onward[row.moved_to_id] = asked
+                onward.setdefault(row.moved_to_id, set()).update(start[row.id])
         start = onward
     return frozenset(live), redirects
 

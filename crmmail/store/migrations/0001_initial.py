@@ -350,7 +350,7 @@ def up(migrator, db):
         thread = ForeignKeyField(Thread)
         user = ForeignKeyField(User, null=True)
         contact = ForeignKeyField(Contact, null=True)
-        address = CharField(null=True)
+        address = CharField(index=True, null=True)
         types = JSONText(null=True)
         created = UTCField()
 

@@ -1,0 +1,141 @@
+"""Behaviour §1: the same letter again, cut copies, one Message-ID and other content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conversation import RECEIVED, Letter, Talk
+
+from crmmail.store import tables
+
+
+class TestTheSameLetterAgain:
+    @pytest.mark.parametrize(
+        "other",
+        [
+            lambda raw: raw,
+            lambda raw: RECEIVED + raw,
+            lambda raw: raw.replace(b"\n", b"\r\n"),
+            lambda raw: raw.replace(b"To: support@crm.test", b"To: Support <support@crm.test>"),  # fetchmail rewrites
+        ],
+        ids=["same", "received", "crlf", "to"],
+    )
+    def test_is_a_duplicate_and_changes_nothing(
+        self, talk: Talk, case: Letter, other: Callable[[bytes], bytes]
+    ) -> None:
+        talk.quiet()
+        again = talk.post(other(case.raw))
+        assert again.fates == [("duplicate", "duplicate")]
+        assert (again.record, again.message) == (case.record, case.message)
+        assert talk.words(case.record) == ["It burns."]
+        assert talk.inbox("agent") == []
+        assert talk.all("case") == [case.record]
+
+    def test_without_a_message_id(self, talk: Talk) -> None:
+        raw = talk.raw("ana@example.com", subject="No id", text="Hello.", id="")
+        assert talk.post(raw).outcome == "stored"
+        assert talk.post(RECEIVED + raw).outcome == "duplicate"
+        assert talk.post(raw.replace(b"Hello.", b"Hello!")).outcome == "stored"
+        assert len(talk.all("case")) == 2
+
+    def test_reopens_nothing(self, talk: Talk, case: Letter) -> None:
+        talk.do(f"close {case.record}", user="agent")
+        talk.post(case.raw)
+        assert talk.state(case.record) == "done"
+
+    def test_of_an_answer_makes_no_record_at_another_alias(self, talk: Talk, case: Letter) -> None:
+        answer = talk.mail("ana@example.com", answers=case, text="Well?", flags="--recipient=support@crm.test")
+        again = talk.post(answer.raw, "--recipient=sales@crm.test")
+        assert again.fates == [("duplicate", "duplicate")]
+        assert talk.all("lead") == []
+
+    def test_in_quarantine_is_held_once(self, talk: Talk) -> None:
+        first = talk.mail("ana@example.com", "jobs@crm.test", "Do you hire?")
+        again = talk.post(RECEIVED + first.raw)
+        assert (again.outcome, again.quarantine) == ("duplicate", first.quarantine)
+        assert talk.quarantine() == [("no-route", "Do you hire?")]
+
+    def test_covers_an_alias_that_the_first_copy_did_not(self, talk: Talk) -> None:
+        raw = talk.raw("ana@example.com", "support@crm.test, sales@crm.test", "To both", "Hello.")
+        first = talk.post(raw, "--recipient=support@crm.test")
+        assert (first.fates, talk.all("lead")) == ([("stored", "alias")], [])
+        second = talk.post(RECEIVED + raw, "--recipient=sales@crm.test")
+        assert second.fates == [("duplicate", "duplicate"), ("stored", "alias")]
+        assert second.record == first.record  # the list names both records
+        assert second.outcomes[1].record == talk.newest("lead")
+        third = talk.post(raw, "--recipient=sales@crm.test")
+        assert third.fates == [("duplicate", "duplicate")]
+        assert talk.count(tables.Original) == 1
+
+    def test_after_quarantine_covers_an_alias(self, talk: Talk) -> None:
+        raw = talk.raw("ana@example.com", "jobs@crm.test", "Hello", "Hello.")
+        talk.post(raw)
+        assert talk.post(raw, "--recipient=support@crm.test").fates[1] == ("stored", "alias")
+
+
+def test_one_letter_to_two_aliases_makes_two_records_of_one_original(talk: Talk) -> None:
+    letter = talk.mail("ana@example.com", "sales@crm.test, support@crm.test", "To both", "Hello.")
+    assert [(one.outcome, one.kind, one.created) for one in letter.outcomes] == [
+        ("stored", "lead", True),
+        ("stored", "case", True),
+    ]
+    assert talk.words(letter.outcomes[0].record) == talk.words(letter.outcomes[1].record) == ["Hello."]
+    assert letter.outcomes[0].message != letter.outcomes[1].message
+    assert talk.count(tables.Original) == 1
+
+
+def test_two_aliases_of_one_target_make_one_record(talk: Talk) -> None:
+    talk.do("aliases add offers@crm.test --kind lead")
+    letter = talk.mail("ana@example.com", "offers@crm.test", "Hello", cc="sales@crm.test")
+    assert letter.fates == [("stored", "alias")]
+    assert "leads to the same place" in letter.evidence
+
+
+class TestOneMessageIdAndOtherContent:
+    def test_of_another_sender_is_a_new_letter_and_its_id_proves_nothing(self, talk: Talk, case: Letter) -> None:
+        thief = talk.mail("eve@evil.example", subject="Other", text="It burns. Or not.", id=case.id)
+        assert thief.record != case.record
+        assert "its Message-ID belongs to another letter" in thief.evidence
+        answer = talk.mail("ana@example.com", answers=case.id, text="Still.")
+        assert answer.record == case.record
+        assert talk.words(thief.record) == ["It burns. Or not."]
+
+    def test_of_the_same_sender_is_a_new_letter(self, talk: Talk, case: Letter) -> None:
+        assert talk.mail("ana@example.com", subject="Other", text="Quite another.", id=case.id).record != case.record
+
+    def test_cut_short_and_then_whole(self, talk: Talk) -> None:
+        whole = talk.raw("ana@example.com", subject="Long", text="First line.\nSecond line.\nThird line.")
+        cut = talk.post(whole[: whole.index(b"Second")])
+        talk.do(f"close {cut.record}", user="agent")
+        talk.quiet()
+        letter = talk.post(whole)
+        assert (letter.outcome, letter.reason, letter.record) == ("stored", "whole", cut.record)
+        shown = [one for one in talk.show(cut.record)["messages"] if one["kind"] == "email_in"]
+        assert [one["superseded_by"] for one in shown] == [letter.message, None]
+        assert shown[1]["text"] == "First line.\nSecond line.\nThird line."
+        assert talk.heard("agent") == [(cut.record, shown[1]["text"])]
+        assert talk.post(whole).outcome == "duplicate"
+        assert talk.post(cut.raw).outcome == "duplicate"
+        assert talk.all("case") == [cut.record]
+
+    def test_whole_and_then_cut_short(self, talk: Talk) -> None:
+        raw = talk.raw("ana@example.com", subject="Long", text="First line.\nSecond line.\nThird line.")
+        whole = talk.post(raw)
+        talk.quiet()
+        cut = talk.post(raw[: raw.index(b"Second")])
+        assert (cut.outcome, cut.reason, cut.record) == ("stored", "cut-short", whole.record)
+        shown = [one for one in talk.show(whole.record)["messages"] if one["kind"] == "email_in"]
+        assert [one["superseded_by"] for one in shown] == [None, whole.message]
+        assert talk.inbox("agent") == []  # nothing new was said
+
+    def test_cut_short_by_another_sender_is_his_own_letter(self, talk: Talk) -> None:
+        first = talk.mail("ana@example.com", subject="Long", text="First line.", id="same@example.com")
+        other = talk.mail("eve@evil.example", subject="Long", text="First line.\nMine.", id="same@example.com")
+        assert other.record != first.record
+
+    def test_cut_in_an_attachment(self, talk: Talk) -> None:
+        raw = talk.raw("ana@example.com", subject="File", text="See file.", files=[("a.bin", bytes(range(256)) * 20)])
+        cut = talk.post(raw[: len(raw) // 2])
+        whole = talk.post(raw)
+        assert (whole.reason, whole.record) == ("whole", cut.record)

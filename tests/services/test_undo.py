@@ -1,0 +1,168 @@
+"""F41 and behaviour §4: undo takes back one's own last acts, all or none, and overwrites nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conversation import Letter, Talk
+
+from crmmail.store import tables
+
+
+@pytest.fixture
+def case(talk: Talk) -> Letter:
+    talk.do("users add bob --email bob@crm.test")
+    talk.do("sections add sales --name Sales")
+    return talk.mail("ana@example.com", subject="Printer", text="It burns.")
+
+
+def facts(talk: Talk) -> Any:
+    shown = talk.show(1)
+    record = {key: value for key, value in shown["record"].items() if key != "updated"}
+    return record, shown["followers"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open 1",
+        "close 1",
+        "take 1",
+        "assign 1 bob",
+        "set 1 title=Scanner priority=high deadline=tomorrow revenue=100",
+        "set 1 section=sales",
+        "follow 1 --who bob",
+        "follow 1 --who agent --types state",
+        "follow 1 --who ana@example.com",
+        "unfollow 1 --who agent",
+    ],
+)
+def test_what_can_be_undone(talk: Talk, case: Letter, line: str) -> None:
+    before = facts(talk)
+    talk.do(line)
+    assert facts(talk) != before
+    talk.do("undo")
+    assert facts(talk) == before
+
+
+def test_a_change_that_is_taken_back_stays_in_the_thread(talk: Talk, case: Letter) -> None:
+    talk.do("close 1", user="agent")
+    talk.do("undo", user="agent")
+    assert talk.system(1)[-2:] == ["state: draft → done", "undone: #1 Printer: state: draft → done"]
+
+
+def test_it_is_ones_own_last_act(talk: Talk, case: Letter) -> None:
+    talk.do("set 1 priority=high", user="agent")
+    talk.do("set 1 title=Scanner", user="bob")
+    assert talk.do("undo", user="agent") == "undone: #1 Printer: priority: normal → high"
+    assert (talk.field(1, "title"), talk.field(1, "priority")) == ("Scanner", 3)
+    assert "there is nothing to undo" in talk.refused("undo", user="agent")
+
+
+def test_several_last_first(talk: Talk, case: Letter) -> None:
+    before = facts(talk)
+    for line in ("take 1", "open 1", "set 1 priority=high", "close 1"):
+        talk.do(line, user="bob")
+    assert talk.do("undo 4", user="bob").count("undone: ") == 4
+    assert facts(talk) == before
+
+
+def test_what_somebody_changed_since_is_not_overwritten(talk: Talk, case: Letter) -> None:
+    talk.do("set 1 priority=high", user="agent")
+    talk.do("set 1 priority=low", user="bob")
+    refusal = talk.refused("undo", user="agent")
+    assert refusal == ("cannot undo (#1 Printer: priority: normal → high): the priority was changed since by bob")
+    assert talk.field(1, "priority") == 4
+
+
+def test_all_or_none(talk: Talk, case: Letter) -> None:
+    talk.do("set 1 priority=high", user="agent")
+    talk.do("set 1 title=Scanner", user="agent")
+    talk.do("set 1 priority=low", user="bob")
+    talk.refused("undo 2", user="agent")
+    assert talk.field(1, "title") == "Scanner"
+
+
+def test_another_field_of_the_same_record_is_no_hindrance(talk: Talk, case: Letter) -> None:
+    talk.do("set 1 priority=high", user="agent")
+    talk.do("set 1 title=Scanner", user="bob")
+    talk.do("undo", user="agent")
+    assert (talk.field(1, "priority"), talk.field(1, "title")) == (3, "Scanner")
+
+
+def test_a_letter_that_reopened_it_stands_in_the_way(talk: Talk, case: Letter) -> None:
+    talk.do("close 1", user="agent")
+    talk.mail("ana@example.com", answers=case, text="Still.")
+    assert "the state was changed since" in talk.refused("undo", user="agent")
+    assert talk.state(1) == "open"
+
+
+class TestDecisionsAboutQuarantine:
+    @pytest.fixture
+    def held(self, talk: Talk, case: Letter) -> Letter:
+        return talk.mail("eve@evil.example", answers=case, text="Me too.", files=[("a.txt", b"A")])
+
+    def world(self, talk: Talk) -> dict[str, list[Any]]:
+        with talk.open():
+            return {
+                table.__name__: list(table.select().tuples())
+                for table in tables.TABLES
+                if table not in (tables.Journal, tables.Blob, tables.Thread)  # a thread's last activity moves on
+            }
+
+    @pytest.mark.parametrize(
+        "line", ["quarantine route 1 1", "quarantine create 1 --kind lead", "quarantine create 1", "quarantine spam 1"]
+    )
+    def test_come_back_whole(self, talk: Talk, held: Letter, line: str) -> None:
+        before = self.world(talk)
+        assert (1, "Me too.") in talk.heard("agent")
+        talk.do(line)
+        assert talk.quarantine() == []
+        assert self.world(talk) != before
+        talk.do("undo")
+        assert self.world(talk) == before
+        assert (1, "Me too.") in talk.heard("agent")
+        talk.do(line)  # and can be made again
+        assert talk.quarantine() == []
+
+    def test_and_what_the_letter_had_reopened(self, talk: Talk, held: Letter) -> None:
+        talk.do("close 1", user="agent")
+        talk.do("quarantine route 1 1")
+        assert talk.state(1) == "open"
+        talk.do("undo")
+        assert (talk.state(1), talk.words(1)) == ("done", ["It burns."])
+
+    def test_a_number_that_was_seen_is_not_given_again(self, talk: Talk, held: Letter) -> None:
+        talk.do("quarantine create 1 --kind lead")
+        assert talk.newest("lead") == 2
+        talk.do("undo")
+        assert "there is no record 2" in talk.refused("show 2")
+        talk.do("quarantine create 1 --kind lead")
+        assert talk.newest("lead") == 3
+
+    def test_not_once_newer_things_hang_on_it(self, talk: Talk, held: Letter) -> None:
+        talk.do("quarantine create 1 --kind lead", user="agent")
+        talk.mail("eve@evil.example", answers=held, text="More.")
+        assert "cannot undo" in talk.refused("undo", user="agent")
+        assert talk.words(2) == ["Me too.", "More."]
+
+    def test_purge_cannot_be_undone_so_it_asks(self, talk: Talk, held: Letter) -> None:
+        assert "--yes" in talk.refused("quarantine purge 1", code=2)
+        assert "only an admin" in talk.refused("quarantine purge 1 --yes", user="agent")
+        assert talk.do("quarantine purge 1 --yes") == "letter 1 is gone for good"
+        assert "there is nothing to undo" in talk.refused("undo")
+        talk.refused("quarantine show 1 --raw")
+
+    def test_decided_twice_is_refused(self, talk: Talk, held: Letter) -> None:
+        talk.do("quarantine spam 1")
+        said = talk.cli("quarantine spam 1")
+        assert (said.code, said.out) == (1, "")
+        assert "it was spam already" in said.err
+        assert "it was spam already" in talk.refused("quarantine route 1 1")
+        assert [one["state"] for one in talk.cli("quarantine list --all --json").json] == ["spam"]
+
+
+def test_undo_wants_a_sensible_number(talk: Talk) -> None:
+    talk.refused("undo 0", code=2)
+    talk.refused("undo all", code=2)

@@ -1,0 +1,277 @@
+"""Changes as data, the journal, and putting rows back only where they are as the act left them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from store import rows
+from store.rows import NOW, ago
+
+from crmmail.errors import Changed
+from crmmail.store import followers, journal, messages
+from crmmail.store import tables as t
+from crmmail.store.database import Store
+from crmmail.store.journal import Change
+
+
+@pytest.fixture
+def case(store: Store) -> int:
+    """A case, with a letter in it."""
+    number = rows.case(priority=3)
+    rows.message(number, "ann@customer.example")
+    return number
+
+
+def kept(changes: list[Change]) -> list[Change]:
+    """The changes as the journal gives them back: through JSON."""
+    number = journal.write(None, "root", NOW, "test", "a test", changes)
+    return next(entry for entry in journal.newest(99) if entry.id == number).changes
+
+
+def snapshot() -> dict[str, list[Any]]:
+    """Every row of every journalled table."""
+    return {name: list(model.select().dicts()) for name, model in journal.JOURNALLED.items()}
+
+
+# --- changes ------------------------------------------------------------------------------------------------
+
+
+def test_an_update_tells_what_changed_and_only_that(case: int) -> None:
+    assert journal.update("case", case, state="done", priority=3, closed=NOW) == [
+        Change("case", case, "state", "open", "done"),
+        Change("case", case, "closed", None, "2026-11-24 10:00:00.000000"),
+    ]
+    row = t.Case.get_by_id(case)
+    assert (row.state, row.closed) == ("done", NOW)
+
+
+def test_an_update_that_changes_nothing_is_no_change(case: int) -> None:
+    assert journal.update("case", case, state="open", priority=3) == []
+
+
+def test_an_update_of_a_row_that_is_gone(store: Store) -> None:
+    with pytest.raises(Changed, match="case 999 is gone"):
+        journal.update("case", 999, state="done")
+
+
+def test_a_record_s_title_belongs_to_its_thread(case: int) -> None:
+    assert journal.update_record(case, "case", title="Ink", state="done") == [
+        Change("thread", case, "title", "The printer burns", "Ink"),
+        Change("case", case, "state", "open", "done"),
+    ]
+
+
+def test_an_insert_tells_the_key_once(case: int) -> None:
+    bob, message = rows.user("bob"), t.Message.get().id
+    first = journal.insert("star", user=bob, message=message, created=NOW)
+    assert first == [Change("star", [bob, message], "*", None, None)]
+    assert journal.insert("star", user=bob, message=message, created=NOW) == []
+
+
+def test_a_delete_keeps_the_whole_row(case: int) -> None:
+    number = followers.put_follower(case, ago(days=1), address="ann@customer.example", types=["discussion"])
+    (change,) = journal.delete("follower", number)
+    assert change[:3] == ("follower", number, "*")
+    assert change.before["address"] == "ann@customer.example"
+    assert change.before["types"] == '["discussion"]'
+    assert journal.delete("follower", number) == []
+
+
+def test_made_collects_every_new_row(case: int) -> None:
+    bob = rows.user("bob")
+    changes: list[Change] = []
+    with journal.made(changes):
+        other = rows.lead()
+        message = rows.message(other, "ann@customer.example")
+        followers.put_follower(other, NOW, user=bob)
+        t.Notification.create(user=bob, message=message, thread=other, why="follower", created=NOW)
+    made = {(change.table, change.key) for change in changes}
+    assert {("thread", other), ("lead", other), ("message", message)} <= made
+    assert sorted(change.table for change in changes) == [
+        *("follower", "lead", "message", "message_address", "notification", "thread"),
+    ]
+    assert all(change.field == "*" and change.before is None for change in changes)
+
+
+# --- undoing ------------------------------------------------------------------------------------------------
+
+
+class World(NamedTuple):
+    """What is there before an act."""
+
+    case: int
+    other: int
+    message: int
+    bob: int
+    ann: int
+    item: int
+    follower: int
+
+
+@pytest.fixture
+def world(case: int) -> World:
+    """The case; another one; bob, who has a star on the message and its item; ann, who follows the case."""
+    bob, ann, message = rows.user("bob"), rows.user("ann"), t.Message.get().id
+    item = t.Notification.create(user=bob, message=message, thread=case, why="follower", created=ago(days=1))
+    follower = followers.put_follower(case, ago(days=2), user=ann, types=["note"])
+    journal.insert("star", user=bob, message=message, created=ago(days=3))
+    return World(case, rows.case("Another"), message, bob, ann, item.id, follower or 0)
+
+
+def _file(world: World) -> list[Change]:
+    changes: list[Change] = []
+    with journal.made(changes):
+        number = rows.lead()
+        rows.message(number, "ann@customer.example", "sales@crm.example", "jo@customer.example")
+        followers.put_follower(number, NOW, address="jo@customer.example")
+    return changes
+
+
+ACTS: dict[str, Callable[[World], list[Change]]] = {
+    "a state": lambda its: journal.update("case", its.case, state="done", closed=NOW),
+    "a title": lambda its: journal.update_record(its.case, "case", title="Ink"),
+    "numbers": lambda its: journal.update("case", its.case, priority=1, revenue=12.5, probability=0.0),
+    "a responsible": lambda its: journal.update("case", its.case, responsible=its.bob, assigned=NOW),
+    "one after another": lambda its: [
+        *journal.update("case", its.case, state="pending"),
+        *journal.update("case", its.case, state="done"),
+    ],
+    "a message moved": lambda its: journal.update("message", its.message, thread=its.other),
+    "a redirect": lambda its: journal.update_record(its.case, "case", moved_to=its.other),
+    "done": lambda its: journal.update("notification", its.item, done=NOW),
+    "other subscriptions": lambda its: journal.update("follower", its.follower, types=None),
+    "a star": lambda its: journal.insert("star", user=its.ann, message=its.message, created=NOW),
+    "a star taken away": lambda its: journal.delete("star", [its.bob, its.message]),
+    "a follower taken away": lambda its: journal.delete("follower", its.follower),
+    "a letter filed": _file,
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_what_was_done_is_put_back(world: World, act: Callable[[World], list[Change]]) -> None:
+    before = snapshot()
+    changes = kept(act(world))
+    assert changes and snapshot() != before
+    journal.revert(changes)
+    assert snapshot() == before
+
+
+MAKING = ("a star", "a letter filed")
+
+
+@pytest.mark.parametrize("act", [act for act in ACTS if act not in MAKING])
+def test_what_was_put_back_is_not_put_back_again(world: World, act: str) -> None:
+    changes = kept(ACTS[act](world))
+    journal.revert(changes)
+    with pytest.raises(Changed):
+        journal.revert(changes)
+
+
+@pytest.mark.parametrize("act", MAKING)
+def test_what_is_gone_already_need_not_go(world: World, act: str) -> None:
+    changes = kept(ACTS[act](world))
+    journal.revert(changes)
+    before = snapshot()
+    journal.revert(changes)
+    assert snapshot() == before
+
+
+def test_a_later_change_is_not_overwritten(store: Store, case: int) -> None:
+    changes = kept(journal.update("case", case, state="done", priority=1))
+    journal.update("case", case, state="open")
+    with pytest.raises(Changed, match="the state was changed since"):
+        journal.revert(changes)
+    assert t.Case.get_by_id(case).state == "open"
+
+
+def test_a_later_change_of_another_column_does_not_matter(case: int) -> None:
+    changes = kept(journal.update("case", case, state="done"))
+    journal.update("case", case, priority=1)
+    journal.revert(changes)
+    row = t.Case.get_by_id(case)
+    assert (row.state, row.priority) == ("open", 1)
+
+
+def test_a_row_that_is_gone_counts_as_changed(case: int) -> None:
+    number = followers.put_follower(case, NOW, user=rows.user("bob"))
+    changes = kept(journal.update("follower", number, types=["note"]))
+    journal.delete("follower", number)
+    with pytest.raises(Changed, match="the types was changed since"):
+        journal.revert(changes)
+
+
+def test_a_row_that_came_back_counts_as_changed(case: int) -> None:
+    bob, message = rows.user("bob"), t.Message.get().id
+    journal.insert("star", user=bob, message=message, created=NOW)
+    changes = kept(journal.delete("star", [bob, message]))
+    journal.insert("star", user=bob, message=message, created=NOW)
+    with pytest.raises(Changed, match="is there again already"):
+        journal.revert(changes)
+
+
+def test_what_newer_things_hang_on_cannot_go(store: Store) -> None:
+    changes: list[Change] = []
+    with journal.made(changes):
+        number = rows.lead()
+    rows.message(number, "ann@customer.example")
+    with pytest.raises(Changed, match=f"thread {number} cannot go: newer things hang on it"), store.transaction():
+        journal.revert(kept(changes))
+    assert t.Lead.get_by_id(number).state == "new"
+
+
+# --- the journal --------------------------------------------------------------------------------------------
+
+
+def test_the_journal_tells_who_did_what(case: int) -> None:
+    bob = rows.user("bob")
+    changes = journal.update("case", case, state="done")
+    number = journal.write(bob, "bsmith", NOW, "close", f"closed {case}", changes, thread=case)
+    (entry,) = journal.of_thread(case)
+    assert entry == (number, bob, "bob", "bsmith", NOW, "close", f"closed {case}", case, changes, True, None)
+
+
+def test_only_undoable_acts_of_his_own_are_offered_newest_first(case: int) -> None:
+    bob, ann = rows.user("bob"), rows.user("ann")
+    change = [Change("case", case, "state", "open", "done")]
+    first = journal.write(bob, "", NOW, "close", "first", change)
+    journal.write(ann, "", NOW, "close", "ann's", change)
+    journal.write(bob, "", NOW, "purge", "not to be undone", change, undoable=False)
+    journal.write(bob, "", NOW, "nothing", "changed nothing", [])
+    second = journal.write(bob, "", NOW, "close", "second", change)
+    undone = journal.write(bob, "", NOW, "close", "taken back already", change)
+    journal.mark_undone(undone, NOW)
+    assert [entry.id for entry in journal.last(bob, 9)] == [second, first]
+    assert [entry.id for entry in journal.last(bob, 1)] == [second]
+    assert [entry.sentence for entry in journal.newest(2)] == ["second", "taken back already"]
+
+
+def test_who_changed_the_same_thing_later(case: int) -> None:
+    bob, ann = rows.user("bob"), rows.user("ann")
+    mine = journal.update("case", case, state="done")
+    number = journal.write(bob, "", NOW, "close", "closed", mine)
+    assert journal.who_changed(mine[0], number) == ""
+    journal.write(ann, "", NOW, "set", "priority", journal.update("case", case, priority=1))
+    assert journal.who_changed(mine[0], number) == ""
+    journal.write(ann, "", NOW, "open", "opened", journal.update("case", case, state="open"))
+    assert journal.who_changed(mine[0], number) == "ann"
+
+
+@pytest.mark.parametrize("name", journal.JOURNALLED)
+def test_every_column_of_a_journalled_table_fits_into_json(store: Store, name: str) -> None:
+    values = {"UTCField": NOW, "JSONText": ["a"], "BooleanField": True, "FloatField": 1.5, "BlobField": None}
+    for field in journal.JOURNALLED[name]._meta.sorted_fields:
+        plain = journal._plain(field, values.get(type(field).__name__, 1))
+        assert json.loads(json.dumps(plain)) == plain
+
+
+def test_deliveries_are_rows_like_others(case: int) -> None:
+    message = t.Message.get().id
+    number = messages.put_delivery(
+        message, case, address="ann@customer.example", purpose="mail", identifier="1@crm", due=NOW, created=NOW
+    )
+    changes = journal.update("delivery", number, state="cancelled", reason="thought better of it")
+    journal.revert(kept(changes))
+    assert messages.deliveries(messages=[message])[0].state == "queued"

@@ -1,0 +1,620 @@
+"""The door as MTAs use it: a real process that answers 0 or 75, whatever happens to it.
+
+0 is "committed to disk", 75 is "offer it again", death by a signal counts as 75 with fetchmail and Postfix alike.
+Behaviour §1; safety 15, 16, 18 and the fault sweep of "How it is shown".
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from doors import MDA, ROOT, SOUND, Shop, letter, open_shop
+
+OK, LATER = 0, 75
+CHECKOUT = (sys.executable, str(ROOT / "bin" / "crmmail-mda"))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return open_shop(tmp_path)
+
+
+def answers_later(done: subprocess.CompletedProcess[bytes]) -> str:
+    """75 and one printable line, which is returned."""
+    assert (done.returncode, done.stdout) == (LATER, b""), done
+    words = done.stderr.decode()
+    assert re.fullmatch(r"crmmail-mda: [^\n]+; the mail stays where it is\n", words), words
+    assert words[:-1].isprintable()
+    assert "Traceback" not in words
+    assert not re.match(r"\s*[0-9]+\.[0-9]+\.[0-9]+", words)
+    return words
+
+
+def answers_ok(done: subprocess.CompletedProcess[bytes]) -> None:
+    assert (done.returncode, done.stdout, done.stderr) == (OK, b"", b"")
+
+
+def with_python(code: str) -> tuple[str, ...]:
+    """The door with something done to it first."""
+    return (sys.executable, "-c", f"{code}\nimport sys\nfrom crmmail import mda\nmda.main(sys.argv[1:])\n")
+
+
+# -- 0 or 75, and nothing else ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", [(MDA,), CHECKOUT], ids=["installed", "checkout"])
+def test_silent_when_all_is_well(shop: Shop, door: tuple[str, ...]) -> None:
+    answers_ok(
+        shop.mda(letter("Printer broken"), "--sender=ann@x.example", "--recipient=support@crm.test", command=door)
+    )
+    assert shop.titles("case") == ["Printer broken"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--nope"],
+        ["-x"],
+        ["-s"],
+        ["--recipient"],
+        ["--verbose=5.1.1"],
+        ["--=x"],
+        ["word"],
+        ["5.1.1 no such user"],
+        ["--recipient=a@crm.test", "b@crm.test"],
+        ["--", "--sender=x"],
+        ["--\x1b]0;owned\x07\r\n5.1.1 gone"],
+        [b"--\xff\xfe"],
+        [b"\xd0\xbf\xd0\xb8\xd1\x81\xd1\x8c\xd0\xbc\xd0\xbe"],
+        ["--" + "x" * 100_000],
+    ],
+    ids=lambda options: repr(options[0])[:30],
+)
+def test_command_line_that_cannot_be(shop: Shop, options: list[str | bytes]) -> None:
+    answers_later(shop.mda(letter("Printer broken"), *options))
+    assert shop.mails() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("-u3 -padmin -ssupport -esupport@mycompany.com", []),
+        ("-u 3 -p admin -s support -e support@mycompany.com", []),
+        ("-u99 -p '' -s nowhere -m boss@crm.test", ["no-section"]),
+        ("-s '' --recipient=", []),
+        ("--sender= --recipient=%T", []),
+        ("--sender=--config=/etc/passwd --recipient=-o@", []),
+        ("--recipient=-o@x.example", ["no-route"]),
+        ("-s support -s nowhere", ["no-section"]),
+    ],
+)
+def test_command_line_that_may_be_odd(shop: Shop, options: str, words: list[str]) -> None:
+    """None of these is a reason to keep a mail waiting: at worst it waits in quarantine."""
+    import shlex
+
+    to = "nobody@elsewhere.example" if words else "support@crm.test"
+    answers_ok(shop.mda(letter("Printer broken", to=to), *shlex.split(options)))
+    assert shop.held() == words
+    assert shop.mails() == ([] if words else ["Printer broken"])
+
+
+def _write(name: str, words: str = "") -> Callable[[Shop], str]:
+    def prepare(shop: Shop) -> str:
+        path = shop.folder / name
+        path.write_text(words)
+        return str(path)
+
+    return prepare
+
+
+def _folder(shop: Shop) -> str:
+    return str(shop.home)
+
+
+SURROUNDINGS: dict[str, tuple[str, str | Callable[[Shop], str], str]] = {
+    "store missing": ("CRMMAIL_DB", "/nowhere/crmmail.db", "no store at"),
+    "store below a file": ("CRMMAIL_DB", "/etc/passwd/crmmail.db", "no store at"),
+    "store a folder": ("CRMMAIL_DB", _folder, "open"),
+    "store empty": ("CRMMAIL_DB", _write("empty.db"), "crmmail init"),
+    "store no database": ("CRMMAIL_DB", _write("text.db", "5.1.1 is no database\n" * 500), "not a database"),
+    "store of another kind": ("CRMMAIL_DB", "postgresql://x/y", "postgresql"),
+    "store's name too long": ("CRMMAIL_DB", "/" + "x" * 5000, "no store at"),
+    "store's name hostile": ("CRMMAIL_DB", "/\x1b[31m\n5.1.1 x", "no store at"),
+    "configuration missing": ("CRMMAIL_CONFIG", "/nowhere/config.toml", "no configuration file"),
+    "configuration no TOML": ("CRMMAIL_CONFIG", _write("a.toml", "[mail\n=="), "cannot read"),
+    "configuration not UTF-8": ("CRMMAIL_CONFIG", lambda shop: _latin(shop), "cannot read"),
+    "configuration a folder": ("CRMMAIL_CONFIG", _folder, "cannot read"),
+    "unknown setting": ("CRMMAIL_CONFIG", _write("b.toml", "[delivery]\nspeed = 3\n"), "delivery.speed"),
+    "wrong setting": ("CRMMAIL_CONFIG", _write("c.toml", "[delivery]\ndeadline = 'soon'\n"), "deadline"),
+    "nonsense in the environment": ("CRMMAIL_DELIVERY_BUSY_TIMEOUT", "-1", "BUSY_TIMEOUT"),
+    "deadline beyond all clocks": ("CRMMAIL_DELIVERY_DEADLINE", "9007199254740991", ""),
+    "clock nonsense": ("CRMMAIL_NOW", "yesterday", "CRMMAIL_NOW"),
+    "clock out of range": ("CRMMAIL_NOW", "9999-12-31T23:59:59-14:00", ""),
+}
+
+
+def _latin(shop: Shop) -> str:
+    path = shop.folder / "latin.toml"
+    path.write_bytes(b"[mail]\ncatchall = '\xe9'\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("trouble", SURROUNDINGS)
+def test_trouble_around_it(shop: Shop, trouble: str) -> None:
+    variable, value, words = SURROUNDINGS[trouble]
+    value = value if isinstance(value, str) else value(shop)
+    assert words in answers_later(shop.mda(letter("Printer broken"), env={variable: value}))
+    assert (shop.mails(), shop.held()) == ([], [])
+
+
+def test_empty_mail_comes_again(shop: Shop) -> None:
+    """A fetchmail killed at the wrong moment starts the MDA with nothing."""
+    assert "nothing came" in answers_later(shop.mda(b""))
+    assert (shop.mails(), shop.held()) == ([], [])
+
+
+@pytest.mark.parametrize("descriptors", [(1,), (2,), (1, 2)])
+def test_closed_output_changes_nothing(shop: Shop, descriptors: tuple[int, ...]) -> None:
+    done = shop.mda(letter("Printer broken"), "-v", prepare=lambda: [os.close(one) for one in descriptors])
+    assert done.returncode == OK
+    assert shop.mails() == ["Printer broken"]
+    done = shop.mda(letter("Another"), "--nope", prepare=lambda: [os.close(one) for one in descriptors])
+    assert done.returncode == LATER
+    assert shop.check() == SOUND
+
+
+def test_full_output_changes_nothing(shop: Shop) -> None:
+    for option, status in (("-v", OK), ("--nope", LATER)):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [MDA, option], input=letter("Printer broken"), env=shop.env(), stdout=full, stderr=full
+            )
+        assert done.returncode == status
+    assert shop.mails() == ["Printer broken"]
+
+
+def test_no_mail_to_read(shop: Shop) -> None:
+    answers_later(shop.mda(b"", prepare=lambda: os.close(0)))
+    assert (shop.mails(), shop.held()) == ([], [])
+
+
+def test_bare_surroundings(shop: Shop) -> None:
+    """As from a daemon: `/`, umask 077, and not one variable."""
+
+    def bare() -> None:
+        os.chdir("/")
+        os.umask(0o077)
+
+    shop.place.chmod(0o600)
+    for number, env in enumerate(
+        ({}, {"PATH": "", "HOME": ""}, {"LC_ALL": "C", "LANG": "xx_YY.nonsense", "TZ": "No/Where"})
+    ):
+        done = subprocess.run(
+            [MDA, "--db", str(shop.place)],
+            input=letter(f"Письмо {number}"),
+            env={**env, "XDG_STATE_HOME": str(shop.home)},
+            capture_output=True,
+            preexec_fn=bare,
+        )
+        answers_ok(done)
+    assert shop.mails() == ["Письмо 0", "Письмо 1", "Письмо 2"]
+    modes = {path.name: path.stat().st_mode & 0o077 for path in shop.place.parent.iterdir()}
+    assert set(modes.values()) == {0}, modes
+
+
+def test_no_room_for_what_it_writes(shop: Shop) -> None:
+    """A limit on file sizes (`ulimit -f`) is a full disk by another name."""
+    size = shop.place.stat().st_size
+
+    def tight() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    raw = letter("The plan", attachment=random.Random(1).randbytes(1_000_000))
+    answers_later(shop.mda(raw, prepare=tight))
+    assert (shop.mails(), shop.held(), shop.check()) == ([], [], SOUND)
+    answers_ok(shop.mda(raw))
+    assert shop.mails() == ["The plan"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "raise SystemExit(3)",
+        "raise KeyboardInterrupt",
+        "import no_such_module",
+        "this is no Python",
+        "raise MemoryError",
+        "main = lambda argv: 64",
+        "def main(argv): raise SystemExit(1)",
+        "def main(argv): raise RuntimeError('5.1.1\\n5.1.1 \\x1b[31m')",
+        "def main(argv): return None",
+        "",
+    ],
+)
+def test_program_that_cannot_start(tmp_path: Path, broken: str) -> None:
+    """A checkout in the middle of an update, a missing library: 75, and the mail was read to its end."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "crmmail").mkdir()
+    (tmp_path / "crmmail" / "__init__.py").touch()
+    (tmp_path / "crmmail" / "mda.py").write_text(broken)
+    shutil.copy(ROOT / "bin" / "crmmail-mda", tmp_path / "bin")
+    command = [sys.executable, str(tmp_path / "bin" / "crmmail-mda")]
+    # subprocess would forgive a broken pipe, so the pipe is our own.
+    assert offer_all(subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1), b"x" * 1_000_000)
+
+
+def offer_all(process: subprocess.Popen[bytes], raw: bytes) -> str:
+    """Writes the whole mail, which must not meet a broken pipe; the one line of a process that says 75."""
+    assert process.stdin and process.stdout and process.stderr
+    view, file = memoryview(raw), process.stdin.fileno()
+    while view:
+        view = view[os.write(file, view[:65536]) :]
+    process.stdin.close()
+    with process:
+        return answers_later(
+            subprocess.CompletedProcess([], process.wait(60), process.stdout.read(), process.stderr.read())
+        )
+
+
+@pytest.mark.parametrize("door", [(MDA,), CHECKOUT], ids=["installed", "checkout"])
+@pytest.mark.parametrize(
+    ("options", "env"),
+    [
+        ((), {"CRMMAIL_DB": "/nowhere"}),
+        ((), {"CRMMAIL_CONFIG": "/nowhere"}),
+        ((), {"CRMMAIL_NOW": "never"}),
+        (("--nope",), {}),
+    ],
+)
+def test_reads_the_mail_to_its_end_before_it_says_later(
+    shop: Shop, door: tuple[str, ...], options: tuple[str, ...], env: dict[str, str]
+) -> None:
+    offer_all(shop.start(*options, command=door, env=env), letter("Huge", "x" * 70 * 999 + "\n") * 115)
+    assert shop.mails() == []
+
+
+# -- what it says -----------------------------------------------------------------------------------------------------
+
+
+def test_verbose_explains(shop: Shop) -> None:
+    """Oracle 22."""
+    done = shop.mda(letter("An offer?", to="sales@crm.test"), "-v")
+    assert (done.returncode, done.stdout) == (OK, b"")
+    lines = done.stderr.decode().splitlines()
+    assert "stored #1 (new): a new lead: written to sales@crm.test" in lines[0]
+    assert all(line.startswith("crmmail-mda: ") for line in lines)
+    again = shop.mda(letter("An offer?", to="sales@crm.test"), "-v")
+    assert b"duplicate #1: the same letter is here already" in again.stderr
+
+
+def test_verbose_prints_nothing_that_acts_on_a_terminal(shop: Shop) -> None:
+    raw = letter("x", to="support@crm.test").replace(
+        b"ann@customer.example", b"a\x1b]0;b\x07\x9b5m\xff@customer.example"
+    )
+    done = shop.mda(raw.replace(b"Subject: x", b"Subject: \x1b[31m[7] \xff"), "-v", "-s\x1b[31m\nnowhere")
+    assert done.returncode == OK
+    lines = done.stderr.decode().removesuffix("\n").split("\n")
+    assert all(line.startswith("crmmail-mda: ") and line.isprintable() for line in lines), lines
+
+
+def test_password_is_warned_about_once(shop: Shop) -> None:
+    for number in range(3):
+        answers_ok(shop.mda(letter(f"Mail {number}"), "-padmin", "-u77"))
+    log = shop.log.read_text().splitlines()
+    assert len([line for line in log if "password" in line]) == 1
+    assert len([line for line in log if "-u77 fits no user" in line]) == 1
+    assert len([line for line in log if "stored #" in line]) == 3
+    assert "admin" not in shop.log.read_text()
+
+
+@pytest.mark.parametrize("log", ["a folder", "below a file", "/proc/nowhere/log", "/dev/full", "a pipe", "\x00"])
+def test_log_that_cannot_be_written_changes_nothing(shop: Shop, log: str) -> None:
+    path = shop.folder / "broken-log"
+    if log == "a folder":
+        path.mkdir()
+    elif log == "a pipe":  # nobody reads it: opening it would wait for ever
+        os.mkfifo(path)
+    elif log == "below a file":
+        path.touch()
+        path = path / "log"
+    elif log == "\x00":
+        (shop.folder / "nul.toml").write_text('[log]\nfile = "a\\u0000b"\n')
+        answers_ok(shop.mda(letter("Printer broken"), "-padmin", "--config", str(shop.folder / "nul.toml")))
+        return
+    else:
+        path = Path(log)
+    answers_ok(shop.mda(letter("Printer broken"), "-padmin", env={"CRMMAIL_LOG_FILE": str(path)}))
+    assert shop.mails() == ["Printer broken"]
+
+
+# -- after the commit -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "from crmmail import log\ndef fail(*a): raise RuntimeError\nlog.write = fail",
+        "from crmmail.workspace import Workspace\ndef fail(self): raise RuntimeError\nWorkspace.close = fail",
+        "from crmmail.workspace import Workspace\ndef fail(*a): raise RuntimeError\nWorkspace.knows_user = fail",
+        "import atexit, os\natexit.register(os._exit, 3)",
+    ],
+)
+def test_nothing_turns_0_into_75_after_the_commit(shop: Shop, broken: str) -> None:
+    answers_ok(shop.mda(letter("Printer broken"), "-u3", command=with_python(broken)))
+    assert shop.mails() == ["Printer broken"]
+
+
+# -- cut off ----------------------------------------------------------------------------------------------------------
+
+SLEEP = """
+import time
+from crmmail.core import route
+route.decide = lambda *_: time.sleep(60)
+"""
+REGULAR_EXPRESSION = """
+import re
+from crmmail.services import deliver
+deliver.parse = lambda raw: re.match(r"(a+)+$", "a" * 60 + "b")
+"""
+SUICIDE = """
+import os, signal
+from crmmail.services import deliver
+deliver.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
+"""
+EXIT = """
+import os
+from crmmail.services import deliver
+deliver.parse = lambda raw: os._exit(1)
+"""
+BUG = """
+from crmmail.services import deliver
+def parse(raw): raise ZeroDivisionError("5.1.1")
+deliver.parse = parse
+"""
+DEADLINE = {"CRMMAIL_DELIVERY_DEADLINE": "1"}
+
+
+def test_what_is_cut_off_three_times_waits_in_quarantine(shop: Shop) -> None:
+    """A mail that hangs or kills whoever reads it holds up the ones behind it three times, and no more."""
+    raw = letter("The killer")
+    for broken, status in ((SLEEP, -signal.SIGALRM), (REGULAR_EXPRESSION, -signal.SIGALRM), (SUICIDE, -signal.SIGKILL)):
+        done = shop.mda(raw, command=with_python(broken), env=DEADLINE)
+        assert (done.returncode, done.stdout, done.stderr) == (status, b"", b"")
+        assert (shop.mails(), shop.held()) == ([], [])
+    # Whoever tries it on by hand changes nothing.
+    assert b"cut off" in shop.mda(raw, "deliver", "--dry-run", command=(str(Path(MDA).parent / "crmmail"),)).stdout
+    trace = b"Received: from here by there; Tue, 24 Nov 2026 10:01:00 +0000\r\n"
+    answers_ok(shop.mda(trace + raw, command=with_python(SUICIDE)))
+    (held,) = shop.json("quarantine")
+    assert held["reason"] == "cut-off"
+    kept = subprocess.run(
+        [*_crmmail("quarantine", "show", str(held["id"]), "--raw")], env=shop.env(), capture_output=True
+    )
+    assert kept.stdout == trace + raw
+    # Another mail is another matter.
+    answers_ok(shop.mda(letter("A harmless one")))
+    assert shop.mails() == ["A harmless one"]
+    assert os.listdir(f"{shop.place}.attempts") == []
+
+
+def _crmmail(*words: str) -> tuple[str, ...]:
+    return (str(Path(MDA).parent / "crmmail"), *words)
+
+
+def test_decoder_that_ends_the_process(shop: Shop) -> None:
+    for _ in range(3):
+        assert shop.mda(letter("The killer"), command=with_python(EXIT)).returncode == 1
+    answers_ok(shop.mda(letter("The killer")))
+    assert shop.held() == ["cut-off"]
+
+
+def test_bug_of_ours_costs_nobody_a_letter(shop: Shop) -> None:
+    for _ in range(2):
+        answers_ok(shop.mda(letter("Printer broken"), command=with_python(BUG)))
+    assert shop.held() == ["unreadable"]
+    answers_ok(shop.mda(letter("Another"), command=with_python(BUG.replace("deliver.parse", "deliver.routing.decide"))))
+    assert shop.held() == ["unreadable", "crashed"]
+    assert os.listdir(f"{shop.place}.attempts") == []
+
+
+def test_waiting_for_the_store_never_counts(shop: Shop) -> None:
+    raw = letter("Printer broken")
+    with shop.locked():
+        for _ in range(3):
+            assert "locked" in answers_later(shop.mda(raw, env={"CRMMAIL_DELIVERY_BUSY_TIMEOUT": "0"}))
+        for _ in range(2):  # the deadline strikes while it waits
+            assert shop.mda(raw, env=DEADLINE).returncode == -signal.SIGALRM
+    answers_ok(shop.mda(raw))
+    assert (shop.mails(), shop.held()) == (["Printer broken"], [])
+
+
+def test_judging_at_the_same_time_is_no_death(shop: Shop) -> None:
+    """Many deliveries of one mail at once: those that are alive are not counted as cut off."""
+    slow = "import time\nfrom crmmail.services import deliver\nparse = deliver.parse\n"
+    slow += "def slowly(raw):\n    time.sleep(2)\n    return parse(raw)\ndeliver.parse = slowly\n"
+    raw = letter("Printer broken")
+    crowd = [shop.start(command=with_python(slow)) for _ in range(5)]
+    for one in crowd:
+        assert one.stdin
+        one.stdin.write(raw)
+        one.stdin.close()
+    folder = Path(f"{shop.place}.attempts")
+    wait_until(lambda: folder.is_dir() and sum(path.stat().st_size for path in folder.iterdir()) >= 5)
+    answers_ok(shop.mda(raw))
+    assert [one.wait(30) for one in crowd] == [OK] * 5
+    for one in crowd:
+        assert one.stdout and one.stderr and (one.stdout.read(), one.stderr.read()) == (b"", b"")
+        one.stdout.close()
+        one.stderr.close()
+    assert (shop.mails(), shop.held()) == (["Printer broken"], [])
+    assert os.listdir(folder) == []
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_pipe_that_stays_open_and_silent(shop: Shop, ignored: bool) -> None:
+    """Death by a signal, also where the caller had that signal ignored and blocked."""
+
+    def ignore() -> None:
+        if ignored:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+
+    process = shop.start(command=with_python("from crmmail import mda\nmda.SILENCE = 1"), preexec_fn=ignore)
+    with process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(letter("Half a mail"))
+        process.stdin.flush()
+        assert process.wait(20) == -signal.SIGALRM
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+    assert (shop.mails(), shop.held()) == ([], [])
+
+
+# -- several at once --------------------------------------------------------------------------------------------------
+
+
+def all_at_once(shop: Shop, raws: list[bytes]) -> list[int]:
+    """Starts one process a mail, and lets them go together; their exits."""
+    processes = [shop.start() for _ in raws]
+    for process, raw in zip(processes, raws, strict=True):
+        assert process.stdin
+        process.stdin.write(raw)
+        process.stdin.flush()
+    for process in processes:
+        assert process.stdin
+        process.stdin.close()
+    statuses = []
+    for process in processes:
+        with process:
+            assert process.stdout and process.stderr
+            assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+            statuses.append(process.wait(60))
+    return statuses
+
+
+@pytest.mark.parametrize(("crowd", "rounds"), [(2, 8), (8, 3)])
+def test_deliveries_of_one_mail_at_once_give_one_message(shop: Shop, crowd: int, rounds: int) -> None:
+    subjects = [f"Mail {number}" for number in range(rounds)]
+    for subject in subjects:
+        assert all_at_once(shop, [letter(subject)] * crowd) == [OK] * crowd
+    assert shop.mails() == subjects
+    assert shop.titles("case") == subjects
+    assert shop.held() == []
+    assert shop.check() == SOUND
+
+
+def test_eight_deliveries_at_once_with_a_reader_running(shop: Shop) -> None:
+    """None says 75: a busy store is waited for, and a reader shuts nobody out."""
+    crowd = [[f"Mail {number} of {who}" for number in range(10)] for who in range(8)]
+    statuses: list[int] = []
+    seen: list[int] = []
+    over = threading.Event()
+
+    def deliver(subjects: list[str]) -> None:
+        for subject in subjects:
+            statuses.append(shop.mda(letter(subject, sender=f"{subject.split()[-1]}@customer.example")).returncode)
+
+    def read() -> None:
+        while not over.is_set():
+            seen.append(len(shop.json("inbox", "--limit", "1000")))
+            time.sleep(0.2)  # leave the processor to the deliveries
+
+    threads = [threading.Thread(target=deliver, args=(subjects,)) for subjects in crowd]
+    reader = threading.Thread(target=read)
+    for thread in (*threads, reader):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    over.set()
+    reader.join()
+    assert statuses == [OK] * 80
+    assert sorted(shop.mails()) == sorted(subject for subjects in crowd for subject in subjects)
+    assert (shop.held(), shop.check()) == ([], SOUND)
+    assert len(seen) > 1
+    assert seen == sorted(seen), "what was seen once must not vanish"
+    assert len(shop.json("inbox", "--limit", "1000")) == 80
+
+
+# -- faults -----------------------------------------------------------------------------------------------------------
+
+CALLS = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate")
+FAULTS = ("signal=KILL", "error=EIO", "error=ENOSPC")
+
+
+def _points(counts: dict[str, int]) -> list[tuple[str, int, str]]:
+    """(system call, which one of its kind, fault): a sample that has every call that decides about a commit."""
+    points = []
+    for name, count in counts.items():
+        if name == "ftruncate":  # the journal's end: what makes a commit one
+            points += [(name, number, fault) for number in range(1, count + 1) for fault in FAULTS]
+        elif "sync" in name:
+            points += [(name, number, fault) for number in range(1, count + 1) for fault in FAULTS[:2]]
+        else:
+            some = {round(1 + place * (count - 1) / 6) for place in range(7)} if count else set()
+            points += [(name, number, FAULTS[index % 3]) for index, number in enumerate(sorted(some))]
+    return points
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: apt-get install strace")
+def test_fault_at_any_write(shop: Shop) -> None:
+    """Killed, or refused by the disk, at one write or another; the mail is offered again, and in the end it is there
+    once."""
+
+    def deliver(raw: bytes, *options: str) -> int:
+        trace = ["strace", "-f", "-qq", "-o", str(shop.folder / "trace"), *options]
+        return shop.mda(raw, command=[*trace, sys.executable, MDA]).returncode
+
+    def mail(number: int) -> bytes:
+        who = f"customer{number}@customer.example"
+        return letter(f"Mail {number}", "Words. " * 300, sender=who, attachment=bytes(range(256)) * 20)
+
+    for number in range(2):  # the first makes files that the second finds
+        if deliver(mail(number), "-e", f"trace={','.join(CALLS)}") != OK:
+            pytest.skip("strace may not trace here (ptrace is forbidden)")
+    trace = (shop.folder / "trace").read_text()
+    counts = {name: len(re.findall(rf"^[0-9]+ +{name}\(", trace, re.MULTILINE)) for name in CALLS}
+    assert counts["pwrite64"] and counts["ftruncate"] and counts["fsync"] + counts["fdatasync"], counts
+
+    points = _points(counts)
+    results = []
+    for number, (name, when, fault) in enumerate(points, start=2):
+        status = deliver(mail(number), "-e", f"trace={name}", "-e", f"inject={name}:{fault}:when={when}")
+        results.append(status)
+        # strace dies of the signal that its child died of.
+        assert status in (OK, LATER, -signal.SIGKILL), (name, when, fault)
+        there = shop.mails().count(f"Mail {number}")
+        assert there == 1 or (status != OK and there == 0), (name, when, fault)
+        answers_ok(shop.mda(mail(number)))
+        assert shop.mails().count(f"Mail {number}") == 1, (name, when, fault)
+    assert {-signal.SIGKILL, LATER, OK} == set(results), "the faults have struck, and some of them do no harm"
+    assert sorted(shop.mails()) == sorted(f"Mail {number}" for number in range(len(points) + 2))
+    assert (shop.held(), shop.check()) == ([], SOUND)
+    assert len(shop.titles("case")) == len(points) + 2
+
+
+def test_full_disk_is_called_so(shop: Shop) -> None:
+    """The database's last word on it is "cannot rollback - no transaction is active"."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs: apt-get install strace")
+    inject = ["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC:when=20"]
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", *inject, sys.executable, MDA]
+    assert "no room left on the disk" in answers_later(shop.mda(letter("Printer broken"), command=command))
+    assert shop.mails() == []
