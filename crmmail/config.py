@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from crmmail.core import address as addresses
 from crmmail.errors import ConfigBroken
 
 
@@ -48,6 +49,9 @@ HELP = {
     "log_file": "the log; default $XDG_STATE_HOME/crmmail/log",
     "dates_slash": "how 03/04/2026 is read: `day` or `month` first; unset, such dates are refused",
 }
+
+ADDRESSES = ("mail_catchall", "mail_bounce")
+MOST = {"delivery_deadline": 86_400, "delivery_busy_timeout": 3_600}  # a day; an hour
 
 CHOICES = {"dates_slash": ("", "day", "month")}
 
@@ -102,23 +106,33 @@ def load_with_origin(
 def understand(field: str, value: Any, where: str) -> Any:
     """`value` (text, or what TOML made of it) as the type that the field's default has."""
     default = Config._field_defaults[field]
+    if field in ADDRESSES and value:
+        if isinstance(value, str) and addresses.canonical(value):
+            return addresses.canonical(value)
+        raise ConfigBroken(f"{where} is {value!r}: it must be an e-mail address ({HELP[field]})")
+    if field == "smtp_url" and value and not str(value).startswith(("smtp://", "smtps://")):
+        raise ConfigBroken(f"{where} is {value!r}: it must begin with smtp:// or smtps:// ({HELP[field]})")
     if isinstance(default, tuple):
         words = value.replace(",", " ").split() if isinstance(value, str) else value
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return tuple(word.lower() for word in words)
+            hosts = tuple(addresses.canonical_host(word) for word in words)
+            if all(hosts):
+                return hosts
+            raise ConfigBroken(f"{where} is {value!r}: it must be mail domains, like crm.example ({HELP[field]})")
     elif isinstance(default, int):
         try:
             number = int(value) if isinstance(value, str) else value
         except ValueError:
             number = None
-        if type(number) is int and 0 <= number < 2**53:
+        if type(number) is int and 0 <= number <= MOST.get(field, 2**31 - 1):
             return number
     elif isinstance(value, str):
         if field in CHOICES and value not in CHOICES[field]:
             wanted = " or ".join(choice for choice in CHOICES[field] if choice)
             raise ConfigBroken(f"{where} is {value!r}: it must be {wanted}")
         return value.strip()
-    kind = {tuple: "a list of words", int: "a whole number from 0", str: "a text"}[type(default)]
+    most = MOST.get(field, 2**31 - 1)
+    kind = {tuple: "a list of words", int: f"a whole number from 0 to {most}", str: "a text"}[type(default)]
     raise ConfigBroken(f"{where} is {value!r}: it must be {kind} ({HELP[field]})")
 
 

@@ -104,7 +104,7 @@ def understand(argv: list[str]) -> Options:
         Choice(db=said.get("-d") or said.get("--db"), config=said.get("--config")),
         Envelope(
             recipients=tuple(found for found in map(addresses.canonical, recipients) if found),
-            section=section.strip() if section is not None else None,
+            section=section.strip() or None if section is not None else None,
             mailbox=addresses.canonical(said.get("--mailbox", "")),
             reply_address=addresses.canonical(said.get("-e", "")),
             keep_original="--no-keep-original" not in said,

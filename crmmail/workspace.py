@@ -43,6 +43,7 @@ class Workspace:
         # A store that is behind may have no settings yet; whoever opens it unchecked wants to mend that.
         stored = directory.settings() if check or database.is_made(self.store) else {}
         self.config: Config = configuration.load(choice.config, self.environ, stored)
+        self.store.wait(self.config.delivery_busy_timeout)
         self._stored = stored
         self._user: directory.User | None = None
 
@@ -75,8 +76,8 @@ class Workspace:
         return Settings(
             secret=self.secret,
             domains=config.mail_domains,
-            catchall=config.mail_catchall.lower(),
-            bounce=config.mail_bounce.lower(),
+            catchall=config.mail_catchall,
+            bounce=config.mail_bounce,
             trusted_authserv_id=config.mail_trusted_authserv_id,
             loop_new_records=config.loop_new_records,
             loop_messages=config.loop_messages,

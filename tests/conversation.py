@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -120,6 +121,7 @@ class Talk:
         for name in [name for name in os.environ if name.startswith(("CRMMAIL_", "XDG_"))]:
             monkeypatch.delenv(name)
         self.environ(HOME=str(home), CRMMAIL_DB=str(db), TZ="UTC")
+        time.tzset()
         self.clock = START
         self.wait()
         # The deadline of a delivery is the same timer with which pytest-timeout watches over the test.

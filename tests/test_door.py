@@ -442,8 +442,9 @@ def test_waiting_for_the_store_never_counts(shop: Shop) -> None:
 
 def test_judging_at_the_same_time_is_no_death(shop: Shop) -> None:
     """Many deliveries of one mail at once: those that are alive are not counted as cut off."""
-    slow = "import time\nfrom crmmail.services import deliver\nparse = deliver.parse\n"
-    slow += "def slowly(raw):\n    time.sleep(2)\n    return parse(raw)\ndeliver.parse = slowly\n"
+    slow = "import os, time\nfrom crmmail.services import deliver\nparse = deliver.parse\n"
+    slow += "def slowly(raw):\n    while not os.path.exists('go'): time.sleep(0.02)\n    return parse(raw)\n"
+    slow += "deliver.parse = slowly\n"
     raw = letter("Printer broken")
     crowd = [shop.start(command=with_python(slow)) for _ in range(5)]
     for one in crowd:
@@ -453,6 +454,7 @@ def test_judging_at_the_same_time_is_no_death(shop: Shop) -> None:
     folder = Path(f"{shop.place}.attempts")
     wait_until(lambda: folder.is_dir() and sum(path.stat().st_size for path in folder.iterdir()) >= 5)
     answers_ok(shop.mda(raw))
+    (shop.folder / "go").touch()
     assert [one.wait(30) for one in crowd] == [OK] * 5
     for one in crowd:
         assert one.stdout and one.stderr and (one.stdout.read(), one.stderr.read()) == (b"", b"")

@@ -14,7 +14,7 @@ UNDO = "   (undo: crmmail undo)"
 
 
 def each(session: Session, ids: Iterable[int], act: Callable[[int], Line]) -> int:
-    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  The worst exit code, 0 if none did."""
+    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  The worst exit code."""
     failed = 0
     for number in ids:
         try:

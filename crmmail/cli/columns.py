@@ -26,6 +26,7 @@ class Column:
     justify: "" is right for numbers, left for the rest.
     flex: it gets the width that the others leave; give it to one or two (title, subject).
     width: no wider than this on a terminal (cells; 0: no limit).
+    whole: never cut, because people type it again.
     piped: False keeps it out of tsv and csv (marks, things that another column says already).
     """
 
@@ -37,6 +38,7 @@ class Column:
     flex: bool = False
     width: int = 0
     piped: bool = True
+    whole: bool = False
 
     def value(self, row: Row) -> Any:
         """What people read."""
@@ -66,7 +68,7 @@ def fit(columns: Sequence[Column], shown: Sequence[Sequence[str]], room: int) ->
     over = sum(widths) + GAP * (len(widths) - 1) - room
     for flex in (True, False):
         yielding = [at for at, column in enumerate(columns) if column.flex is flex]
-        while over > 0 and (wide := [at for at in yielding if widths[at] > NARROWEST]):
+        while over > 0 and (wide := [at for at in yielding if widths[at] > NARROWEST and not columns[at].whole]):
             widths[max(wide, key=widths.__getitem__)] -= 1
             over -= 1
     return widths

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from crmmail.cli.command import noun
-from crmmail.cli.options import NUMBER, RECORD, listing_options
+from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.show import show_command
 from crmmail.cli.voice import Column
@@ -44,7 +44,17 @@ def contacts_list(session: Session, words: tuple[str, ...]) -> None:
 
 KEYS = ("id", "name", "company", "category", "lang", "addresses")
 
-contacts_command.add_command(show_command, "show")
+
+@contacts_command.command("show", examples=("crmmail contacts show 12",))
+@click.argument("contact", type=RECORD)
+@json_option
+@pass_session
+@click.pass_context
+def contacts_show(context: click.Context, session: Session, contact: int) -> None:
+    """A contact, with its conversation."""
+    session.open()
+    directory.contact(contact)
+    context.invoke(show_command, record=contact)
 
 
 @contacts_command.command(

@@ -13,6 +13,7 @@ from crmmail.cli.command import command
 from crmmail.cli.line import Line, Span
 from crmmail.cli.options import dry_run_option, json_option
 from crmmail.cli.session import Session, pass_session
+from crmmail.cli.streams import forget
 from crmmail.core import address as addresses
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, UsageError
@@ -65,10 +66,14 @@ def deliver_command(
     except CrmmailError as error:
         session.voice.warn(mda.complaint(str(error)).removeprefix("crmmail-mda: "))
         return mda.LATER
-    if session.voice.form:
-        session.voice.documents([shapes.outcome(one) for one in outcomes])
-    elif explain or dry_run or session.verbose or session.voice.terminal:
-        session.voice.page(lines(outcomes, explain or session.verbose))
+    try:
+        if session.voice.form:
+            session.voice.documents([shapes.outcome(one) for one in outcomes])
+        elif explain or dry_run or session.verbose or session.voice.terminal:
+            session.voice.page(lines(outcomes, explain or session.verbose))
+        sys.stdout.flush()
+    except OSError:  # nobody reads it: the letter is ours all the same
+        forget(sys.stdout)
     return mda.OK
 
 

@@ -44,9 +44,7 @@ STORY = (
     Step("A customer writes to support@: a case.", "", "1-printer.eml"),
     Step("Boris writes to sales@, in Russian: a lead.", "", "2-offer.eml"),
     Step("Ann adds something, and sends it to sales@. It is an answer, so it finds her case.", "", "3-more.eml"),
-    Step(
-        "A stranger answers her letter. He takes no part: held, and shown to the manager.", "", "4-stranger.eml"
-    ),
+    Step("A stranger answers her letter. He takes no part: held, and shown to the manager.", "", "4-stranger.eml"),
     Step("Her vacation responder answers: it joins, and changes nothing.", "", "5-vacation.eml"),
     Step("A letter to an address that nobody set up. It is not lost.", "", "6-nobody.eml"),
     Step("The line broke and fetchmail offers the first mail again.", "", "1-printer.eml"),

@@ -108,9 +108,9 @@ def csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
     return file.getvalue()
 
 
-def ids(rows: Sequence[Row], first: str) -> str:
-    """The `id` of each row, or what stands under `first`; rows without one are left out."""
-    found = (row.get("id" if "id" in row else first) for row in rows)
+def ids(rows: Sequence[Row], key: str) -> str:
+    """What stands under `key` in each row; rows that have nothing there are left out."""
+    found = (row.get(key) for row in rows)
     return "".join(one_line(words(value)) + "\n" for value in found if value is not None)
 
 

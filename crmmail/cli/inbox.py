@@ -23,7 +23,7 @@ COLUMNS = (
     Column("id", "item"),
     Column("record", "record", lambda row: f"#{row['record']}" if row["record"] else "", justify="right"),
     Column("message", "message"),
-    Column("from_name", "from", lambda row: row["from_name"] or row["from_address"], width=22),
+    Column("from_name", "from", lambda row: text.person(row["from_name"], row["from_address"]), width=22),
     Column("from_address", "address", piped=True, width=24),
     Column("subject", "subject", lambda row: row["subject"] or row["title"] or row["text"], flex=True),
     Column("date", "when", justify="right"),
@@ -40,6 +40,7 @@ ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unr
         "crmmail inbox --short from:ann",
         "crmmail inbox --starred",
         "crmmail inbox --json --fields id,subject",
+        "crmmail inbox from:ann -o ids --fields message | crmmail star -",
     ),
 )
 @click.argument("words", nargs=-1, metavar="[QUERY]…")

@@ -20,6 +20,7 @@ from click.exceptions import Abort, Exit
 from crmmail import __version__
 from crmmail.cli.command import Group
 from crmmail.cli.session import Session
+from crmmail.cli.streams import forget, speak_utf8
 from crmmail.core.text import clean, one_line
 from crmmail.errors import CrmmailError
 
@@ -172,7 +173,9 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """One command line; the number to exit with."""
-    _speak_utf8()
+    speak_utf8()
+    # Bytes that are no UTF-8 come as half surrogates, which no database and no stream takes.
+    arguments = [word.encode("utf-8", "replace").decode("utf-8") for word in arguments]
     session = Session()
     try:
         if os.environ.get(COMPLETE):
@@ -183,7 +186,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _forget_stdout()
+        forget(sys.stdout)
         return NO_READER
     except (KeyboardInterrupt, Abort):
         if sys.stderr.isatty():
@@ -221,7 +224,7 @@ def _complain(sentence: str, code: int, whole_story: bool = False) -> int:
     try:
         sys.stdout.flush()  # what was done stands above what failed
     except OSError:
-        _forget_stdout()
+        forget(sys.stdout)
     try:
         if whole_story:
             from traceback import format_exc
@@ -229,7 +232,7 @@ def _complain(sentence: str, code: int, whole_story: bool = False) -> int:
             print(clean(format_exc()), file=sys.stderr)
         print(f"crmmail: {one_line(sentence)}", file=sys.stderr, flush=True)
     except OSError:
-        pass
+        forget(sys.stderr)
     return code
 
 
@@ -237,21 +240,3 @@ def _of_the_system(error: OSError) -> str:
     """The operating system's refusal: what, and of which file."""
     words = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {words}" if error.filename else words
-
-
-def _speak_utf8() -> None:
-    """UTF-8 whatever $LANG says, for mails are; and a stream that is closed swallows what is written."""
-    for name in ("stdin", "stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding=None if name == "stdin" else "utf-8", errors="replace")
-
-
-def _forget_stdout() -> None:
-    """Nobody reads it: what is still in its buffer must not raise once more when the interpreter ends."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # a test's stream has no number
-        pass

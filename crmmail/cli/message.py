@@ -13,6 +13,7 @@ from crmmail.cli.line import Span
 from crmmail.cli.options import NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core import text
 from crmmail.errors import UsageError
 from crmmail.services import letters
 
@@ -20,7 +21,9 @@ COLUMNS = (
     Column("id", "message"),
     Column("record", "record", lambda row: f"#{row['record']}", justify="right"),
     Column("kind", "kind"),
-    Column("from_name", "from", lambda row: row["author"] or row["from_name"] or row["from_address"], width=22),
+    Column(
+        "from_name", "from", lambda row: row["author"] or text.person(row["from_name"], row["from_address"]), width=22
+    ),
     Column("subject", "subject", lambda row: row["subject"] or row["visible"], flex=True),
     Column("received", "when", justify="right"),
 )

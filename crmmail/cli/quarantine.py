@@ -20,7 +20,7 @@ from crmmail.store.mails import Quarantined
 
 COLUMNS = (
     Column("id", "letter"),
-    Column("reason", "reason", style="waiting"),
+    Column("reason", "reason", style="waiting", whole=True),
     Column("from_address", "from", lambda row: text.mark_address(row["from_address"]) or row["from_name"], width=28),
     Column("recipients", "to", lambda row: ", ".join(row["recipients"]), width=26),
     Column("subject", "subject", flex=True),
@@ -44,12 +44,11 @@ def quarantine_command() -> None:
 @pass_session
 def quarantine_list(session: Session, reasons: tuple[str, ...], everything: bool) -> None:
     """The letters that wait, newest first."""
-    found = [
-        shapes.quarantined(one)
-        for one in held.listing(session.workspace, everything=everything)
-        if not reasons or one.reason in reasons
-    ]
-    session.voice.listing(found, COLUMNS, empty="Quarantine is empty.", keys=KEYS)
+    known = held.listing(session.workspace, everything=everything)
+    found = [shapes.quarantined(one) for one in known if not reasons or one.reason in reasons]
+    there = ", ".join(sorted({one.reason for one in known}))
+    empty = f"No letter is here for that; the reasons now: {there}" if there else "Quarantine is empty."
+    session.voice.listing(found, COLUMNS, empty=empty, keys=KEYS)
 
 
 @quarantine_command.command(

@@ -9,7 +9,7 @@ from crmmail.cli.command import command
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
-from crmmail.core import query, record
+from crmmail.core import query, record, text
 from crmmail.services import fields, records
 
 COLUMNS = (
@@ -39,7 +39,7 @@ def _style(row: Row) -> str:
 
 def _customer(row: Row) -> str:
     """The contact, or whoever the letter said wrote it."""
-    return row["partner"]["name"] if row["partner"] else row["partner_name"] or row["email"] or ""
+    return row["partner"]["name"] if row["partner"] else text.person(row["partner_name"] or "", row["email"] or "")
 
 
 @command(

@@ -43,6 +43,8 @@ def show_command(
     if last:
         view = view._replace(messages=view.messages[-last:])
     session.voice.document(shapes.shown(view), lambda: lines(session, view, full))
+    if view.note:
+        session.voice.warn(view.note)
 
 
 def newest_letter(view: records.View) -> int:

@@ -9,14 +9,15 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.services import undo
 
 
-@command("undo", examples=("crmmail undo", "crmmail undo 3"))
+@command("undo", examples=("crmmail undo", "crmmail undo 3", "crmmail undo --skip"))
 @click.argument("count", type=click.IntRange(1, 100), default=1, metavar="[N]")
+@click.option("--skip", is_flag=True, help="Leave the last act as it is; begin with the one before.")
 @pass_session
-def undo_command(session: Session, count: int) -> None:
+def undo_command(session: Session, count: int, skip: bool) -> None:
     """Take back your last acts.
 
     Dismissals, stars, states, fields, followers and quarantine decisions come back; what left by mail does not.
     It refuses, and changes nothing, where somebody changed the same thing since.
     """
-    for entry in undo.undo(session.workspace, count):
+    for entry in undo.undo(session.workspace, count, skip=skip):
         session.voice.say(f"undone: {entry.sentence}")

@@ -76,7 +76,7 @@ class Voice:
             return self._write(forms.json(chosen) if form == "json" else forms.jsonl(chosen))
         piped = list(self.fields) or [column.key for column in columns if column.piped]
         if form == "ids":
-            return self._write(forms.ids(rows, piped[0]))
+            return self._write(forms.ids(rows, self.fields[0] if self.fields else "id" if "id" in known else piped[0]))
         self._write(forms.csv(rows, piped) if form == "csv" else forms.tsv(rows, piped, self.header))
 
     def document(self, data: Mapping[str, Any], lines: Callable[[], Iterable[Line]]) -> None:

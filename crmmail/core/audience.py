@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from crmmail.core.address import without_tag
+
 
 class Follower(NamedTuple):
     """One follower of a thread: a user, a contact, or a bare address."""
@@ -77,7 +79,7 @@ def audience(
             inbox.append(one.user)
         wants_mail = one.notify in ("email", "both") if one.user is not None else not internal
         has_it = one.address in holders and not one.virtual
-        may_have_it = one.address not in aliases and one.address != author_address
+        may_have_it = without_tag(one.address) not in aliases and one.address != author_address
         if wants_mail and one.address and may_have_it and not has_it and not silent:
             copies.setdefault(one.address, Copy(one.address, one.user, one.contact))
     return Audience(tuple(inbox), tuple(copies.values()))

@@ -4,6 +4,9 @@ token      a signed token in a recipient's address       from anybody
 own-id     our signed Message-ID in what it answers      from anybody
 reference  a stored Message-ID in what it answers        from participants and proven users
 subject    `[101]` in the subject                        from participants and proven users
+
+The tokens of internal notices count only from a proven user: what somebody else answers to one, from a colleague's or
+from his own private address, could otherwise reach the customer.
 """
 
 from __future__ import annotations
@@ -21,6 +24,11 @@ class Evidence(NamedTuple):
     thread: int
     detail: str
     counts: bool  # False: seen, but not believed from this sender
+    internal: bool = False  # what it answers never left the house
+
+
+# Where a token was found → the kind of evidence, and in words.
+MARKS = {"address": ("token", "the signed token in its address"), "id": ("own-id", "our signed Message-ID")}
 
 
 def reply_evidence(
@@ -29,24 +37,23 @@ def reply_evidence(
     """All that says the letter is an answer, strongest first; conflicts go to `notes`."""
     found: list[Evidence] = []
 
-    def add(kind: str, thread: int, detail: str, counts: bool) -> None:
+    def add(kind: str, thread: int, detail: str, counts: bool, internal: bool = False) -> None:
         live = known.redirects.get(thread, thread)
         if live not in known.threads:
             notes.append(f"{detail} names record {thread}, which does not exist")
             return
         if live != thread:
             notes.append(f"record {thread} lives on as {live}")
-        found.append(Evidence(kind, live, detail, counts))
+        found.append(Evidence(kind, live, detail, counts, internal))
 
     for mark, where in tokens(mail, envelope, settings):
-        if where == "address":
-            add("token", mark.thread, "the signed token in its address", True)
-        else:
-            add("own-id", mark.thread, "our signed Message-ID", True)
+        kind, detail = MARKS[where]
+        add(kind, mark.thread, detail, sender.proven or not mark.internal, mark.internal)
     for identifier in answered_ids(mail):
         if identifier in known.parents and not token.read_message_id(settings.secret, identifier):
             thread = known.parents[identifier]
-            add("reference", thread, f"it answers <{identifier}>", believed(thread, sender, known))
+            internal = identifier in known.internal_parents
+            add("reference", thread, f"it answers <{identifier}>", believed(thread, sender, known), internal)
     for number in subject_tags(mail.subject):
         if known.redirects.get(number, number) not in known.threads:
             continue  # footnotes and trackers write such tags

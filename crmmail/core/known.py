@@ -71,7 +71,9 @@ class Twin(NamedTuple):
     same_content: bool
     from_address: str
     size: int
+    subject: str
     text: str | None  # of its message; None where it made none
+    attachments: int  # of its message
     thread: int | None
     message: int | None
     quarantine: int | None
@@ -85,6 +87,7 @@ class Known(NamedTuple):
     twins: tuple[Twin, ...] = ()
     sent_before: bool = False  # its content is equal to what we sent
     parents: Mapping[str, int] = {}  # Message-ID → thread: ids it answers that are stored
+    internal_parents: frozenset[str] = frozenset()  # those of them that never left the house
     threads: frozenset[int] = frozenset()  # records that exist, after redirects
     redirects: Mapping[int, int] = {}  # merged or converted → the thread that lives on
     takes_part: Mapping[int, str] = {}  # thread → as what the sender takes part in it

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from crmmail.errors import CrmmailError
+
 
 class Query(NamedTuple):
     words: tuple[str, ...] = ()  # each must occur, in any letter case
@@ -55,7 +57,7 @@ def parse(arguments: Iterable[str], understand_date: Callable[[str], datetime]) 
         elif colon and key in ("after", "before") and value:
             try:
                 found[key] = understand_date(value)
-            except ValueError:
+            except (ValueError, CrmmailError):
                 words.append(word)
         elif word == "has:attachment":
             found["has_attachment"] = True

@@ -11,46 +11,17 @@ ends in a record or in quarantine: there is no branch that drops a letter (F113)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import automatic, pairing, token
+from crmmail.core import automatic, pairing
+from crmmail.core.copies import borrowed_name, came_from_us, cut_copy, same_letter
+from crmmail.core.decision import Decision, Route, quarantine
 from crmmail.core.evidence import Evidence, reply_evidence
-from crmmail.core.known import AliasFact, Envelope, Known, Question, Settings, ask, tokens
+from crmmail.core.known import AliasFact, Envelope, Known, Question, Settings, ask
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender, identify
 
 __all__ = ["Decision", "Question", "Route", "ask", "decide", "mailbox"]
-
-# --- what is decided ----------------------------------------------------------------------------------------
-
-
-class Route(NamedTuple):
-    """One fate of the letter.  A letter to two aliases of different targets has two."""
-
-    outcome: str  # stored | duplicate | quarantined | ignored | unconfirmed
-    reason: str  # a short code: token, own-id, reference, subject, alias, section, no-route …
-    sentence: str
-    thread: int | None = None  # stored: the record it joins; duplicate: where the first copy is
-    kind: str = ""  # stored without a thread: the kind of record to make
-    alias: int | None = None
-    recipient: str = ""  # the address of ours that it is about
-    section: str = ""
-    candidate: int | None = None
-    message: int | None = None  # duplicate: the message that is there already
-    quarantine: int | None = None  # duplicate: the row that is there already
-    supersedes: int | None = None  # a message that this letter is the whole of
-    superseded_by: int | None = None  # a message that is the whole of this letter
-    internal: bool = False  # answers an internal notice
-
-
-class Decision(NamedTuple):
-    routes: tuple[Route, ...]
-    sender: Sender
-    evidence: tuple[Evidence, ...] = ()
-    notes: tuple[str, ...] = ()  # what else was seen on the way, for `why`
-    identifier_contested: bool = False  # its Message-ID belongs to another letter: it is no evidence
-
 
 # --- deciding -----------------------------------------------------------------------------------------------
 
@@ -76,7 +47,7 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
         return decision(borrowed)
     if automatic.bounce(mail, settings.bounce):
         return decision(quarantine("bounce-unmatched", "a bounce that names no letter of ours"))
-    copy = cut_copy(mail, envelope, known)
+    copy = cut_copy(mail, envelope, sender, known)
     if copy:
         return decision(copy)
     if contested:
@@ -85,100 +56,44 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
     evidence += reply_evidence(mail, envelope, sender, known, settings, notes)
     counted = [one for one in evidence if one.counts]
     if counted:
-        return decision(
-            *(
-                aliases_for_replies(mail, envelope, known, settings, notes)
-                or [reply(counted, mail, envelope, sender, settings)]
-            )
-        )
-    held = next((one for one in evidence if one.kind == "reference"), None)
+        wanted = aliases_for_replies(mail, envelope, sender, known, settings, notes)
+        return decision(*(wanted or [reply(counted, sender)]))
+    held = next((one for one in evidence if one.kind != "subject"), None)
     if held:
         return decision(unconfirmed(held, sender))
     return decision(*(by_address(mail, envelope, sender, known, settings, notes) or [by_section(envelope, known)]))
 
 
-def quarantine(reason: str, sentence: str, recipient: str = "") -> Route:
-    return Route("quarantined", reason, sentence, recipient=recipient)
-
-
-# 1. own mail
-
-
-def came_from_us(mail: Mail, known: Known, settings: Settings) -> bool:
-    """Our own mail coming back: its content is what we sent, or it bears our signature over just this content."""
-    mark = token.sent_mark(settings.secret, mail.message_id, mail.content_hash)
-    return known.sent_before or any(token.same(value, mark) for value in mail.headers.get("x-crmmail-sent", ()))
-
-
-def borrowed_name(mail: Mail, known: Known, settings: Settings) -> Route | None:
-    """Quarantine for a letter that uses our name and is not ours."""
-    if mail.has_own_id and token.read_message_id(settings.secret, mail.message_id):
-        return quarantine("own-id-reused", f"its Message-ID <{mail.message_id}> is one of ours, its content is not")
-    if addresses.without_tag(mail.sender.address) in known.aliases:
-        return quarantine("own-address", f"it says it is from our own address {mail.sender.address}, and is not signed")
-    return None
-
-
-# 2. the same letter again
-
-
-def same_letter(known: Known) -> Route | None:
-    """The route of a letter of which an equal copy is here."""
-    twin = next((one for one in known.twins if one.same_content), None)
-    if twin is None:
-        return None
-    return Route(
-        "duplicate",
-        "duplicate",
-        "the same letter is here already",
-        thread=twin.thread,
-        message=twin.message,
-        quarantine=twin.quarantine,
-    )
+# 1. the same letter again
 
 
 def newly_covered(
     mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
 ) -> list[Route]:
     """New records for the aliases that this copy names and the first one did not: a letter to two addresses may come
-    as two copies, each with its own recipient.  A first copy that joined a record was an answer, and an answer makes
-    no records."""
+    as two copies, each with its own recipient.  Two addresses of one target are one, as they are within one copy; and
+    a first copy that joined a record was an answer, which makes no records."""
     twin = next(one for one in known.twins if one.same_content)
     if twin.reply:
         return []
-    routes = by_address(mail, envelope, sender, known, settings, notes)
-    return [one for one in routes if one.alias is not None and one.recipient not in twin.covered]
+    served = {target(known.aliases[one]) for one in twin.covered if one in known.aliases}
+    return [
+        route
+        for route in by_address(mail, envelope, sender, known, settings, notes)
+        if route.alias is not None and target(known.aliases[route.recipient]) not in served
+    ]
 
 
-def cut_copy(mail: Mail, envelope: Envelope, known: Known) -> Route | None:
-    """The route of a letter whose other copy was cut short on the line: the server's connection broke in the middle,
-    we got half of it with a clean end of file, and the whole comes again under the same Message-ID."""
-    for twin in known.twins:
-        if twin.text is None or twin.thread is None or not mail.sender.address:
-            continue
-        if twin.from_address != mail.sender.address:
-            continue
-        this, that = mail.text.rstrip(), twin.text.rstrip()
-        if envelope.size > twin.size and this.startswith(that):
-            sentence = f"the whole of message {twin.message}, which the line had cut short"
-            return Route("stored", "whole", sentence, thread=twin.thread, supersedes=twin.message)
-        if envelope.size < twin.size and that.startswith(this):
-            sentence = f"a copy of message {twin.message} that the line cut short"
-            return Route("stored", "cut-short", sentence, thread=twin.thread, superseded_by=twin.message)
-    return None
+# 2. answers
 
 
-# 3. answers
-
-
-def reply(counted: Sequence[Evidence], mail: Mail, envelope: Envelope, sender: Sender, settings: Settings) -> Route:
+def reply(counted: Sequence[Evidence], sender: Sender) -> Route:
     """The answer joins the thread that the strongest evidence names; nothing else happens (F109, F110).
 
     A user's answer to an internal notice stays internal; a customer's letter never is, whatever it answers.
     """
     best = counted[0]
-    marks = [mark for mark, _ in tokens(mail, envelope, settings)]
-    internal = sender.proven and any(mark.internal and mark.thread == best.thread for mark in marks)
+    internal = sender.proven and any(one.internal and one.thread == best.thread for one in counted)
     how = {
         "token": "the address carries our token",
         "own-id": "it answers a letter of ours",
@@ -193,6 +108,8 @@ def unconfirmed(held: Evidence, sender: Sender) -> Route:
     who = sender.address or "an unclear sender"
     if sender.refuted:
         why = f"our own host says that it is not from {who}"
+    elif held.internal:
+        why = f"that is internal, and nothing proves that {who} works here"
     elif sender.user is not None:
         why = f"nothing proves that {who} wrote it"
     else:
@@ -202,7 +119,7 @@ def unconfirmed(held: Evidence, sender: Sender) -> Route:
     )
 
 
-# 4. addresses of ours
+# 3. addresses of ours
 
 
 def ours(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> list[str]:
@@ -256,7 +173,11 @@ def by_address(
             return [quarantine("user-address-new", f"a new letter to {address}, who has no personal alias", address)]
     if settings.catchall and settings.catchall in addressed:
         return [
-            quarantine("catchall-addressed", f"written to the catchall {settings.catchall} itself", settings.catchall)
+            quarantine(
+                "catchall-addressed",
+                f"of our addresses only the catchall {settings.catchall} is named",
+                settings.catchall,
+            )
         ]
     if addressed and envelope.section is None:
         return [quarantine("no-route", f"{addressed[0]} is no alias and no user's address", addressed[0])]
@@ -275,6 +196,11 @@ def distinct(addressed: Sequence[str], known: Known, notes: list[str]) -> list[A
     return list(found.values())
 
 
+def target(alias: AliasFact) -> tuple[str, str, int | None]:
+    """Where an alias leads: two that lead to the same place are one address with two names."""
+    return alias.kind, alias.section, alias.user
+
+
 def by_alias(alias: AliasFact, sender: Sender, known: Known) -> Route:
     """A new record, where the alias's policy lets this sender in."""
     welcome = {
@@ -291,13 +217,15 @@ def by_alias(alias: AliasFact, sender: Sender, known: Known) -> Route:
 
 
 def aliases_for_replies(
-    mail: Mail, envelope: Envelope, known: Known, settings: Settings, notes: list[str]
+    mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
 ) -> list[Route]:
-    """Routes of those aliases that want a new record even for an answer (`on_reply = new`, F121)."""
+    """Routes of those aliases that want a new record even for an answer (`on_reply = new`, F121), and take letters of
+    this sender."""
     eager = {address: alias for address, alias in known.aliases.items() if alias.on_reply == "new"}
     return [
         new_record(alias, f"an answer, but {alias.address} makes records of answers too")
         for alias in distinct(ours(mail, envelope, known, settings), known._replace(aliases=eager), notes)
+        if by_alias(alias, sender, known).outcome == "stored"
     ]
 
 
@@ -313,7 +241,7 @@ def new_record(alias: AliasFact, sentence: str) -> Route:
     )
 
 
-# 5. the rest
+# 4. the rest
 
 
 def by_section(envelope: Envelope, known: Known) -> Route:

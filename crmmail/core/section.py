@@ -48,7 +48,9 @@ def ancestors(code: str, parents: Mapping[str, str]) -> list[str]:
 
 def check_parent(code: str, parent: str, parents: Mapping[str, str]) -> None:
     """Refuses a parent that stands below its own child: escalation would go round in circles."""
-    if parent == code or code in ancestors(parent, parents):
+    if parent == code:
+        raise Refused(f"{code} cannot be above itself")
+    if code in ancestors(parent, parents):
         chain = " ▸ ".join([parent, *ancestors(parent, parents)])
         raise Refused(f"{parent} cannot be above {code}, because it stands below it ({chain})")
 

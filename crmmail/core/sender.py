@@ -31,14 +31,14 @@ def identify(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -
     address = mail.sender.address
     user = known.users.get(address) if address else None
     verdicts = authentication(mail, settings)
-    proven, how = False, ""
-    if user is not None:
+    proven, how, refuted = False, "", "dmarc=fail" in verdicts
+    if user is not None and not refuted:
         if any(mark.who == f"u{user}" for mark, _ in tokens(mail, envelope, settings)):
             proven, how = True, "answers a notification that was made for this user"
         else:
             passed = proof_by_host(verdicts, address)
             proven, how = bool(passed), passed
-    return Sender(address, user, proven, how, automatic.machine(mail), "dmarc=fail" in verdicts)
+    return Sender(address, user, proven, how, automatic.machine(mail), refuted)
 
 
 def authentication(mail: Mail, settings: Settings) -> frozenset[str]:
@@ -89,7 +89,7 @@ def _bare(line: str) -> str:
 def proof_by_host(verdicts: frozenset[str], address: str) -> str:
     """What of `verdicts` proves that `address` wrote the letter; "" if nothing does."""
     host = addresses.host_of(address)
-    if "dmarc=pass" in verdicts:
+    if "dmarc=pass" in verdicts and not any(one.startswith("dmarc=") and one != "dmarc=pass" for one in verdicts):
         return "our own host says dmarc=pass"
     if f"auth=pass:{address}" in verdicts:
         return "our own host says auth=pass"

@@ -98,6 +98,14 @@ def mark_address(address: str) -> str:
     return one_line(address) + (SUSPECT if dressed else "")
 
 
+def person(name: str, address: str, limit: int = 30) -> str:
+    """Who somebody is, in one line: the name, with the address where there is no name or the name poses as one."""
+    name, address = one_line(name, limit), mark_address(address)
+    if not name:
+        return address
+    return f"{name} <{address}>" if address and "@" in name else name
+
+
 def file_name(name: str) -> str:
     """A name under which an attachment can be saved into a folder: a last path component, never empty, never hidden.
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from crmmail.core.message import HEADERS, Mail
 from crmmail.mail import people
 from crmmail.mail.body import Piece, divided, update, words
-from crmmail.mail.charset import decode_words
+from crmmail.mail.charset import decode_words, one_line
 from crmmail.mail.header import fields, split_header, unfolded, with_newlines
 from crmmail.mail.structure import tree
 
@@ -74,8 +74,10 @@ def parse(raw: bytes) -> Mail:
         text=text,
         html=html,
         attachments=tuple(piece.as_part(html) for piece in pieces if not piece.is_body),
+        # Undecoded: encoded words have no meaning in these, and decoding would let a return path write a semicolon
+        # into what our own mail host says about it.
         headers={
-            name: tuple(decode_words(value, VALUE_LIMIT) for value in named[name][:MAX_VALUES])
+            name: tuple(one_line(unfolded(value)[:VALUE_LIMIT].decode("latin-1")) for value in named[name][:MAX_VALUES])
             for name in named
             if name in HEADERS
         },

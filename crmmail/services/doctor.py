@@ -66,11 +66,11 @@ def store_is_private(workspace: Workspace) -> Iterator[Finding]:
     folder = os.path.dirname(place) or "."
     if mode & 0o007:
         yield fail("permissions", f"{place} is open to every local user ({mode:04o})", f"chmod o= {place}")
-    elif not os.access(place, os.W_OK):
+    if not os.access(place, os.W_OK):
         yield fail("permissions", f"{place} cannot be written by you", "run as its owner, or `crmmail init --group`")
     elif not os.access(folder, os.W_OK):
         yield fail("permissions", f"{folder} cannot be written by you; the journal lies there", f"chmod u+w {folder}")
-    else:
+    elif not mode & 0o007:
         yield ok("permissions", f"{place} is {mode:04o}")
 
 

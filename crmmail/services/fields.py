@@ -127,7 +127,7 @@ def shown(this: Record, field: str) -> str:
     if field == "partner":
         return f"{value.name} (#{value.id})"
     if field == "deadline":
-        return when.iso(value)
+        return f"{value.astimezone():%Y-%m-%d %H:%M %Z}"
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)

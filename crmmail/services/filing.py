@@ -79,7 +79,8 @@ def file_letter(
             skip=heard,
         )
     else:
-        changes = _new_state(workspace, number, sender, heard)
+        # An internal remark answers no customer, and the whole of a letter says nothing that its half did not.
+        changes = [] if route.internal or route.supersedes else _new_state(workspace, number, sender, heard)
     return Filed(records.record(number), message, route.thread is None, notes, changes)
 
 
@@ -96,9 +97,8 @@ def _new_record(
         address = address or this.address
     if route.alias is not None:
         alias = directory.alias_by_id(route.alias)
-        if alias.user:
-            columns |= fields.columns(workspace, route.kind, route.section, "responsible", alias.user)
-        for field, value in alias.defaults.items():
+        wanted = {**({"responsible": alias.user} if alias.user else {}), **alias.defaults}
+        for field, value in wanted.items():
             try:
                 columns |= fields.columns(workspace, route.kind, route.section, field, value)
             except CrmmailError as error:  # a default that no longer fits must not keep a letter out

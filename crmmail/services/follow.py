@@ -8,6 +8,7 @@ from crmmail.core import address as addresses
 from crmmail.core import record
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import fields
+from crmmail.services.tell import own_addresses
 from crmmail.store import directory, followers, journal, messages, records
 from crmmail.workspace import Workspace, os_login
 
@@ -28,12 +29,12 @@ class Who(NamedTuple):
     shown: str
 
 
-def who(words: str) -> Who:
+def who(workspace: Workspace, words: str) -> Who:
     """A login, a contact's number, or an address; an alias of ours may not follow, mail would go in circles."""
     if "@" in words:
         found = fields.address(words)
-        if found in directory.alias_addresses():
-            raise Refused(f"{found} is an alias of ours: if it followed, mail would go in circles")
+        if addresses.without_tag(found) in own_addresses(workspace):
+            raise Refused(f"{found} is an address of ours: if it followed, mail would go in circles")
         users = directory.users_by_address([found])
         if users:
             this = directory.user_by_id(users[found])
@@ -68,7 +69,7 @@ def follow(workspace: Workspace, number: int, someone: str | None, types: str | 
     chosen = types_of(types)
     with workspace.store.transaction():
         this = records.record(number)
-        them = who(someone) if someone else Who(me.id, None, None, me.login)
+        them = who(workspace, someone) if someone else Who(me.id, None, None, me.login)
         if them.user is None and any(one != "discussion" for one in chosen or ()):
             raise Refused(f"{them.shown} is outside and can follow discussions only")
         there = next((one for one in followers.followers(number) if _is(one, them)), None)
@@ -92,7 +93,7 @@ def unfollow(workspace: Workspace, number: int, someone: str | None) -> Followed
     me = workspace.user()
     with workspace.store.transaction():
         this = records.record(number)
-        them = who(someone) if someone else Who(me.id, None, None, me.login)
+        them = who(workspace, someone) if someone else Who(me.id, None, None, me.login)
         row = next((one for one in followers.followers(number) if _is(one, them)), None)
         if row is None:
             raise NotFound(f"{them.shown} does not follow #{number}")
@@ -154,8 +155,3 @@ def unsubscribe(workspace: Workspace, kind: str, someone: str | None) -> str:
         sentence = f"{user.login} no longer follows new {name}s"
         journal.write(me.id, os_login(), workspace.now(), "unfollow", sentence, undoable=False)
     return sentence
-
-
-def internal(address: str) -> bool:
-    """Does this address belong to a user?"""
-    return bool(directory.users_by_address([addresses.canonical(address)]))

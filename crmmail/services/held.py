@@ -5,7 +5,7 @@ Nothing here is lost: a decision can be undone, and only `purge`, which asks, re
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from crmmail.core import record
@@ -117,6 +117,13 @@ def create_from(workspace: Workspace, number: int, kind: str, section: str | Non
     return _settle(workspace, number, route, "created")
 
 
+def _settle_items(number: int, now: datetime) -> list[journal.Change]:
+    """Takes the items about a letter out of all inboxes, now that somebody has decided."""
+    return [
+        change for item in inbox.about_quarantine(number) for change in journal.update("notification", item, done=now)
+    ]
+
+
 def _read(row: Quarantined) -> Mail:
     try:
         return parse(mails.original_bytes(row.original))
@@ -128,7 +135,7 @@ def _read(row: Quarantined) -> Mail:
 
 
 def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Settled:
-    me = workspace.user()
+    me, now = workspace.user(), workspace.now()
     with workspace.store.transaction():
         row = _waiting(number)
         mail = _read(row)
@@ -153,10 +160,9 @@ def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Sett
             )
         changes += filed.changes
         changes += journal.update(
-            "quarantine", number, state=state, message=filed.message, decided=workspace.now(), decided_by=me.id
+            "quarantine", number, state=state, message=filed.message, decided=now, decided_by=me.id
         )
-        for item in inbox.settle_quarantine(number, workspace.now()):
-            changes.append(journal.Change("notification", item, "done", None, journal.moment(workspace.now())))
+        changes += _settle_items(number, now)
         sentence = f"letter {number} is in #{filed.record.id} {filed.record.title}"
         journal.write(me.id, os_login(), workspace.now(), "quarantine", sentence, changes, thread=filed.record.id)
     return Settled(number, filed.record.id, sentence)
@@ -164,12 +170,11 @@ def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Sett
 
 def mark_spam(workspace: Workspace, number: int) -> Settled:
     """Puts a letter away; it stays readable with `quarantine --all`."""
-    me = workspace.user()
+    me, now = workspace.user(), workspace.now()
     with workspace.store.transaction():
         _waiting(number)
-        changes = journal.update("quarantine", number, state="spam", decided=workspace.now(), decided_by=me.id)
-        for item in inbox.settle_quarantine(number, workspace.now()):
-            changes.append(journal.Change("notification", item, "done", None, journal.moment(workspace.now())))
+        changes = journal.update("quarantine", number, state="spam", decided=now, decided_by=me.id)
+        changes += _settle_items(number, now)
         sentence = f"letter {number} is spam"
         journal.write(me.id, os_login(), workspace.now(), "spam", sentence, changes)
     return Settled(number, None, sentence)
@@ -181,7 +186,7 @@ def purge(workspace: Workspace, numbers: list[int]) -> list[Settled]:
     with workspace.store.transaction():
         for number in numbers:
             mails.purge_quarantine(number)
-            inbox.settle_quarantine(number, workspace.now())
+            _settle_items(number, workspace.now())
             journal.write(me.id, os_login(), workspace.now(), "purge", f"letter {number} purged", undoable=False)
     return [Settled(number, None, f"letter {number} is gone for good") for number in numbers]
 

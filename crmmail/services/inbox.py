@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from crmmail.core.query import Query
-from crmmail.errors import Refused
 from crmmail.store import inbox, journal, mails, messages, records
 from crmmail.store.inbox import Item
 from crmmail.workspace import Workspace, os_login
@@ -105,10 +104,3 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
         outgoing.get("failed", 0) + outgoing.get("bounced", 0),
         inbox.items(me.id, limit=limit) if unread else [],
     )
-
-
-def message_ids(workspace: Workspace, numbers: Sequence[int]) -> list[int]:
-    """Refuses an empty list, which a pipe can send."""
-    if not numbers:
-        raise Refused("no ids were given")
-    return list(numbers)

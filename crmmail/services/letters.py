@@ -62,6 +62,9 @@ def delete(workspace: Workspace, message: int) -> Moved:
         changes = journal.update("message", message, subject="", text=f"(deleted by {me.login})", html="")
         for one in this.attachments:
             changes += journal.delete("attachment", one.id)
+        for copy in this.deliveries:
+            if copy.state == "queued":
+                changes += journal.update("delivery", copy.id, state="cancelled")
         sentence = f"message {message} of #{this.thread} deleted"
         journal.write(me.id, os_login(), workspace.now(), "delete-message", sentence, changes, thread=this.thread)
     return Moved(message, this.thread, sentence)

@@ -38,6 +38,8 @@ def add_section(workspace: Workspace, code: str, *, create_parent: bool = False,
         parent = wanted.get("parent")
         if parent and create_parent and not any(one.code == parent.lower() for one in directory.sections()):
             directory.put_section(parent.lower(), name=parent)
+        if parent and parent.lower() != code:
+            directory.section(parent)
         directory.put_section(code, name=text.one_line(wanted.get("name") or "") or code)
         _change_section(workspace, code, {**wanted, "name": None})
         _note(workspace, "sections", f"section {code} added")
@@ -92,7 +94,7 @@ def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) 
         directory.put_alias(columns["address"], kind=there.kind if there else "case", section=number, active=True)
 
 
-def tree(counts: bool = False) -> list[tuple[int, Section]]:
+def tree() -> list[tuple[int, Section]]:
     """(depth, section), parents before their children."""
     known = directory.sections()
     parents = {one.code: one.parent for one in known}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from crmmail.core import quote, text
+from crmmail.core.known import subject_tags
 from crmmail.errors import NotFound
-from crmmail.render import Rendered, render
+from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
 from crmmail.store import directory, messages, records
-from crmmail.store.messages import Delivery
+from crmmail.store.messages import Delivery, Message
+from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 
@@ -16,18 +20,34 @@ def listing(workspace: Workspace, *, everything: bool = False) -> list[Delivery]
 
 
 def preview(workspace: Workspace, number: int) -> tuple[Delivery, Rendered]:
-    """One mail of the outbox, as it will read: a notification in its recipient's language (F46)."""
-    copy = next((one for one in messages.deliveries(numbers=[number])), None)
+    """One mail of the outbox, as it will read, in its recipient's language.
+
+    Users read a notification, with state and command (F46).  Who is outside reads the words and nothing of the house.
+    """
+    copy = next(iter(messages.deliveries(numbers=[number])), None)
     if copy is None:
         raise NotFound(f"there is no mail {number} in the outbox")
     message, record = messages.message(copy.message), records.record(copy.record)
-    language = directory.user_by_id(copy.user).lang if copy.user is not None else "en"
-    values = {
-        "record": {"id": record.id, "title": record.title, "kind": record.kind, "state": record.state},
-        "subject": text.one_line(message.subject or record.title),
-        "sender": text.one_line(message.author or message.from_name or message.from_address or "crmmail"),
+    subject = text.one_line(message.subject or record.title)
+    values: dict[str, Any] = {
+        "record": {"id": record.id, "title": text.one_line(record.title)},
+        "tagged": subject if record.id in subject_tags(subject) else f"[{record.id}] {subject}",
+        "sender": text.one_line(_sender(message)),
         "text": text.clean(quote.visible(message.text)).strip(),
-        "customer": text.one_line(record.partner.name if record.partner else record.partner_name or record.email),
-        "internal": message.internal,
     }
-    return copy, render("notification", language, values)
+    if copy.user is None:
+        language = directory.contact(copy.contact).lang if copy.contact is not None else ""
+        return copy, render("copy", language or DEFAULT_LANGUAGE, values)
+    values["record"] |= {"kind": record.kind, "state": record.state}
+    values |= {"customer": text.one_line(_customer(record)), "internal": message.internal}
+    return copy, render("notification", directory.user_by_id(copy.user).lang, values)
+
+
+def _sender(message: Message) -> str:
+    if message.author:
+        return directory.user(message.author).name
+    return message.from_name or message.from_address or "crmmail"
+
+
+def _customer(record: Record) -> str:
+    return record.partner.name if record.partner else record.partner_name or record.email

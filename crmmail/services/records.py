@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from crmmail.core import record, section, text
 from crmmail.core.query import Query
-from crmmail.errors import NotFound, Refused, UsageError
+from crmmail.errors import CrmmailError, Refused
 from crmmail.services import fields
 from crmmail.services.fields import Detail
 from crmmail.services.tell import system_message, tell
@@ -181,6 +181,8 @@ def set_fields(workspace: Workspace, number: int, assignments: Mapping[str, str]
     me = workspace.user()
     with workspace.store.transaction():
         this = records.record(number)
+        if act in ("take", "assign") and "responsible" not in record.FIELDS[this.kind]:
+            raise Refused(f"#{number} is a {this.kind}, for which nobody is responsible")
         changes: dict[str, Any] = {}
         code = assignments.get("section", this.section)
         for field, value in assignments.items():
@@ -255,6 +257,7 @@ class View(NamedTuple):
     contact: directory.Contact | None
     unread: list[int]  # messages that the reader had not read
     held: list[int]  # letters in quarantine that may belong to it
+    note: str = ""
 
 
 def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
@@ -273,8 +276,11 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         mails.held_for(number),
     )
     if waiting and not peek:
-        with workspace.store.transaction():
-            inbox.set_done(waiting, workspace.now())
+        try:
+            with workspace.store.transaction():
+                inbox.set_done(waiting, workspace.now())
+        except CrmmailError as error:  # a store that may only be read can still be read
+            return view._replace(note=f"they stay unread: {error}")
     return view
 
 
@@ -300,17 +306,3 @@ def listing(
 def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:
     """(number, title) of records whose number begins with `prefix`, for the shell."""
     return [(str(number), text.one_line(title)) for number, title in records.titles(prefix.lstrip("#"))]
-
-
-def number_of(words: str) -> int:
-    """`101` or `#101` → 101."""
-    digits = words.lstrip("#")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
-        raise UsageError(f"{words!r} is no record number")
-    return int(digits)
-
-
-def exists(number: int) -> None:
-    """Raises NotFound where there is no such record."""
-    if not records.titles(str(number)):
-        raise NotFound(f"there is no record {number}")

@@ -47,7 +47,7 @@ def tell(
         author_address=author_address,
         addressed=[user for user in addressed if user not in skip],
         holders=holders,
-        aliases=directory.alias_addresses(),
+        aliases=own_addresses(workspace),
         silent=silent,
     )
     following = {one.user for one in listeners}
@@ -70,6 +70,12 @@ def tell(
     return {*heard.inbox, *(copy.user for copy in heard.mail if copy.user is not None)}
 
 
+def own_addresses(workspace: Workspace) -> frozenset[str]:
+    """The addresses whose mail comes back to us: aliases, the catchall, the bounce address."""
+    config = workspace.config
+    return directory.alias_addresses() | {one for one in (config.mail_catchall, config.mail_bounce) if one}
+
+
 def identifier(workspace: Workspace, mark: token.Token) -> str:
     """A new signed Message-ID for one recipient of a mail about a record."""
     domain = next(iter(workspace.config.mail_domains), "crmmail.invalid")
@@ -84,7 +90,6 @@ def system_message(
     *,
     author: int | None,
     details: list[dict[str, str]] | None = None,
-    automatic: bool = False,
 ) -> int:
     """Writes what the program has to say about a record into its thread; never for eyes outside."""
     now = workspace.now()
@@ -93,7 +98,6 @@ def system_message(
         kind="system",
         subtype=subtype,
         internal=True,
-        automatic=automatic,
         author=author,
         from_name="crmmail",
         text=text,

@@ -13,14 +13,20 @@ from crmmail.store.journal import Entry
 from crmmail.workspace import Workspace
 
 
-def undo(workspace: Workspace, count: int = 1) -> list[Entry]:
+def undo(workspace: Workspace, count: int = 1, *, skip: bool = False) -> list[Entry]:
     """Takes back the last `count` acts of the acting user, all or none; the acts, last first.
+
+    Args:
+        skip: leave the very last act as it is, for good, and begin with the one before it.
 
     Raises:
         Refused: there is nothing to undo, or somebody changed the same thing since.
     """
     me = workspace.user()
     with workspace.store.transaction():
+        if skip:
+            for entry in journal.last(me.id, 1):
+                journal.give_up(entry.id)
         entries = journal.last(me.id, count)
         if not entries:
             raise Refused("there is nothing to undo")
@@ -28,7 +34,9 @@ def undo(workspace: Workspace, count: int = 1) -> list[Entry]:
             try:
                 journal.revert(entry.changes)
             except Changed as error:
-                raise Refused(f"cannot undo ({entry.sentence}): {_by_whom(entry, str(error))}") from None
+                why = _by_whom(entry, str(error))
+                hint = "crmmail undo --skip leaves it and goes on with the act before"
+                raise Refused(f"cannot undo ({entry.sentence}): {why}; {hint}") from None
             journal.mark_undone(entry.id, workspace.now())
             if entry.thread is not None and _shows_in_thread(entry) and records.titles(str(entry.thread)):
                 message = system_message(workspace, entry.thread, "state", f"undone: {entry.sentence}", author=me.id)

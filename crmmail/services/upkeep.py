@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crmmail import config as configuration
-from crmmail.config import HELP, KEYS, key_of
+from crmmail.config import HELP, KEYS
 from crmmail.errors import NotFound
 from crmmail.services.people import need_admin
 from crmmail.store import directory, journal, schema
@@ -70,6 +70,3 @@ def put_setting(workspace: Workspace, key: str, value: str | None) -> Value:
 
 def _words(value: object) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
-
-
-__all__ = ["Value", "backup", "check", "key_of", "migrate", "put_setting", "settings", "status"]

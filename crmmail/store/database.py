@@ -50,6 +50,10 @@ class Store:
         with speaking_plainly(self.place), self.database.atomic():
             yield
 
+    def wait(self, seconds: int) -> None:
+        """How long to wait for somebody else's lock from now on."""
+        self.database.execute_sql(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+
     def journal_mode(self) -> str:
         """`wal`, `truncate` …"""
         with speaking_plainly(self.place):
@@ -81,6 +85,12 @@ def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bo
     if create and not os.path.exists(path):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     if not os.path.exists(path):
+        try:
+            os.stat(path)
+        except PermissionError:
+            raise StoreBroken(f"{path} is in a folder that you may not enter: check owner and mode") from None
+        except OSError:
+            pass
         raise StoreMissing(f"no store at {path}: make one with `crmmail init`, or name another with --db")
     journal = "WAL" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "TRUNCATE"
     database = SqliteDatabase(

@@ -91,27 +91,17 @@ def put_follower(
     contact: int | None = None,
     address: str | None = None,
     types: Sequence[str] | None = None,
-    change: bool = False,
 ) -> int | None:
-    """Adds a follower; the id of the new row, None where he follows already (`change` then sets his types)."""
+    """Adds a follower; the id of the new row, None where he follows already."""
     same = t.Follower.thread == thread
     same &= (t.Follower.user == user) if user is not None else t.Follower.user.is_null()
     same &= (t.Follower.contact == contact) if contact is not None else t.Follower.contact.is_null()
     same &= (t.Follower.address == address) if address is not None else t.Follower.address.is_null()
-    there = t.Follower.get_or_none(same)
+    if t.Follower.select().where(same).exists():
+        return None
     listed = list(types) if types is not None else None
-    if there is None:
-        row = t.Follower.create(
-            thread=thread, user=user, contact=contact, address=address, types=listed, created=created
-        )
-        return int(row.id)
-    if change:
-        t.Follower.update(types=listed).where(t.Follower.id == there.id).execute()
-    return None
-
-
-def drop_follower(number: int) -> None:
-    t.Follower.delete().where(t.Follower.id == number).execute()
+    row = t.Follower.create(thread=thread, user=user, contact=contact, address=address, types=listed, created=created)
+    return int(row.id)
 
 
 def following(user: int) -> list[tuple[int, tuple[str, ...] | None]]:

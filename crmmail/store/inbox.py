@@ -197,14 +197,12 @@ def set_done(numbers: Iterable[int], at: datetime | None) -> None:
     t.Notification.update(done=at).where(t.Notification.id.in_(list(numbers))).execute()
 
 
-def settle_quarantine(quarantine: int, at: datetime) -> list[int]:
-    """Takes the items about a letter in quarantine out of all inboxes, once somebody has decided; their ids."""
+def about_quarantine(quarantine: int) -> list[int]:
+    """The unread items about a letter in quarantine, in all inboxes."""
     query = t.Notification.select(t.Notification.id).where(
         t.Notification.quarantine == quarantine, t.Notification.done.is_null()
     )
-    numbers = [row.id for row in query]
-    set_done(numbers, at)
-    return numbers
+    return [row.id for row in query]
 
 
 def told(message: int) -> list[tuple[int, str, bool]]:

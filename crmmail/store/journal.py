@@ -150,18 +150,28 @@ def revert(changes: Sequence[Change]) -> None:
                 with t.database.atomic():
                     _where(JOURNALLED[change.table].delete(), change.table, change.key).execute()
             except peewee.IntegrityError:
-                raise Changed(f"{change.table} {change.key} cannot go: newer things hang on it") from None
+                raise Changed(f"{_in_words(change)} cannot go again: something newer hangs on it") from None
         elif change.field == "*":
             if row is not None:
-                raise Changed(f"{change.table} {change.key} is there again already")
+                raise Changed(f"{_in_words(change)} is there again already")
             model = JOURNALLED[change.table]
             fields = model._meta.fields
             model.insert(**{name: fields[name].python_value(value) for name, value in change.before.items()}).execute()
         else:
             field = JOURNALLED[change.table]._meta.fields[change.field]
             if row is None or _plain(field, row.__data__[change.field]) != change.after:
-                raise Changed(f"the {_GOES_WITH.get(change.field, change.field)} was changed since")
+                raise Changed(f"{_in_words(change)} was changed since")
             _set(change.table, change.key, {change.field: field.python_value(change.before)})
+
+
+def _in_words(change: Change) -> str:
+    """What a change is about, for people."""
+    if change.table == "notification":
+        return "an inbox item"
+    if change.field == "*":
+        name = {"thread": "record", "message_address": "message"}.get(change.table, change.table.replace("_", " "))
+        return name if isinstance(change.key, list) else f"{name} {change.key}"
+    return f"the {_GOES_WITH.get(change.field, change.field)}"
 
 
 # --- the journal --------------------------------------------------------------------------------------------
@@ -215,6 +225,11 @@ def who_changed(change: Change, after: int) -> str:
         if any(one[:3] == [change.table, change.key, change.field] for one in row.changes):
             return row.user.login if row.user_id else ""
     return ""
+
+
+def give_up(entry: int) -> None:
+    """Undo shall not come back to this act."""
+    t.Journal.update(undoable=False).where(t.Journal.id == entry).execute()
 
 
 def mark_undone(entry: int, at: datetime) -> None:

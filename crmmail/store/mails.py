@@ -62,11 +62,10 @@ def put_original(
     keep: bool = True,
     mailbox: str = "",
 ) -> int:
-    """Stores the mail as it came, compressed; the number of the one that is there already for an equal one."""
+    """Stores the mail as it came, compressed; the number of the one that is there already for an equal one, whose bytes
+    may be gone on purpose and stay so."""
     there = t.Original.get_or_none(t.Original.message_id == message_id, t.Original.content_hash == content_hash)
     if there:
-        if keep and there.data is None:
-            t.Original.update(data=zlib.compress(raw, 6)).where(t.Original.id == there.id).execute()
         return there.id
     return t.Original.create(
         message_id=message_id,
@@ -87,7 +86,9 @@ def original_bytes(number: int) -> bytes:
     """
     row = t.Original.get_or_none(t.Original.id == number)
     if row is None or row.data is None:
-        raise NotFound("the original of this mail was not kept (see `crmmail aliases`)")
+        purged = t.Quarantine.select().where(t.Quarantine.original == number, t.Quarantine.state == "purged").exists()
+        why = "was purged" if purged else "was not kept (see `crmmail aliases`)"
+        raise NotFound(f"the original of this mail {why}")
     return zlib.decompress(bytes(row.data))
 
 
@@ -223,10 +224,6 @@ def quarantined(number: int) -> Quarantined:
     if not found:
         raise NotFound(f"there is no letter {number} in quarantine")
     return found[0]
-
-
-def change_quarantine(number: int, **columns: Any) -> None:
-    t.Quarantine.update(**columns).where(t.Quarantine.id == number).execute()
 
 
 def purge_quarantine(number: int) -> None:

@@ -34,6 +34,7 @@ class Delivery(NamedTuple):
     subject: str
     identifier: str
     user: int | None
+    contact: int | None
 
 
 class Message(NamedTuple):
@@ -230,6 +231,7 @@ def deliveries(
             row.title,
             row.identifier,
             row.user_id,
+            row.contact_id,
         )
         for row in query.limit(limit).objects()
     ]

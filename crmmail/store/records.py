@@ -285,13 +285,6 @@ def change(number: int, kind: str, **columns: Any) -> None:
         table.update(**columns).where(table.thread == number).execute()
 
 
-def column(number: int, kind: str, name: str) -> Any:
-    """The stored value of one column (an id for a foreign key): what undo compares."""
-    if name in ("title", "address", "moved_to"):
-        return t.Thread.get_by_id(number).__data__[name]
-    return t.RECORDS[kind].get_by_id(number).__data__[name]
-
-
 def link_partner(address: str, contact: int) -> list[int]:
     """Makes `contact` the partner of the records that came from its address and have none; their numbers."""
     linked: list[int] = []

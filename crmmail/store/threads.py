@@ -15,17 +15,20 @@ from crmmail.core.known import AliasFact, Known, Question, Twin
 from crmmail.store import directory
 from crmmail.store import tables as t
 
+OTHER_TWINS = 20  # letters of other content under one Message-ID that are looked at: a broken mailer has thousands
+
 
 def known(question: Question, now: datetime) -> Known:
     """The facts about one letter."""
     since = now - timedelta(minutes=question.since_minutes)
-    parents = parents_of(question.answered)
+    parents, internal_parents = parents_of(question.answered)
     threads, redirects = live_threads([*parents.values(), *question.threads])
     contacts = directory.contacts_with(question.sender) if question.sender else []
     return Known(
         twins=twins(question),
         sent_before=bool(t.Delivery.select().where(t.Delivery.content_hash == question.content_hash).exists()),
         parents=parents,
+        internal_parents=internal_parents,
         threads=threads,
         redirects=redirects,
         takes_part=participation(question.sender, contacts, threads),
@@ -41,11 +44,17 @@ def known(question: Question, now: datetime) -> Known:
 
 def twins(question: Question) -> tuple[Twin, ...]:
     """Earlier mails with the same Message-ID, and what became of each."""
-    originals = list(t.Original.select().where(t.Original.message_id == question.message_id).limit(20))
+    same_id = t.Original.message_id == question.message_id
+    same = t.Original.content_hash == question.content_hash
+    originals = [
+        *t.Original.select().where(same_id, same),
+        *t.Original.select().where(same_id, ~same).order_by(t.Original.id.desc()).limit(OTHER_TWINS),
+    ]
     found = []
     for original in originals:
         decisions = list(t.Decision.select().where(t.Decision.original == original.id).order_by(t.Decision.id))
-        first = next((one for one in decisions if one.message_id or one.quarantine_id), None)
+        first = next((one for one in decisions if one.message_id), None)
+        first = first or next((one for one in decisions if one.quarantine_id), None)
         message = t.Message.get_or_none(t.Message.id == first.message_id) if first and first.message_id else None
         found.append(
             Twin(
@@ -53,7 +62,9 @@ def twins(question: Question) -> tuple[Twin, ...]:
                 same_content=original.content_hash == question.content_hash,
                 from_address=original.from_address,
                 size=original.size,
+                subject=message.subject if message else "",
                 text=message.text if message else None,
+                attachments=t.Attachment.select().where(t.Attachment.message == message).count() if message else 0,
                 thread=message.thread_id if message else None,
                 message=message.id if message else None,
                 quarantine=first.quarantine_id if first else None,
@@ -64,16 +75,18 @@ def twins(question: Question) -> tuple[Twin, ...]:
     return tuple(found)
 
 
-def parents_of(answered: Iterable[str]) -> dict[str, int]:
-    """Message-ID → thread, of those that are stored, theirs and ours."""
+def parents_of(answered: Iterable[str]) -> tuple[dict[str, int], frozenset[str]]:
+    """Message-ID → thread, of those that are stored, theirs and ours; and which of them are internal."""
     wanted = list(answered)
     if not wanted:
-        return {}
-    found = {}
-    rows = t.Message.select(t.Message.message_id, t.Message.thread).where(t.Message.message_id.in_(wanted))
-    for row in rows.order_by(t.Message.id.desc()):
+        return {}, frozenset()
+    found, internal = {}, set()
+    rows = t.Message.select(t.Message.message_id, t.Message.thread, t.Message.internal)
+    for row in rows.where(t.Message.message_id.in_(wanted)).order_by(t.Message.id.desc()):
         found[row.message_id] = row.thread_id
-    return found
+        if row.internal:
+            internal.add(row.message_id)
+    return found, frozenset(internal)
 
 
 def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]]:

@@ -26,7 +26,6 @@ def commands(of: click.Command, path: str) -> Iterator[tuple[str, click.Command]
 
 
 EVERY = dict(commands(program, ""))
-SHARED = {"contacts show": "show"}  # one command under two names
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -52,7 +51,7 @@ def test_its_examples_can_be_typed(talk: Talk, path: str, monkeypatch: pytest.Mo
     """Each line is taken word for word, and calls this command in one of them; nothing is run."""
     called: list[str] = []
     for name, one in EVERY.items():
-        if not isinstance(one, click.Group) and name not in SHARED:
+        if not isinstance(one, click.Group):
             monkeypatch.setattr(one, "callback", partial(note, called, name))
     for line in EVERY[path].examples:  # type: ignore[attr-defined]
         parts = [shlex.split(part, comments=True) for part in re.split(r" \|\|? | && ", line)]
@@ -60,8 +59,7 @@ def test_its_examples_can_be_typed(talk: Talk, path: str, monkeypatch: pytest.Mo
             if words[:1] == ["crmmail"]:
                 said = talk.cli(list(takewhile(lambda word: word not in "<>", words[1:])), input="1\n")
                 assert said.code == 0, (line, said.err)
-    wanted = SHARED.get(path, path)
-    assert any(name == wanted or name.startswith(f"{wanted} ") or not wanted for name in called)
+    assert any(name == path or name.startswith(f"{path} ") or not path for name in called)
 
 
 @pytest.mark.parametrize("path", [path for path, one in EVERY.items() if not isinstance(one, click.Group)])

@@ -82,9 +82,20 @@ def known(*aliases: AliasFact, **facts: Any) -> Known:
 
 def twin(**changes: Any) -> Twin:
     """An earlier mail with the same Message-ID: an equal one, which made record 101."""
-    return Twin(7, True, ANN, 100, "Help!", 101, 11, None, False, frozenset({"support@crm.example"}))._replace(
-        **changes
-    )
+    return Twin(
+        original=7,
+        same_content=True,
+        from_address=ANN,
+        size=100,
+        subject="The printer burns",
+        text="Help!",
+        attachments=0,
+        thread=101,
+        message=11,
+        quarantine=None,
+        reply=False,
+        covered=frozenset({"support@crm.example"}),
+    )._replace(**changes)
 
 
 def tagged(thread: int, who: str = "x", internal: bool = False, at: str = "support@crm.example") -> str:

@@ -94,6 +94,7 @@ CASES = {
         ("", "contact8@customer.example"),
     ),
     "never to our own aliases": (heard(bare("sales@crm.example"), aliases={"sales@crm.example"}), ("", "")),
+    "nor to one with a tag": (heard(bare("sales+x@crm.example"), aliases={"sales@crm.example"}), ("", "")),
     "never back to who wrote": (
         heard(bare("ann@customer.example"), author_address="ann@customer.example"),
         ("", ""),

@@ -199,6 +199,13 @@ CASES: dict[str, tuple[Mail, dict[str, Any], str]] = {
         "",
     ),
     "a token for a record that is gone": (letter(to=tagged(999)), {}, ""),
+    "an internal token, from the user it was made for": (letter(BOB, to=tagged(101, "u3", True)), {}, "token 101"),
+    "an internal token, from anybody else": (
+        letter(to=tagged(101, "u3", True)),
+        {"takes_part": {101: ""}},
+        "(token 101)",
+    ),
+    "an internal Message-ID, from anybody else": (letter(EVE, answers=own_id(101, "u3", True)), {}, "(own-id 101)"),
 }
 
 

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmmail.core.query import Query, parse
+from crmmail.errors import UsageError
 
 
 def understand(words: str) -> datetime:
-    """Only ISO dates, and ValueError for the rest."""
+    """Only ISO dates; the errors are those of a date that is none, and of one that may be two."""
+    if "/" in words:
+        raise UsageError(f"{words} could be two days")
     return datetime.fromisoformat(words).replace(tzinfo=UTC)
 
 
@@ -38,6 +41,7 @@ JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
         ("from:ann from:bob", Query(sender="bob")),  # the last one said
         # What does not fit is a word like any other: it finds less, it does not fail.
         ("after:soon", Query(words=("after:soon",))),
+        ("after:1/2/2026", Query(words=("after:1/2/2026",))),
         ("after: before:", Query(words=("after:", "before:"))),
         ("from:", Query(words=("from:",))),
         ("has:tail", Query(words=("has:tail",))),

@@ -61,7 +61,6 @@ def test_a_parent_that_may_be(code: str, parent: str) -> None:
 @pytest.mark.parametrize(
     ("code", "parent", "chain"),
     [
-        ("sales", "sales", "(sales)"),
         ("support2", "support1", "(support1 ▸ support2)"),
         ("support2", "ink", "(ink ▸ printers ▸ support1 ▸ support2)"),
     ],
@@ -71,6 +70,11 @@ def test_a_parent_below_its_own_child_is_refused_with_the_chain(code: str, paren
         check_parent(code, parent, TREE)
     assert chain in str(caught.value)
     assert str(caught.value).startswith(f"{parent} cannot be above {code}")
+
+
+def test_a_section_is_not_its_own_parent() -> None:
+    with pytest.raises(Refused, match="sales cannot be above itself"):
+        check_parent("sales", "sales", TREE)
 
 
 ANN, BOB, CEM = Candidate(1, 2, "2026-11-20"), Candidate(2, 0, "2026-11-24"), Candidate(3, 2, "")

@@ -156,7 +156,7 @@ class TestSet:
         assert words in talk.refused(line, code=code)
 
     def test_the_deadline_is_echoed_as_it_was_understood(self, talk: Talk) -> None:
-        assert "deadline none → 2026-11-25T09:00:00Z" in talk.do(["set", "1", "deadline=tomorrow 9:00"])
+        assert "deadline none → 2026-11-25 09:00 UTC" in talk.do(["set", "1", "deadline=tomorrow 9:00"])
 
 
 class TestWhoWorksOnIt:

@@ -29,7 +29,8 @@ def place(_empty: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(place: str) -> Iterator[Store]:
-    """An empty store, open; the tables are bound to it."""
+    """An empty store, open; the tables are bound to it.  It does not wait for the disk, as a real one does."""
     opened = database.open(place)
+    opened.database.execute_sql("PRAGMA synchronous=OFF")
     yield opened
     opened.close()

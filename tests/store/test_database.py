@@ -221,9 +221,11 @@ def test_our_own_errors_pass(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("foreign_keys", 1), ("synchronous", 2), ("journal_mode", JOURNAL)])
-def test_pragmas(store: Store, name: str, value: object) -> None:
-    assert pragma(store, name) == value
-    assert store.journal_mode() == JOURNAL
+def test_pragmas(place: str, name: str, value: object) -> None:
+    opened = database.open(place)
+    assert pragma(opened, name) == value
+    assert opened.journal_mode() == JOURNAL
+    opened.close()
 
 
 def test_the_journal_mode_is_put_right_at_opening(place: str) -> None:

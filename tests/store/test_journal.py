@@ -217,7 +217,10 @@ def test_what_newer_things_hang_on_cannot_go(store: Store) -> None:
     with journal.made(changes):
         number = rows.lead()
     rows.message(number, "ann@customer.example")
-    with pytest.raises(Changed, match=f"thread {number} cannot go: newer things hang on it"), store.transaction():
+    with (
+        pytest.raises(Changed, match=f"record {number} cannot go again: something newer hangs on it"),
+        store.transaction(),
+    ):
         journal.revert(kept(changes))
     assert t.Lead.get_by_id(number).state == "new"
 

@@ -90,6 +90,8 @@ FOUND: dict[str, str] = {
     "after:2026-11-18": "jo lost offer",
     "before:2026-11-17": "ink burning",
     "after:2026-11-16 before:2026-11-18": "done ink",
+    "after:2026-11-19T10:00": "jo lost",
+    "before:2026-11-19T10:00": "offer done ink burning",
     "has:attachment": "burning",
     "has:attachment state:done": "",
     "from:ann": "burning",
@@ -188,8 +190,6 @@ def test_changing(store: Store, columns: dict[str, Any], read: Callable[[records
     records.change(number, "case", **columns)
     assert read(records.record(number))
     assert records.record(other) == before
-    for name, value in columns.items():
-        assert records.column(number, "case", name) == value
 
 
 # --- around a record ----------------------------------------------------------------------------------------

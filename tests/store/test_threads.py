@@ -12,7 +12,8 @@ from store import rows
 from store.rows import NOW, ago
 
 from crmmail.core.known import Known, Question
-from crmmail.store import directory, followers, threads
+from crmmail.core.message import Part
+from crmmail.store import directory, followers, messages, threads
 from crmmail.store import tables as t
 from crmmail.store.database import Store
 
@@ -146,8 +147,10 @@ def test_stored_ids_lead_to_their_records(store: Store) -> None:
     move(other, last)
     rows.message(one, message_id="1@x")
     rows.message(other, message_id="2@x")
-    facts = known(answered=("1@x", "2@x", "3@x"))
-    assert facts.parents == {"1@x": one, "2@x": other}
+    rows.message(one, message_id="4@x", kind="note", subtype="note", internal=True)
+    facts = known(answered=("1@x", "2@x", "3@x", "4@x"))
+    assert facts.parents == {"1@x": one, "2@x": other, "4@x": one}
+    assert facts.internal_parents == {"4@x"}
     assert (facts.threads, facts.redirects) == ({one, last}, {other: last})
 
 
@@ -194,7 +197,7 @@ def test_the_kinds_of_records_that_a_sender_follows(store: Store) -> None:
         ("2", None),
         ("3", None),
         ("", None),
-        ("٣", None),
+        ("١", None),
         ("9" * 30, None),
         (None, None),
     ],
@@ -234,6 +237,16 @@ def test_an_answer_is_known_as_one(store: Store) -> None:
     original = rows.original("2@customer.example", "decaf")
     rows.decision(original, message=rows.message(thread, ANN), thread=thread, created=False)
     assert known().twins[0].reply
+
+
+def test_of_several_fates_the_message_is_the_one_that_counts(store: Store) -> None:
+    thread, original = rows.case(), rows.original("2@customer.example", "decaf")
+    rows.decision(original, outcome="quarantined", quarantine=rows.quarantined())
+    message = rows.message(thread, ANN, subject="Re: ink", text="Help!", original=original)
+    messages.put_attachments(message, [Part(1, "a.txt", "text/plain", b"x", "", False)])
+    rows.decision(original, message=message, thread=thread)
+    (found,) = known().twins
+    assert (found.message, found.quarantine, found.subject, found.attachments) == (message, None, "Re: ink", 1)
 
 
 def test_what_we_sent_is_known_by_its_content(store: Store) -> None:
@@ -320,13 +333,13 @@ def test_the_number_of_queries_does_not_grow_with_the_letter(store: Store) -> No
 def test_twins_and_circles_are_bounded_too(store: Store) -> None:
     with store.transaction():
         for number in range(100):
-            rows.original("2@customer.example", str(number))
+            rows.original("2@customer.example", "decaf" if number == 3 else str(number))
     ring = [rows.case(), rows.case()]
     move(ring[0], ring[1])
     move(ring[1], ring[0])
     with counted(store) as statements:
         facts = known(threads=tuple(ring))
-    assert len(facts.twins) == 20
+    assert len(facts.twins) == 1 + threads.OTHER_TWINS
     assert len(statements) < 100
 
 

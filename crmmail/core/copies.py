@@ -1,0 +1,89 @@
+"""Letters that were here before: our own coming back, the same one again, and the whole of one that was cut short.
+
+fetchmail offers a mail again when it did not hear our 0; a server line that breaks in the middle hands us half a mail
+with a clean end of file, and the whole comes at the next poll under the same Message-ID.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import token
+from crmmail.core.decision import Route, quarantine
+from crmmail.core.known import Envelope, Known, Settings
+from crmmail.core.message import Mail
+from crmmail.core.sender import Sender
+
+
+class Half(NamedTuple):
+    """What two copies of one letter are compared by."""
+
+    size: int
+    subject: str
+    text: str
+    attachments: int
+
+
+def came_from_us(mail: Mail, known: Known, settings: Settings) -> bool:
+    """Our own mail coming back: its content is what we sent, or it bears our signature over just this content."""
+    mark = token.sent_mark(settings.secret, mail.message_id, mail.content_hash)
+    return known.sent_before or any(token.same(value, mark) for value in mail.headers.get("x-crmmail-sent", ()))
+
+
+def borrowed_name(mail: Mail, known: Known, settings: Settings) -> Route | None:
+    """Quarantine for a letter that uses our name and is not ours."""
+    if mail.has_own_id and token.read_message_id(settings.secret, mail.message_id):
+        return quarantine("own-id-reused", f"its Message-ID <{mail.message_id}> is one of ours, its content is not")
+    sender = addresses.without_tag(mail.sender.address)
+    if sender and (sender in known.aliases or sender in (settings.catchall, settings.bounce)):
+        return quarantine("own-address", f"it says it is from our own address {mail.sender.address}, and is not signed")
+    return None
+
+
+def same_letter(known: Known) -> Route | None:
+    """The route of a letter of which an equal copy is here."""
+    twin = next((one for one in known.twins if one.same_content), None)
+    if twin is None:
+        return None
+    return Route(
+        "duplicate",
+        "duplicate",
+        "the same letter is here already",
+        thread=twin.thread,
+        message=twin.message,
+        quarantine=twin.quarantine,
+    )
+
+
+def cut_copy(mail: Mail, envelope: Envelope, sender: Sender, known: Known) -> Route | None:
+    """The route of a letter whose other copy was cut short, or that is the cut copy itself.
+
+    The longer one supersedes the shorter, so it takes as much trust as an answer: a sender whom nothing refutes, and
+    for a user's address a proof.
+    """
+    if not sender.address or sender.refuted or (sender.user is not None and not sender.proven):
+        return None
+    for twin in known.twins:
+        if twin.text is None or twin.thread is None or twin.from_address != sender.address:
+            continue
+        this = Half(envelope.size, mail.subject, mail.text.rstrip(), len(mail.attachments))
+        that = Half(twin.size, twin.subject, twin.text.rstrip(), twin.attachments)
+        if begins(that, this):
+            sentence = f"the whole of message {twin.message}, which the line had cut short"
+            return Route("stored", "whole", sentence, thread=twin.thread, supersedes=twin.message)
+        if begins(this, that):
+            sentence = f"a copy of message {twin.message} that the line cut short"
+            return Route("stored", "cut-short", sentence, thread=twin.thread, superseded_by=twin.message)
+    return None
+
+
+def begins(half: Half, whole: Half) -> bool:
+    """Is `half` where the line may have cut `whole`?  A copy without words is one only when it has no files either:
+    a scanner sends letters that are nothing but a file, all under one Message-ID."""
+    return (
+        half.size < whole.size
+        and whole.subject.startswith(half.subject)
+        and whole.text.startswith(half.text)
+        and bool(half.text or not half.attachments)
+    )
