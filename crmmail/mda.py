@@ -105,6 +105,7 @@ def understand(argv: list[str]) -> Options:
         Envelope(
             recipients=tuple(found for found in map(addresses.canonical, recipients) if found),
             section=section.strip() or None if section is not None else None,
+            null_sender=said.get("--sender", "?").strip("<> ") == "",
             mailbox=addresses.canonical(said.get("--mailbox", "")),
             reply_address=addresses.canonical(said.get("-e", "")),
             keep_original="--no-keep-original" not in said,

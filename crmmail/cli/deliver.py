@@ -29,7 +29,7 @@ from crmmail.services import deliver
     ),
 )
 @click.option("--recipient", default="", metavar="ADDRESS", help="For whom it came, where the mail server knows.")
-@click.option("--sender", default="", metavar="ADDRESS", help="The envelope's sender; only From counts.")
+@click.option("--sender", metavar="ADDRESS", help="The envelope's sender; empty for bounces. Who wrote it, From says.")
 @click.option("-s", "--section", metavar="CODE", help="Where a letter goes that no alias claims.")
 @click.option("--mailbox", default="", metavar="ADDRESS", help="The mailbox it was fetched from.")
 @click.option("--no-keep-original", is_flag=True, help="Do not keep the letter as it came, where it is filed.")
@@ -40,7 +40,7 @@ from crmmail.services import deliver
 def deliver_command(
     session: Session,
     recipient: str,
-    sender: str,
+    sender: str | None,
     section: str | None,
     mailbox: str,
     no_keep_original: bool,
@@ -58,6 +58,7 @@ def deliver_command(
     envelope = Envelope(
         recipients=tuple(found for word in recipient.replace(",", " ").split() if (found := addresses.canonical(word))),
         section=section,
+        null_sender=sender is not None and not sender.strip("<> "),
         mailbox=addresses.canonical(mailbox),
         keep_original=not no_keep_original,
     )

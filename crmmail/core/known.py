@@ -21,6 +21,7 @@ class Envelope(NamedTuple):
     recipients: tuple[str, ...] = ()  # --recipient, canonical; () when not told, or told no address
     section: str | None = None  # -s: id or code; None: not given
     mailbox: str = ""  # the mailbox it was fetched from, where the caller knows it
+    null_sender: bool = False  # --sender was told and is empty: a bounce, or another mail that wants no answer
     reply_address: str = ""  # -e: the address under which a new record's conversation is held
     keep_original: bool = True  # False: the mailbox's owner wants letters that are filed kept only as messages
     size: int = 0  # bytes of the letter as it came

@@ -58,7 +58,7 @@ def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bo
     key = body_digest_key(raw)
     counter = attempts.Attempts(workspace.store.place)
     outcomes = _take(workspace, raw, envelope._replace(size=len(raw)), counter, key, dry_run)
-    if not dry_run:
+    if not dry_run and outcomes[0].reason != "cut-off":  # that one would only kill us again if it were offered again
         counter.forget(key)
     return outcomes
 
@@ -73,6 +73,8 @@ def _take(
         with counter.judging(key):
             limits.check(raw, max_size=workspace.config.delivery_max_size)
             mail = parse(raw)
+            if envelope.null_sender:
+                mail = mail._replace(headers={**mail.headers, "return-path": ("<>",)})
     except OverLimit as error:
         return _keep_unread(workspace, raw, key, envelope, error.reason, str(error), dry_run)
     except Exception as error:

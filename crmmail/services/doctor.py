@@ -17,6 +17,7 @@ from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core import pairing
 from crmmail.store import database, directory, mails, messages, schema
+from crmmail.store.attempts import Attempts
 from crmmail.workspace import Workspace
 
 
@@ -198,18 +199,13 @@ def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
 
 def deliveries_survive(workspace: Workspace) -> Iterator[Finding]:
     """Deliveries that were killed leave a mark; an old one means that a mail comes again and again in vain."""
-    folder = workspace.store.place + ".attempts"
-    try:
-        marks = [entry for entry in os.scandir(folder) if entry.is_file()]
-    except OSError:
-        marks = []
-    now = workspace.now().timestamp()
-    old = [entry for entry in marks if now - entry.stat().st_mtime > timedelta(minutes=10).total_seconds()]
-    if old:
+    folder = Attempts(workspace.store.place)
+    count = folder.unsettled((workspace.now() - timedelta(minutes=10)).timestamp())
+    if count:
         yield warn(
             "deliveries",
-            f"{len(old)} deliveries were cut off and the mail has not come again",
-            f"look at the mail server's log; {folder} counts them",
+            f"{count} mails were being delivered when the process was killed, and have not come again",
+            f"look at the mail server's log; {folder.folder} counts them",
         )
 
 

@@ -16,8 +16,8 @@ from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError
 from crmmail.services import fields
 from crmmail.services.records import closing, complete_partner, created, make
-from crmmail.services.tell import system_message, tell
-from crmmail.store import directory, followers, messages, records
+from crmmail.services.tell import in_charge, system_message, tell
+from crmmail.store import directory, followers, inbox, messages, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
@@ -66,6 +66,10 @@ def file_letter(
         holders=_holders(mail),
         silent=bool(sender.machine),
     )
+    if not heard and not sender.proven:  # a letter that nobody would see waits before whoever is in charge
+        for user in in_charge(records.record(number)):
+            inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
+            heard.add(user)
     changes: list[Change] = []
     if system is not None:
         tell(

@@ -17,6 +17,7 @@ from crmmail.errors import CrmmailError, Refused
 from crmmail.mail.parse import parse
 from crmmail.services import filing
 from crmmail.services.people import need_admin
+from crmmail.services.tell import in_charge
 from crmmail.store import directory, inbox, journal, mails, records
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
@@ -62,15 +63,6 @@ def _who_looks(workspace: Workspace, mail: Mail, route: Route) -> list[int]:
             return []
         return in_charge(records.record(route.candidate)) if route.candidate else [one.id for one in directory.admins()]
     return []
-
-
-def in_charge(this: records.Record) -> list[int]:
-    """The responsible of a record, else its section's manager, else the admins; who has left is passed over."""
-    responsible = directory.user(this.responsible) if this.responsible else None
-    if responsible and responsible.active:
-        return [responsible.id]
-    manager = directory.manager(this.section)
-    return [manager.id] if manager else [one.id for one in directory.admins()]
 
 
 def hold_unread(

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 
 from crmmail.core import audience, token
 from crmmail.store import directory, followers, inbox, messages
+from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 
@@ -68,6 +69,15 @@ def tell(
             created=now,
         )
     return {*heard.inbox, *(copy.user for copy in heard.mail if copy.user is not None)}
+
+
+def in_charge(this: Record) -> list[int]:
+    """The responsible of a record, else its section's manager, else the admins; who has left is passed over."""
+    responsible = directory.user(this.responsible) if this.responsible else None
+    if responsible and responsible.active:
+        return [responsible.id]
+    manager = directory.manager(this.section)
+    return [manager.id] if manager else [one.id for one in directory.admins()]
 
 
 def own_addresses(workspace: Workspace) -> frozenset[str]:

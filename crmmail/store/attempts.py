@@ -46,6 +46,16 @@ class Attempts:
                 _remove(path)
                 os.close(file)
 
+    def unsettled(self, before: float) -> int:
+        """How many mails were cut off, last before that moment (seconds since 1970), and were not given up yet."""
+        newest: dict[str, list[float]] = {}
+        try:
+            for entry in os.scandir(self.folder):
+                newest.setdefault(entry.name.partition(".")[0], []).append(entry.stat().st_mtime)
+        except OSError:
+            pass
+        return sum(len(times) < LIMIT and max(times) < before for times in newest.values())
+
     def forget(self, key: str) -> None:
         """The mail is safe: its count is of no more use."""
         for path in self._files(key):
