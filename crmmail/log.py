@@ -34,13 +34,12 @@ def write(path: str, now: datetime, door: str, line: str) -> None:
 def once(path: str, now: datetime, door: str, line: str) -> None:
     """Like `write`, but says the same only once, ever: what was said stands in a file beside the log."""
     try:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         with open(path + ".once", "a+", encoding="utf-8") as file:
             file.seek(0)
             if line in file.read().splitlines():
                 return
             file.write(line + "\n")
-    except FileNotFoundError:
-        pass  # the first line of all: `write` makes the folder, and it is said once more next time
     except OSError:
         return
     write(path, now, door, line)

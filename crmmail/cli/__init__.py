@@ -1,4 +1,4 @@
-"""The terminal: a command a file, named like its noun, and the rooms that all commands share.
+"""The terminal: the rooms that all commands share; the commands themselves are in commands/.
 
 Where to look:
 
@@ -12,4 +12,7 @@ Where to look:
     forms.py     the forms that programs read: tsv, json, jsonl, csv, ids
     paint.py     the only file that knows rich
     pager.py     long text, a screen at a time
+    streams.py   stdin, stdout and stderr: UTF-8, and no trouble from one that nobody reads
+    shapes.py    the JSON that other programs stand on
+    acts.py      what commands that change something share
 """

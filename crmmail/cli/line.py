@@ -69,3 +69,13 @@ def paragraphs(lines: Iterable[Line]) -> Iterator[tuple[str, list[Span]]]:
 def _span(piece: str | Span) -> Span:
     span = piece if isinstance(piece, Span) else Span(piece)
     return Span(clean(span.text).translate(_FLAT), span.style)
+
+
+def size(count: int) -> str:
+    """Bytes, as people read them."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000 or unit == "MB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return ""

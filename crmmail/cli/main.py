@@ -31,7 +31,7 @@ DAILY, RECORDS, HOUSE, PLUMBING, HIDDEN = "Daily work", "Records", "Keeping hous
 
 
 class Entry(NamedTuple):
-    """A row of the table: `crmmail.cli.<module>` has the command as `<name>_command`."""
+    """A row of the table: `crmmail.cli.commands.<module>` has the command as `<name>_command`."""
 
     name: str
     theme: str
@@ -100,7 +100,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         if name not in self._loaded:
             entry = COMMANDS[name]
-            self._loaded[name] = getattr(import_module(f"crmmail.cli.{entry.module}"), entry.attribute)
+            self._loaded[name] = getattr(import_module(f"crmmail.cli.commands.{entry.module}"), entry.attribute)
         return self._loaded[name]
 
     def __setitem__(self, name: str, command: click.Command) -> None:

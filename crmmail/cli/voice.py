@@ -3,6 +3,7 @@
     voice.listing(rows, columns)       rows are dictionaries with the keys of the JSON, all of them, in its order
     voice.document(data, lines)        a show: `data` is the JSON, `lines()` yields what people read
     voice.say(line)  voice.warn(line)  one line on stdout, on stderr
+    voice.raw(data)                    a mail's bytes
     voice.page(lines)                  long text, in the pager when it is longer than the terminal
     voice.confirm(question, yes)       y/N; where nobody can answer, exit 2
     voice.progress(total, label)       a bar on stderr when it is a terminal and the work takes more than a second
@@ -117,6 +118,14 @@ class Voice:
             if pager.page(text, self.environ):
                 return
         self._write(text)
+
+    def raw(self, data: bytes) -> None:
+        """A mail's or a file's bytes: exactly, to a file or a pipe; cleaned to a terminal, which must not run them."""
+        if self.terminal:
+            return self.page([Body(data.decode("utf-8", "replace"))])
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
     def confirm(self, question: str, yes: bool = False) -> bool:
         """Ask; y and yes are yes.  `yes` is the option --yes.

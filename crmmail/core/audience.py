@@ -75,7 +75,9 @@ def audience(
     for one in followers:
         if not follows(one, subtype) or (one.user is not None and one.user == author):
             continue
-        if one.user is not None and one.notify in ("inbox", "both") and one.user not in inbox:
+        # Who would hear by mail only finds a machine's letter in his inbox: no mail leaves because of one.
+        by_inbox = one.notify in ("inbox", "both") or (silent and one.notify == "email")
+        if one.user is not None and by_inbox and one.user not in inbox:
             inbox.append(one.user)
         wants_mail = one.notify in ("email", "both") if one.user is not None else not internal
         has_it = one.address in holders and not one.virtual

@@ -36,7 +36,9 @@ def borrowed_name(mail: Mail, known: Known, settings: Settings) -> Route | None:
     if mail.has_own_id and token.read_message_id(settings.secret, mail.message_id):
         return quarantine("own-id-reused", f"its Message-ID <{mail.message_id}> is one of ours, its content is not")
     sender = addresses.without_tag(mail.sender.address)
-    if sender and (sender in known.aliases or sender in (settings.catchall, settings.bounce)):
+    alias = known.aliases.get(sender)
+    ours = alias is not None and alias.user is None  # a personal alias is its user's own address, too
+    if sender and (ours or sender in (settings.catchall, settings.bounce)):
         return quarantine("own-address", f"it says it is from our own address {mail.sender.address}, and is not signed")
     return None
 

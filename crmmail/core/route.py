@@ -220,7 +220,9 @@ def aliases_for_replies(
     mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
 ) -> list[Route]:
     """Routes of those aliases that want a new record even for an answer (`on_reply = new`, F121), and take letters of
-    this sender."""
+    this sender; a vacation responder's answer makes none."""
+    if sender.machine:
+        return []
     eager = {address: alias for address, alias in known.aliases.items() if alias.on_reply == "new"}
     return [
         new_record(alias, f"an answer, but {alias.address} makes records of answers too")

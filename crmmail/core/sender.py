@@ -56,7 +56,7 @@ def authentication(mail: Mail, settings: Settings) -> frozenset[str]:
         match = re.match(r"\s*(dmarc|dkim|auth)\s*=\s*([a-z]+)", clause)
         if match:
             found.add(f"{match[1]}={match[2]}")
-            for signer in re.findall(r"\s(?:header\.d|header\.i|smtp\.auth)\s*=\s*([^\s;]+)", clause):
+            for signer in re.findall(r"\s(?:header\.d|header\.i|header\.from|smtp\.auth)\s*=\s*([^\s;]+)", clause):
                 found.add(f"{match[1]}={match[2]}:{signer}")
     return frozenset(found)
 
@@ -89,7 +89,8 @@ def _bare(line: str) -> str:
 def proof_by_host(verdicts: frozenset[str], address: str) -> str:
     """What of `verdicts` proves that `address` wrote the letter; "" if nothing does."""
     host = addresses.host_of(address)
-    if "dmarc=pass" in verdicts and not any(one.startswith("dmarc=") and one != "dmarc=pass" for one in verdicts):
+    dmarc = {one for one in verdicts if one.startswith("dmarc=")}
+    if dmarc in ({"dmarc=pass"}, {"dmarc=pass", f"dmarc=pass:{host}"}):  # one verdict, about this From and no other
         return "our own host says dmarc=pass"
     if f"auth=pass:{address}" in verdicts:
         return "our own host says auth=pass"

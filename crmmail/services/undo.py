@@ -38,7 +38,7 @@ def undo(workspace: Workspace, count: int = 1, *, skip: bool = False) -> list[En
                 hint = "crmmail undo --skip leaves it and goes on with the act before"
                 raise Refused(f"cannot undo ({entry.sentence}): {why}; {hint}") from None
             journal.mark_undone(entry.id, workspace.now())
-            if entry.thread is not None and _shows_in_thread(entry) and records.titles(str(entry.thread)):
+            if entry.thread is not None and _shows_in_thread(entry) and records.exists(entry.thread):
                 message = system_message(workspace, entry.thread, "state", f"undone: {entry.sentence}", author=me.id)
                 tell(workspace, entry.thread, message, subtype="state", internal=True, author=me.id)
     return entries

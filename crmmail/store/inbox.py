@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from peewee import JOIN, fn
 
 from crmmail.core.query import Query
+from crmmail.core.record import KINDS
 from crmmail.errors import NotFound
 from crmmail.store import tables as t
 from crmmail.store.database import has
@@ -63,6 +64,7 @@ def items(
     author = t.User.alias()
     responsible = t.User.alias()
     state = fn.COALESCE(t.Case.state, t.Lead.state)
+    unfinished = state.not_in([done for kind in KINDS.values() for done in kind.done])
     rows = (
         rows.join(t.Message, JOIN.LEFT_OUTER, on=(t.Message.id == message))
         .join(t.Quarantine, JOIN.LEFT_OUTER, on=(t.Quarantine.id == item.quarantine))
@@ -85,8 +87,8 @@ def items(
         *([t.Section.code == query.section] if query.section else []),
         *([fn.LOWER(responsible.login) == query.responsible] if query.responsible else []),
         *([responsible.id == user] if query.mine else []),
-        *([responsible.id.is_null()] if query.unassigned else []),
-        *([t.Case.deadline < now] if query.late and now else []),
+        *([responsible.id.is_null() & unfinished] if query.unassigned else []),
+        *([(t.Case.deadline < now) & unfinished] if query.late and now else []),
         *([(t.Message.received >= query.after) | (t.Quarantine.received >= query.after)] if query.after else []),
         *([(t.Message.received < query.before) | (t.Quarantine.received < query.before)] if query.before else []),
         *([t.Message.id.in_(t.Attachment.select(t.Attachment.message))] if query.has_attachment else []),

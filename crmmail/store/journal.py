@@ -146,6 +146,8 @@ def revert(changes: Sequence[Change]) -> None:
         if change.field == "*" and change.before is None:
             if row is None:
                 continue
+            if change.table == "delivery" and row.state != "queued":
+                raise Changed("a mail about it has left already")
             try:
                 with t.database.atomic():
                     _where(JOURNALLED[change.table].delete(), change.table, change.key).execute()

@@ -217,6 +217,10 @@ def conditions(query: Query, user: int | None, now: datetime | None) -> list[Any
     return found
 
 
+def exists(number: int) -> bool:
+    return bool(t.Thread.select().where(t.Thread.id == number).exists())
+
+
 def titles(prefix: str, limit: int = 50) -> list[tuple[int, str]]:
     """(number, title) of the records whose number begins so, newest first: for completion."""
     rows = t.Thread.select(t.Thread.id, t.Thread.title).order_by(t.Thread.updated.desc()).limit(limit)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from crmmail.cli.command import noun
+from crmmail.cli.commands.show import show_command
 from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
-from crmmail.cli.show import show_command
 from crmmail.cli.voice import Column
 from crmmail.services import people
 from crmmail.store import directory

@@ -9,10 +9,9 @@ import click
 from crmmail.cli import shapes
 from crmmail.cli.acts import UNDO, each
 from crmmail.cli.command import noun
-from crmmail.cli.line import Body, Line, Span
+from crmmail.cli.line import Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, yes_option
 from crmmail.cli.session import Session, pass_session
-from crmmail.cli.show import size, write_bytes
 from crmmail.cli.voice import Column
 from crmmail.core import text
 from crmmail.services import held
@@ -61,7 +60,7 @@ def quarantine_list(session: Session, reasons: tuple[str, ...], everything: bool
 def quarantine_show(session: Session, letter: int, raw: bool) -> None:
     """One letter: why it is here, and its words."""
     if raw:
-        write_bytes(session, held.raw(session.workspace, letter))
+        session.voice.raw(held.raw(session.workspace, letter))
         return
     one = held.one(session.workspace, letter)
     session.voice.document(shapes.quarantined(one), lambda: lines(one))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from crmmail.cli.command import noun
+from crmmail.cli.line import size
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
-from crmmail.cli.show import size
 from crmmail.cli.voice import Column
 from crmmail.services import upkeep
 

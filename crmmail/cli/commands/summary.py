@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crmmail.cli.command import command
-from crmmail.cli.inbox import headline
+from crmmail.cli.commands.inbox import headline
 from crmmail.cli.line import STARRED, UNREAD, Line, Span
 from crmmail.cli.options import json_option
 from crmmail.cli.session import Session, pass_session

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from crmmail.cli.command import noun
+from crmmail.cli.line import size
 from crmmail.cli.options import NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
-from crmmail.cli.show import size, write_bytes
 from crmmail.cli.voice import Column
 from crmmail.services import letters
 
@@ -63,7 +63,7 @@ def attachment_save(session: Session, file: int, target: str | None) -> None:
     is never overwritten.
     """
     if target == "-":
-        write_bytes(session, letters.attachment_bytes(session.workspace, file))
+        session.voice.raw(letters.attachment_bytes(session.workspace, file))
         return
     path, count = letters.save_attachment(session.workspace, file, target)
     session.voice.say(f"{path} ({size(count)})")

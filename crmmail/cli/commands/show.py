@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import click
 
 from crmmail.cli import shapes
 from crmmail.cli.command import command
-from crmmail.cli.line import UNREAD, Body, Line, Span
+from crmmail.cli.line import UNREAD, Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import quote, text, when
@@ -38,7 +37,7 @@ def show_command(
     """
     view = records.show(session.workspace, record, peek=peek or raw)
     if raw:
-        write_bytes(session, letters.raw(session.workspace, message or newest_letter(view)))
+        session.voice.raw(letters.raw(session.workspace, message or newest_letter(view)))
         return
     if last:
         view = view._replace(messages=view.messages[-last:])
@@ -52,16 +51,6 @@ def newest_letter(view: records.View) -> int:
     if not found:
         raise NotFound(f"no letter came to #{view.record.id}, so there is nothing raw to show")
     return found[-1]
-
-
-def write_bytes(session: Session, data: bytes) -> None:
-    """A mail's bytes: exactly, to a file or a pipe; cleaned to a terminal, which must not run them."""
-    if session.voice.terminal:
-        session.voice.page([Body(data.decode("utf-8", "replace"))])
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
 
 
 def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
@@ -156,13 +145,3 @@ def conversation(one: Message, view: records.View, full: bool, now: object) -> I
             yield Span(f"    ✉! {copy.to}: {copy.state} {copy.reason}", "failed")
         elif copy.state == "queued" and full:
             yield Span(f"    ✉ {copy.to}: queued", "waiting")
-
-
-def size(count: int) -> str:
-    """Bytes, as people read them."""
-    amount = float(count)
-    for unit in ("B", "KB", "MB"):
-        if amount < 1000 or unit == "MB":
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return ""
