@@ -58,8 +58,9 @@ def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bo
     key = body_digest_key(raw)
     counter = attempts.Attempts(workspace.store.place)
     outcomes = _take(workspace, raw, envelope._replace(size=len(raw)), counter, key, dry_run)
-    if not dry_run and outcomes[0].reason != "cut-off":  # that one would only kill us again if it were offered again
-        counter.forget(key)
+    if not dry_run:
+        settle = counter.give_up if outcomes[0].reason == "cut-off" else counter.forget
+        settle(key)
     return outcomes
 
 

@@ -204,7 +204,7 @@ def deliveries_survive(workspace: Workspace) -> Iterator[Finding]:
     if count:
         yield warn(
             "deliveries",
-            f"{count} mails were being delivered when the process was killed, and have not come again",
+            f"{count} mails whose delivery was cut off have not come again",
             f"look at the mail server's log; {folder.folder} counts them",
         )
 

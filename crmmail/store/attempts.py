@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIMIT = 3
+GIVEN_UP = "given-up"
 
 
 class Attempts:
@@ -48,13 +49,22 @@ class Attempts:
 
     def unsettled(self, before: float) -> int:
         """How many mails were cut off, last before that moment (seconds since 1970), and were not given up yet."""
-        newest: dict[str, list[float]] = {}
+        marks: dict[str, dict[str, float]] = {}
         try:
             for entry in os.scandir(self.folder):
-                newest.setdefault(entry.name.partition(".")[0], []).append(entry.stat().st_mtime)
+                key, _, mark = entry.name.partition(".")
+                marks.setdefault(key, {})[mark] = entry.stat().st_mtime
         except OSError:
             pass
-        return sum(len(times) < LIMIT and max(times) < before for times in newest.values())
+        return sum(GIVEN_UP not in found and max(found.values()) < before for found in marks.values())
+
+    def give_up(self, key: str) -> None:
+        """The mail is in quarantine, unjudged; it keeps its count, or it would kill us again if it came again."""
+        try:
+            with open(os.path.join(self.folder, f"{key}.{GIVEN_UP}"), "w") as file:
+                file.write(".")
+        except OSError:
+            pass
 
     def forget(self, key: str) -> None:
         """The mail is safe: its count is of no more use."""

@@ -274,8 +274,8 @@ def test_what_was_printed_stands_before_the_error() -> None:
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}])
 def test_output_is_utf8_whatever_the_locale(locale: dict[str, str]) -> None:
-    done = started("--help", **locale)
-    assert "postgresql://…" in done.stdout.decode()
+    done = started("inbox", "--help", **locale)
+    assert "[QUERY]…" in done.stdout.decode()
 
 
 def test_a_name_of_bytes_that_are_no_utf8_is_printed_harmlessly() -> None:

@@ -100,7 +100,7 @@ def test_json_has_every_key_in_order_and_null_and_arrays(voice: Voice, capsys: p
         ("jsonl", '{"title": "t", "id": 1}\n'),
         ("csv", "title,id\nt,1\n"),
         ("tsv", "t\t1\n"),
-        ("ids", "1\n"),
+        ("ids", "t\n"),
     ],
 )
 def test_fields_in_every_form(voice: Voice, capsys: pytest.CaptureFixture[str], form: str, said: str) -> None:

@@ -91,9 +91,10 @@ def test_machines(headers: dict[str, str], machine: str) -> None:
 RESULTS: dict[str, tuple[str | list[str], str]] = {
     "dmarc": ("mx.crm.example; dmarc=pass header.from=customer.example", "dmarc"),
     "dmarc in a long line": (
-        "mx.crm.example; spf=pass smtp.mailfrom=x@y.example; dkim=none; dmarc=pass (p=reject dis=none) header.from=x",
+        "mx.crm.example; spf=pass smtp.mailfrom=x@y.example; dkim=none; dmarc=pass (p=reject dis=none) header.from=customer.example",
         "dmarc",
     ),
+    "of another From": ("mx.crm.example; dmarc=pass header.from=other.example", ""),
     "upper case": ("MX.CRM.Example; DMARC=PASS", "dmarc"),
     "with a version": ("mx.crm.example 1; dmarc=pass", "dmarc"),
     "blanks and comments everywhere": ("mx.crm.example (ours) ; (x) dmarc (y) = (z) pass (w)", "dmarc"),

@@ -64,7 +64,8 @@ class TestWhatCannotBeJudged:
         letter = talk.post(RECEIVED + raw)
         assert letter.fates == [("quarantined", "cut-off")]
         assert talk.cli(f"quarantine show {letter.quarantine} --raw").bytes == RECEIVED + raw
-        assert list(marks.iterdir()) == []
+        assert talk.post(RECEIVED * 2 + raw).outcome == "duplicate"
+        assert "cut off" not in talk.cli("doctor").out
 
     def test_twice_is_not_enough(self, talk: Talk) -> None:
         raw = talk.raw("ana@example.com", subject="Nearly deadly")
