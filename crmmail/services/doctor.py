@@ -16,7 +16,7 @@ from typing import NamedTuple
 from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core import pairing
-from crmmail.store import database, directory, mails, messages, schema
+from crmmail.store import database, directory, mails, messages, offices, schema
 from crmmail.store.attempts import Attempts
 from crmmail.workspace import Workspace
 
@@ -103,14 +103,14 @@ def domains_are_set(workspace: Workspace) -> Iterator[Finding]:
         yield fail("domains", "no mail domain of ours is set, so no alias matches", "crmmail config set mail.domains …")
         return
     yield ok("domains", f"our domains: {', '.join(domains)}")
-    for one in directory.aliases():
+    for one in offices.aliases():
         if one.active and addresses.host_of(one.address) not in domains:
             advice = f'crmmail config set mail.domains "{" ".join([*domains, addresses.host_of(one.address)])}"'
             yield fail("domains", f"alias {one.address} lies in no domain of ours, so it never matches", advice)
 
 
 def aliases_make_records(workspace: Workspace) -> Iterator[Finding]:
-    known = [one for one in directory.aliases() if one.active]
+    known = [one for one in offices.aliases() if one.active]
     if not known:
         yield warn(
             "aliases",
@@ -131,7 +131,7 @@ def aliases_make_records(workspace: Workspace) -> Iterator[Finding]:
 
 def new_cases_find_somebody(workspace: Workspace) -> Iterator[Finding]:
     """F166: somebody must be told of a new case, and he must have an address where he hears by mail."""
-    for one in directory.sections():
+    for one in offices.sections():
         if one.active and not one.manager and one.assign in ("none", "manager"):
             yield warn(
                 "assignment",
@@ -147,7 +147,7 @@ def new_cases_find_somebody(workspace: Workspace) -> Iterator[Finding]:
 
 def mailboxes_fit(workspace: Workspace) -> Iterator[Finding]:
     """S0's right and wrong pairs, of what has come in (F139–F144)."""
-    aliases = frozenset(one.address for one in directory.aliases())
+    aliases = frozenset(one.address for one in offices.aliases())
     users = frozenset(address for one in directory.users() for address in one.addresses)
     catchall = workspace.config.mail_catchall.lower()
     for mailbox, addressee in sorted(mails.mailboxes()):
@@ -186,7 +186,7 @@ def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
     if not workspace.config.smtp_url:
         sentence = "no way out is set: mail waits in the outbox" + (f" ({queued} now)" if queued else "")
         yield warn("outgoing", sentence, "crmmail config set smtp.url smtp://host:port")
-    if not workspace.config.mail_catchall and not any(one.address for one in directory.sections()):
+    if not workspace.config.mail_catchall and not any(one.address for one in offices.sections()):
         yield warn(
             "outgoing",
             "no section has an address and there is no catchall: answers would go to users' own mailboxes (F89)",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import record, text, when
 from crmmail.errors import NotFound, UsageError
-from crmmail.store import directory, followers, journal, records
+from crmmail.store import directory, followers, journal, offices, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, local_zone
@@ -58,7 +58,7 @@ def columns(workspace: Workspace, kind: str, section: str, field: str, value: st
     if field == "responsible":
         return {"responsible": active_user(value).id if value else None, "assigned": workspace.now() if value else None}
     if field == "section":
-        return {"section": directory.section(value).id if value else None}
+        return {"section": offices.section(value).id if value else None}
     if field == "category":
         return {"category": _category(kind, section, value) if value else None}
     if field == "partner":
@@ -143,7 +143,7 @@ def _category(kind: str, section: str, value: str) -> int:
         return directory.partner_category(value)
     if not section:
         raise UsageError(f"the record has no section, so it can have no category {value!r}: set its section first")
-    known = directory.categories(directory.section(section).id)
+    known = offices.categories(offices.section(section).id)
     for one in known:
         if one.name.lower() == value.lower() and one.active:
             return one.id

@@ -17,7 +17,7 @@ from crmmail.errors import CrmmailError
 from crmmail.services import fields
 from crmmail.services.records import closing, complete_partner, created, make
 from crmmail.services.tell import in_charge, system_message, tell
-from crmmail.store import directory, followers, inbox, messages, records
+from crmmail.store import directory, followers, inbox, messages, offices, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
@@ -96,11 +96,11 @@ def _new_record(
     columns: dict[str, Any] = {"title": mail.subject, "email": customer[1] or None, "partner_name": customer[0] or None}
     address = route.recipient
     if route.section:
-        this = directory.section(route.section)
+        this = offices.section(route.section)
         columns["section"] = this.id
         address = address or this.address
     if route.alias is not None:
-        alias = directory.alias_by_id(route.alias)
+        alias = offices.alias_by_id(route.alias)
         wanted = {**({"responsible": alias.user} if alias.user else {}), **alias.defaults}
         for field, value in wanted.items():
             try:
@@ -126,7 +126,7 @@ def _customer(workspace: Workspace, mail: Mail, sender: Sender) -> tuple[str, st
     the first address outside that he named in To."""
     if not sender.proven:
         return mail.sender.name, sender.address
-    own = {*directory.alias_addresses(), *directory.users_by_address(one.address for one in mail.to)}
+    own = {*offices.alias_addresses(), *directory.users_by_address(one.address for one in mail.to)}
     for one in mail.to:
         if one.address and one.address not in own:
             return one.name, one.address
@@ -167,7 +167,7 @@ def _new_state(workspace: Workspace, number: int, sender: Sender, heard: set[int
     """An answer may reopen the case or close it; the section's policy says which (behaviour §5)."""
     this = records.record(number)
     writer = "machine" if sender.machine else "user" if sender.proven else "partner"
-    policy = directory.section(this.section) if this.section else None
+    policy = offices.section(this.section) if this.section else None
     state = record.after_mail(
         this.kind,
         this.state,

@@ -9,7 +9,7 @@ from crmmail.core import record
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import fields
 from crmmail.services.tell import own_addresses
-from crmmail.store import directory, followers, journal, messages, records
+from crmmail.store import directory, followers, journal, messages, offices, records
 from crmmail.workspace import Workspace, os_login
 
 
@@ -135,7 +135,7 @@ def subscribe(
     name = record.kind(kind).name
     user = fields.active_user(someone) if someone else me
     with workspace.store.transaction():
-        number = followers.put_subscription(name, user.id, chosen, directory.section(section).id if section else None)
+        number = followers.put_subscription(name, user.id, chosen, offices.section(section).id if section else None)
         sentence = f"{user.login} follows every new {name}" + (f" of {section}" if section else "")
         journal.write(me.id, os_login(), workspace.now(), "follow", sentence, undoable=False)
     return next(one for one in followers.subscriptions() if one.id == number)

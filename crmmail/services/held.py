@@ -18,7 +18,7 @@ from crmmail.mail.parse import parse
 from crmmail.services import filing
 from crmmail.services.people import need_admin
 from crmmail.services.tell import in_charge
-from crmmail.store import directory, inbox, journal, mails, records
+from crmmail.store import directory, inbox, journal, mails, offices, records
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
 
@@ -103,7 +103,7 @@ def route_to(workspace: Workspace, number: int, target: int) -> Settled:
 
 def create_from(workspace: Workspace, number: int, kind: str, section: str | None) -> Settled:
     """Makes a new record of a letter."""
-    code = directory.section(section).code if section else ""
+    code = offices.section(section).code if section else ""
     kind = record.kind(kind).name
     route = Route("stored", "by-hand", f"a new {kind} made by hand", kind=kind, section=code)
     return _settle(workspace, number, route, "created")

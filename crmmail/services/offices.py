@@ -11,7 +11,7 @@ from crmmail.core.section import Section
 from crmmail.errors import CrmmailError, NotFound, Refused, Taken, UsageError
 from crmmail.services import fields
 from crmmail.services.people import check_free, need_admin
-from crmmail.store import directory, journal
+from crmmail.store import journal, offices
 from crmmail.workspace import Workspace, os_login
 
 POLICIES = ("everyone", "contacts", "followers")
@@ -33,40 +33,40 @@ def add_section(workspace: Workspace, code: str, *, create_parent: bool = False,
     if not code or " " in code or code.isdigit():
         raise UsageError(f"{code!r} is no section code: one word that is not a number")
     with workspace.store.transaction():
-        if any(one.code == code for one in directory.sections()):
+        if any(one.code == code for one in offices.sections()):
             raise Taken(f"there is a section {code} already (crmmail sections set {code} …)")
         parent = wanted.get("parent")
-        if parent and create_parent and not any(one.code == parent.lower() for one in directory.sections()):
-            directory.put_section(parent.lower(), name=parent)
+        if parent and create_parent and not any(one.code == parent.lower() for one in offices.sections()):
+            offices.put_section(parent.lower(), name=parent)
         if parent and parent.lower() != code:
-            directory.section(parent)
-        directory.put_section(code, name=text.one_line(wanted.get("name") or "") or code)
+            offices.section(parent)
+        offices.put_section(code, name=text.one_line(wanted.get("name") or "") or code)
         _change_section(workspace, code, {**wanted, "name": None})
         _note(workspace, "sections", f"section {code} added")
-    return directory.section(code)
+    return offices.section(code)
 
 
 def set_section(workspace: Workspace, code: str, **wanted: Any) -> Section:
     """Changes what is said of a section; an old e-mail stays an alias of it."""
     need_admin(workspace, "change sections")
     with workspace.store.transaction():
-        this = directory.section(code)
+        this = offices.section(code)
         _change_section(workspace, this.code, wanted)
         _note(workspace, "sections", f"section {this.code} changed")
-    return directory.section(this.code)
+    return offices.section(this.code)
 
 
 def remove_section(workspace: Workspace, code: str) -> Section:
     """Deactivates a section and its aliases; its records keep it."""
     need_admin(workspace, "remove sections")
     with workspace.store.transaction():
-        this = directory.section(code)
-        directory.put_section(this.code, active=False)
-        for one in directory.aliases():
+        this = offices.section(code)
+        offices.put_section(this.code, active=False)
+        for one in offices.aliases():
             if one.section == this.code:
-                directory.put_alias(one.address, active=False)
+                offices.put_alias(one.address, active=False)
         _note(workspace, "sections", f"section {this.code} removed")
-    return directory.section(this.code)
+    return offices.section(this.code)
 
 
 def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) -> None:
@@ -81,22 +81,22 @@ def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) 
     if wanted.get("parent") is not None:
         columns["parent"] = None
         if wanted["parent"]:
-            above = directory.section(wanted["parent"])
-            section.check_parent(code, above.code, {one.code: one.parent for one in directory.sections()})
+            above = offices.section(wanted["parent"])
+            section.check_parent(code, above.code, {one.code: one.parent for one in offices.sections()})
             columns["parent"] = above.id
     if wanted.get("email"):
         columns["address"] = own_address(workspace, wanted["email"])
-    number = directory.put_section(code, **columns)
+    number = offices.put_section(code, **columns)
     if wanted.get("email"):
-        there = next((one for one in directory.aliases() if one.address == columns["address"]), None)
+        there = next((one for one in offices.aliases() if one.address == columns["address"]), None)
         if there is None or there.section != code:
             check_free(columns["address"])
-        directory.put_alias(columns["address"], kind=there.kind if there else "case", section=number, active=True)
+        offices.put_alias(columns["address"], kind=there.kind if there else "case", section=number, active=True)
 
 
 def tree() -> list[tuple[int, Section]]:
     """(depth, section), parents before their children."""
-    known = directory.sections()
+    known = offices.sections()
     parents = {one.code: one.parent for one in known}
     chains = {one.code: [*reversed(section.ancestors(one.code, parents)), one.code] for one in known}
     return [(len(chains[one.code]) - 1, one) for one in sorted(known, key=lambda one: chains[one.code])]
@@ -105,18 +105,18 @@ def tree() -> list[tuple[int, Section]]:
 # --- categories ---------------------------------------------------------------------------------------------
 
 
-def put_category(workspace: Workspace, name: str, section_code: str, *, active: bool = True) -> directory.Category:
+def put_category(workspace: Workspace, name: str, section_code: str, *, active: bool = True) -> offices.Category:
     """Adds a category to a section, or (not active) retires it."""
     need_admin(workspace, "change categories")
     name = text.one_line(name)
     with workspace.store.transaction():
-        this = directory.section(section_code)
-        known = [one.name.lower() for one in directory.categories(this.id)]
+        this = offices.section(section_code)
+        known = [one.name.lower() for one in offices.categories(this.id)]
         if not active and name.lower() not in known:
             raise NotFound(f"section {this.code} has no category {name!r}")
-        number = directory.put_category(this.id, name, active=active)
+        number = offices.put_category(this.id, name, active=active)
         _note(workspace, "categories", f"category {name} of {this.code} {'added' if active else 'removed'}")
-    return next(one for one in directory.categories(this.id) if one.id == number)
+    return next(one for one in offices.categories(this.id) if one.id == number)
 
 
 # --- aliases ------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def own_address(workspace: Workspace, words: str) -> str:
     return found
 
 
-def put_alias(workspace: Workspace, address: str, *, add: bool, **wanted: Any) -> directory.Alias:
+def put_alias(workspace: Workspace, address: str, *, add: bool, **wanted: Any) -> offices.Alias:
     """Adds or changes an alias.
 
     Args:
@@ -151,33 +151,33 @@ def put_alias(workspace: Workspace, address: str, *, add: bool, **wanted: Any) -
             columns["kind"] = record.kind(columns.get("kind") or "case").name
             _check_free_for(found, wanted.get("user"))
         else:
-            directory.alias(found)
+            offices.alias(found)
             if "kind" in columns:
                 columns["kind"] = record.kind(columns["kind"]).name
         if wanted.get("section"):
-            columns["section"] = directory.section(wanted["section"]).id
+            columns["section"] = offices.section(wanted["section"]).id
         if wanted.get("user"):
             columns["user"] = fields.active_user(wanted["user"]).id
-        kind = columns.get("kind") or directory.alias(found).kind
+        kind = columns.get("kind") or offices.alias(found).kind
         for field, value in (columns.get("defaults") or {}).items():
             try:
                 fields.columns(workspace, kind, wanted.get("section") or "", field, value)
             except CrmmailError as error:
                 raise UsageError(f"default {field}={value} does not fit: {error}") from None
-        directory.put_alias(found, **columns)
+        offices.put_alias(found, **columns)
         _note(workspace, "aliases", f"alias {found} {'added' if add else 'changed'}")
-    return directory.alias(found)
+    return offices.alias(found)
 
 
 def _check_free_for(address: str, user: str | None) -> None:
     """An alias may lie over a user's address only where it is that user's own."""
-    owner = directory.owner(address)
+    owner = offices.owner(address)
     if owner and owner != f"user {user}":
         hint = f" (--user {owner[5:]} makes it his personal alias)" if owner.startswith("user ") else ""
         raise Taken(f"{address} is taken: it belongs to {owner}{hint}")
 
 
-def remove_alias(workspace: Workspace, address: str) -> directory.Alias:
+def remove_alias(workspace: Workspace, address: str) -> offices.Alias:
     """Deactivates an alias; letters to it go to quarantine from now on."""
     return put_alias(workspace, address, add=False, active=False)
 

@@ -10,7 +10,7 @@ from crmmail.core import text
 from crmmail.errors import NotAllowed, Refused, Taken, UsageError
 from crmmail.services import fields
 from crmmail.services.records import Done, create
-from crmmail.store import directory, journal, messages, records
+from crmmail.store import directory, journal, messages, offices, records
 from crmmail.workspace import Workspace, os_login
 
 NOTIFY = ("inbox", "email", "both", "none")
@@ -27,7 +27,7 @@ def need_admin(workspace: Workspace, what: str) -> directory.User:
 
 def check_free(address: str, user: str = "") -> None:
     """Refuses an address that belongs to somebody else than `user`."""
-    owner = directory.owner(address)
+    owner = offices.owner(address)
     if owner and owner != f"user {user}":
         raise Taken(f"{address} is taken: it belongs to {owner}")
 

@@ -14,7 +14,7 @@ from crmmail.errors import CrmmailError, Refused
 from crmmail.services import fields
 from crmmail.services.fields import Detail
 from crmmail.services.tell import system_message, tell
-from crmmail.store import directory, followers, inbox, journal, mails, messages, records
+from crmmail.store import directory, followers, inbox, journal, mails, messages, offices, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
@@ -74,11 +74,11 @@ def make(workspace: Workspace, kind: str, columns: dict[str, Any], *, author: in
 
 def responsible_by_policy(section_id: int) -> int | None:
     """Who gets a new record of a section (F136)."""
-    this = next(one for one in directory.sections() if one.id == section_id)
+    this = next(one for one in offices.sections() if one.id == section_id)
     if this.assign == "none":
         return None
     if this.assign == "manager":
-        manager = directory.manager(this.code)
+        manager = offices.manager(this.code)
         return manager.id if manager else None
     return section.choose(this.assign, None, records.candidates(section_id))
 
@@ -127,7 +127,7 @@ def created(
 
 def _whoever_looks(workspace: Workspace, this: Record) -> list[int]:
     """Makes the section's manager a follower of a record that nobody is responsible for; else the admins are told."""
-    manager = directory.manager(this.section)
+    manager = offices.manager(this.section)
     if manager:
         followers.put_follower(this.id, workspace.now(), user=manager.id)
         return []
@@ -296,8 +296,8 @@ def listing(
     """Records of a kind that fit a query, newest activity first."""
     codes = None
     if section_code:
-        this = directory.section(section_code)
-        parents = {one.code: one.parent for one in directory.sections()}
+        this = offices.section(section_code)
+        parents = {one.code: one.parent for one in offices.sections()}
         codes = section.descendants(this.code, parents) if recursive else [this.code]
     me = workspace.user().id if query.mine else None
     return records.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)

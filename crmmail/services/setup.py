@@ -12,7 +12,7 @@ from typing import NamedTuple
 from crmmail import config as configuration
 from crmmail.core import address as addresses
 from crmmail.errors import NotAllowed, Refused, UsageError
-from crmmail.services import people
+from crmmail.services import fields, people
 from crmmail.store import database, directory, schema
 from crmmail.workspace import Choice, Workspace, os_login
 
@@ -36,10 +36,7 @@ def first_user(words: str) -> FirstUser:
     login, colon, email = words.partition(":")
     if not colon or not login.strip():
         raise UsageError(f"{words!r} is no LOGIN:ADDRESS, like boss:boss@crm.example")
-    found = addresses.canonical(email)
-    if not found:
-        raise UsageError(f"{email!r} is no e-mail address")
-    return FirstUser(login.strip().lower(), found)
+    return FirstUser(login.strip().lower(), fields.address(email))
 
 
 def init(
@@ -75,7 +72,7 @@ def init(
             directory.put_setting("secret", os.urandom(32).hex())
             directory.put_setting("mail.domains", " ".join(dict.fromkeys(hosts)))
             if catchall:
-                directory.put_setting("mail.catchall", _address(catchall))
+                directory.put_setting("mail.catchall", fields.address(catchall))
     finally:
         store.close()
     with Workspace(choice, environ) as workspace:
@@ -132,11 +129,4 @@ def _domain(words: str) -> str:
     found = addresses.canonical_host(words.strip().lstrip("@"))
     if not found:
         raise UsageError(f"{words!r} is no mail domain")
-    return found
-
-
-def _address(words: str) -> str:
-    found = addresses.canonical(words)
-    if not found:
-        raise UsageError(f"{words!r} is no e-mail address")
     return found

@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from crmmail.core import audience, token
-from crmmail.store import directory, followers, inbox, messages
+from crmmail.store import directory, followers, inbox, messages, offices
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -76,14 +76,14 @@ def in_charge(this: Record) -> list[int]:
     responsible = directory.user(this.responsible) if this.responsible else None
     if responsible and responsible.active:
         return [responsible.id]
-    manager = directory.manager(this.section)
+    manager = offices.manager(this.section)
     return [manager.id] if manager else [one.id for one in directory.admins()]
 
 
 def own_addresses(workspace: Workspace) -> frozenset[str]:
     """The addresses whose mail comes back to us: aliases, the catchall, the bounce address."""
     config = workspace.config
-    return directory.alias_addresses() | {one for one in (config.mail_catchall, config.mail_bounce) if one}
+    return offices.alias_addresses() | {one for one in (config.mail_catchall, config.mail_bounce) if one}
 
 
 def identifier(workspace: Workspace, mark: token.Token) -> str:

@@ -91,7 +91,8 @@ def test_machines(headers: dict[str, str], machine: str) -> None:
 RESULTS: dict[str, tuple[str | list[str], str]] = {
     "dmarc": ("mx.crm.example; dmarc=pass header.from=customer.example", "dmarc"),
     "dmarc in a long line": (
-        "mx.crm.example; spf=pass smtp.mailfrom=x@y.example; dkim=none; dmarc=pass (p=reject dis=none) header.from=customer.example",
+        "mx.crm.example; spf=pass smtp.mailfrom=x@y.example; dkim=none; dmarc=pass (p=reject dis=none)"
+        " header.from=customer.example",
         "dmarc",
     ),
     "of another From": ("mx.crm.example; dmarc=pass header.from=other.example", ""),

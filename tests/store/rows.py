@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crmmail.core.message import Address
-from crmmail.store import directory, mails, messages, records
+from crmmail.store import directory, mails, messages, offices, records
 from crmmail.store import tables as t
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -27,7 +27,7 @@ def user(login: str, *addresses: str, active: bool = True, **columns: Any) -> in
 
 
 def section(code: str, **columns: Any) -> int:
-    return directory.put_section(code, name=code.title(), **columns)
+    return offices.put_section(code, name=code.title(), **columns)
 
 
 def case(title: str = "The printer burns", created: datetime = NOW, **columns: Any) -> int:

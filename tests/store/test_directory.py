@@ -7,7 +7,7 @@ from store import rows
 
 from crmmail.core.section import Section
 from crmmail.errors import NotFound, Taken
-from crmmail.store import directory
+from crmmail.store import directory, offices
 from crmmail.store.database import Store
 
 # --- settings -----------------------------------------------------------------------------------------------
@@ -78,12 +78,12 @@ def test_users_are_listed_by_login_and_admins_are_who_may(store: Store) -> None:
 
 def test_the_owner_of_an_address(store: Store) -> None:
     rows.user("bob")
-    directory.put_alias("support@crm.example", kind="case", section=rows.section("support"))
-    directory.put_alias("sales@crm.example", kind="lead")
-    assert directory.owner("bob@crm.example") == "user bob"
-    assert directory.owner("support@crm.example") == "the alias for cases of section support"
-    assert directory.owner("sales@crm.example") == "the alias for leads"
-    assert directory.owner("free@crm.example") == ""
+    offices.put_alias("support@crm.example", kind="case", section=rows.section("support"))
+    offices.put_alias("sales@crm.example", kind="lead")
+    assert offices.owner("bob@crm.example") == "user bob"
+    assert offices.owner("support@crm.example") == "the alias for cases of section support"
+    assert offices.owner("sales@crm.example") == "the alias for leads"
+    assert offices.owner("free@crm.example") == ""
 
 
 def test_users_by_address_knows_only_who_works_here(store: Store) -> None:
@@ -101,12 +101,12 @@ def test_a_section_with_its_defaults_and_names_for_numbers(store: Store) -> None
     boss = rows.user("boss")
     above = rows.section("support2")
     number = rows.section("support1", parent=above, manager=boss, address="support@crm.example")
-    assert directory.section("support1") == Section(
+    assert offices.section("support1") == Section(
         number, "support1", "Support1", "support2", "boss", "support@crm.example", "close", "open", "none", True
     )
     assert rows.section("support1", assign="manager") == number
-    assert directory.section("SUPPORT1").assign == "manager"
-    assert [one.code for one in directory.sections()] == ["support1", "support2"]
+    assert offices.section("SUPPORT1").assign == "manager"
+    assert [one.code for one in offices.sections()] == ["support1", "support2"]
 
 
 @pytest.mark.parametrize(
@@ -115,54 +115,54 @@ def test_a_section_with_its_defaults_and_names_for_numbers(store: Store) -> None
 def test_a_section_by_code_or_number(store: Store, words: str, found: bool) -> None:
     rows.section("support")
     if found:
-        assert directory.section(words).code == "support"
+        assert offices.section(words).code == "support"
     else:
         with pytest.raises(NotFound, match=r"sections: support$"):
-            directory.section(words)
+            offices.section(words)
 
 
 def test_without_sections_the_way_to_make_one_is_said(store: Store) -> None:
     with pytest.raises(NotFound, match="none yet \\(crmmail sections add CODE\\)"):
-        directory.section("support")
+        offices.section("support")
 
 
 @pytest.mark.parametrize("active", [True, False])
 def test_the_manager_of_a_section(store: Store, active: bool) -> None:
     rows.section("support", manager=rows.user("boss", active=active))
     rows.section("sales")
-    manager = directory.manager("support")
+    manager = offices.manager("support")
     assert (manager.login if manager else None) == ("boss" if active else None)
-    assert directory.manager("sales") is None
-    assert directory.manager("") is None
+    assert offices.manager("sales") is None
+    assert offices.manager("") is None
 
 
 def test_a_category_is_one_whatever_its_letter_case(store: Store) -> None:
     support, sales = rows.section("support"), rows.section("sales")
-    number = directory.put_category(support, "Printers")
-    assert directory.put_category(support, "printers", active=False) == number
-    assert directory.put_category(sales, "Printers") != number
-    assert [(one.section, one.name, one.active) for one in directory.categories()] == [
+    number = offices.put_category(support, "Printers")
+    assert offices.put_category(support, "printers", active=False) == number
+    assert offices.put_category(sales, "Printers") != number
+    assert [(one.section, one.name, one.active) for one in offices.categories()] == [
         ("sales", "Printers", True),
         ("support", "Printers", False),
     ]
-    assert [one.id for one in directory.categories(support)] == [number]
+    assert [one.id for one in offices.categories(support)] == [number]
 
 
 # --- aliases ------------------------------------------------------------------------------------------------
 
 
 def test_an_alias_with_its_defaults_and_names_for_numbers(store: Store) -> None:
-    number = directory.put_alias("sales@crm.example", kind="lead", section=rows.section("sales"), defaults={"a": "ж"})
-    alias = directory.alias("Sales@CRM.example")
+    number = offices.put_alias("sales@crm.example", kind="lead", section=rows.section("sales"), defaults={"a": "ж"})
+    alias = offices.alias("Sales@CRM.example")
     assert alias == (
         *(number, "sales@crm.example", "lead", "sales", "", "everyone", "thread", {"a": "ж"}, True, None, True),
     )
-    assert directory.put_alias("sales@crm.example", active=False, user=rows.user("bob")) == number
-    changed = directory.alias_by_id(number)
+    assert offices.put_alias("sales@crm.example", active=False, user=rows.user("bob")) == number
+    changed = offices.alias_by_id(number)
     assert (changed.active, changed.user, changed.kind) == (False, "bob", "lead")
-    assert directory.alias_addresses() == {"sales@crm.example"}
+    assert offices.alias_addresses() == {"sales@crm.example"}
     with pytest.raises(NotFound, match=r"no alias x@crm\.example"):
-        directory.alias("x@crm.example")
+        offices.alias("x@crm.example")
 
 
 # --- contacts -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
-from crmmail.store import directory, messages, records
+from crmmail.store import directory, messages, offices, records
 from crmmail.store.database import Store
 
 
@@ -139,10 +139,10 @@ def test_words_that_are_no_text_find_nothing(shop: dict[str, int]) -> None:
 
 
 def test_a_case_with_names_for_numbers(shop: dict[str, int]) -> None:
-    support = directory.section("support").id
+    support = offices.section("support").id
     number = rows.case(
         section=support,
-        category=directory.put_category(support, "Printers"),
+        category=offices.put_category(support, "Printers"),
         responsible=directory.user("bob").id,
         partner=shop["jo"],
         priority=1,

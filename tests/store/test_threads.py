@@ -13,7 +13,7 @@ from store.rows import NOW, ago
 
 from crmmail.core.known import Known, Question
 from crmmail.core.message import Part
-from crmmail.store import directory, followers, messages, threads
+from crmmail.store import followers, messages, offices, threads
 from crmmail.store import tables as t
 from crmmail.store.database import Store
 
@@ -168,9 +168,9 @@ def test_aliases_users_and_contacts_of_the_named_addresses(store: Store) -> None
     support = rows.section("support")
     bob = rows.user("bob")
     rows.user("gone", active=False)
-    directory.put_alias("support@crm.example", kind="case", section=support, policy="contacts", loop_limit=5)
-    directory.put_alias("old@crm.example", kind="case", active=False)
-    directory.put_alias("other@crm.example", kind="lead")
+    offices.put_alias("support@crm.example", kind="case", section=support, policy="contacts", loop_limit=5)
+    offices.put_alias("old@crm.example", kind="case", active=False)
+    offices.put_alias("other@crm.example", kind="lead")
     cards = rows.contact("Ann", ANN), rows.contact("Ann again", ANN)
     named = ("support@crm.example", "old@crm.example", "bob@crm.example", "gone@crm.example", ANN)
     facts = known(addresses=named)
@@ -308,7 +308,7 @@ def big(size: int) -> Question:
         cases.append(rows.case(email=ANN))
         rows.message(cases[-1], ANN, message_id=f"{number}@x")
         rows.contact(f"Card {number}", ANN, company=f"Company {number}")
-        directory.put_alias(f"a{number}@crm.example", kind="case")
+        offices.put_alias(f"a{number}@crm.example", kind="case")
     return question(
         answered=tuple(f"{number}@x" for number in range(size)),
         threads=tuple(cases),

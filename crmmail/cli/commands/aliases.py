@@ -12,7 +12,7 @@ from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.services import fields, offices
-from crmmail.store import directory
+from crmmail.store import offices as stored
 
 COLUMNS = (
     Column("address", "address", flex=True),
@@ -32,7 +32,7 @@ def aliases_command() -> None:
     """Addresses that make records."""
 
 
-def shape(one: directory.Alias) -> dict[str, Any]:
+def shape(one: stored.Alias) -> dict[str, Any]:
     return {**one._asdict(), "section": one.section or None, "user": one.user or None}
 
 
@@ -42,7 +42,7 @@ def shape(one: directory.Alias) -> dict[str, Any]:
 def aliases_list(session: Session) -> None:
     """All aliases."""
     session.open()
-    rows = [shape(one) for one in directory.aliases()]
+    rows = [shape(one) for one in stored.aliases()]
     session.voice.listing(rows, COLUMNS, empty="No aliases yet: crmmail aliases add ADDRESS --kind case")
 
 
@@ -53,7 +53,7 @@ def aliases_list(session: Session) -> None:
 def aliases_show(session: Session, address: str) -> None:
     """One alias."""
     session.open()
-    session.voice.listing([shape(directory.alias(address))], COLUMNS)
+    session.voice.listing([shape(stored.alias(address))], COLUMNS)
 
 
 def facts(function: Callable[..., Any]) -> Callable[..., Any]:

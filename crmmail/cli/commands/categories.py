@@ -9,7 +9,7 @@ from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.services import offices
-from crmmail.store import directory
+from crmmail.store import offices as stored
 
 COLUMNS = (
     Column("id", "#"),
@@ -32,9 +32,9 @@ def categories_command() -> None:
 def categories_list(session: Session, section: str | None) -> None:
     """All categories, by section."""
     session.open()
-    number = directory.section(section).id if section else None
+    number = stored.section(section).id if section else None
     session.voice.listing(
-        [one._asdict() for one in directory.categories(number)],
+        [one._asdict() for one in stored.categories(number)],
         COLUMNS,
         empty="No categories yet: crmmail categories add NAME --section CODE",
     )

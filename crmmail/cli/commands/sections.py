@@ -13,7 +13,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core import section
 from crmmail.services import offices
-from crmmail.store import directory
+from crmmail.store import offices as stored
 
 COLUMNS = (
     Column("code", "section", lambda row: "  " * row["depth"] + row["code"]),
@@ -69,7 +69,7 @@ def sections_list(session: Session) -> None:
 def sections_show(session: Session, code: str) -> None:
     """One section."""
     session.open()
-    session.voice.listing([shape(0, directory.section(code))], COLUMNS)
+    session.voice.listing([shape(0, stored.section(code))], COLUMNS)
 
 
 def policies(function: Callable[..., Any]) -> Callable[..., Any]:
