@@ -34,7 +34,7 @@ def test_every_feature_line_is_whole() -> None:
 
 
 def test_every_feature_names_a_test_that_exists() -> None:
-    missing = [f"{row[1]}: {row[4]}::{row[5]}" for row in ROWS if row and row[5] not in tests_of(row[4])]
+    missing = [f"{row[1]}: {row[4]}::{row[5]}" for row in ROWS if row and row[5] not in functions_of(row[4])]
     assert not missing
 
 
@@ -54,7 +54,7 @@ def test_features_name_commands_that_exist() -> None:
     assert not unknown
 
 
-def tests_of(path: str) -> set[str]:
+def functions_of(path: str) -> set[str]:
     file = ROOT / path
     if not file.exists():
         return set()

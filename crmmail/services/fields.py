@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import record, text, when
+from crmmail.core import record, text
 from crmmail.errors import NotFound, UsageError
 from crmmail.store import directory, followers, journal, offices, records
 from crmmail.store.journal import Change
@@ -91,6 +91,8 @@ def address(words: str) -> str:
 
 def moment(workspace: Workspace, words: str) -> Any:
     """A date in words, in the local time zone."""
+    from crmmail.core import when  # its tables of words cost time that a delivery has no use for
+
     slash = {"day": True, "month": False}.get(workspace.config.dates_slash)
     try:
         here = workspace.now().astimezone(local_zone(workspace.environ))

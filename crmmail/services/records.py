@@ -205,7 +205,10 @@ def press(workspace: Workspace, number: int, button: str) -> Done:
     me = workspace.user()
     with workspace.store.transaction():
         this = records.record(number)
-        changes: dict[str, Any] = {"state": record.press(this.kind, this.state, button)}
+        try:
+            changes: dict[str, Any] = {"state": record.press(this.kind, this.state, button)}
+        except Refused as error:
+            raise Refused(f"#{number} {this.title}: {error}") from None
         if button == "open" and not this.responsible:
             changes |= {"responsible": me.id, "assigned": workspace.now()}
         changes |= closing(workspace, this.kind, changes["state"])

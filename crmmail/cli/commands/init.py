@@ -31,15 +31,12 @@ def init_command(
         catchall=catchall,
         group=group,
     )
-    session.voice.page(
-        (
-            f"store: {made.place}   admin: {made.user}",
-            "",
-            "for cron (crontab -e), every five minutes:",
-            f"    {made.cron}",
-            "for fetchmailrc, in the line of the mailbox:",
-            f"    {made.fetchmail}",
-            "",
-            f"next: crmmail sections add support --name Support --email support@{domains[0]} --manager {made.user}",
-        )
-    )
+    for line in (  # each unbroken: they are there to be copied
+        f"store: {made.place}   admin: {made.user}",
+        "for cron (crontab -e), every five minutes:",
+        f"    {made.cron}",
+        "for fetchmailrc, in the line of the mailbox:",
+        f"    {made.fetchmail}",
+        f"next: crmmail sections add support --name Support --email support@{domains[0]} --manager {made.user}",
+    ):
+        session.voice.say(line)
