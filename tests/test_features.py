@@ -71,7 +71,10 @@ def test_who_made_it_and_when_and_what_was_done(talk: Talk) -> None:
     made = talk.show(1)["record"]
     assert (made["id"], made["author"]) == (1, "agent")
     assert (made["created"], made["updated"]) == ("2026-11-24T10:00:00Z", "2026-11-24T11:00:00Z")
-    assert [(one["login"], one["act"]) for one in talk.cli("log 1 --json").json] == [("agent", "new"), ("boss", "close")]
+    assert [(one["login"], one["act"]) for one in talk.cli("log 1 --json").json] == [
+        ("agent", "new"),
+        ("boss", "close"),
+    ]
 
 
 def test_a_letter_tells_whom_it_went_to_and_what_came_with_it(talk: Talk) -> None:
@@ -161,7 +164,8 @@ def test_stars_are_counted(talk: Talk, case: Letter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "Open it: crmmail show 1"), ("ru", "Открыть: crmmail show 1"), ("fr", "L'ouvrir : crmmail")]
+    ("lang", "words"),
+    [("en", "Open it: crmmail show 1"), ("ru", "Открыть: crmmail show 1"), ("fr", "L'ouvrir : crmmail")],
 )
 def test_a_notification_reads_in_its_readers_language(talk: Talk, lang: str, words: str) -> None:
     """F46, F165, F322"""

@@ -186,7 +186,7 @@ def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
     if not workspace.config.smtp_url:
         sentence = "no way out is set: mail waits in the outbox" + (f" ({queued} now)" if queued else "")
         yield warn("outgoing", sentence, "crmmail config set smtp.url smtp://host:port")
-    if not workspace.config.mail_catchall and not any(one.address for one in offices.sections()):
+    if not workspace.config.mail_catchall and not any(one.address and one.active for one in offices.sections()):
         yield warn(
             "outgoing",
             "no section has an address and there is no catchall: answers would go to users' own mailboxes (F89)",

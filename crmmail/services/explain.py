@@ -59,8 +59,14 @@ def why_not(workspace: Workspace, message: int, login: str) -> list[Reason]:
 
 
 def history(workspace: Workspace, record: int | None, limit: int) -> list[journal.Entry]:
-    """The newest acts on a record, or of everybody, oldest first."""
+    """The newest acts on a record, or of everybody, oldest first.  A record's first is how it came to be (F15)."""
     if record is not None:
-        records.record(record)
-        return journal.of_thread(record)[-limit:]
+        this = records.record(record)
+        acts = journal.of_thread(record)
+        if not any(one.act == "new" for one in acts):  # nobody made it: a letter did
+            made = journal.Entry(
+                0, None, "", "", this.created, "new", f"#{this.id} {this.title}", record, [], False, None
+            )
+            acts.insert(0, made)
+        return acts[-limit:]
     return journal.newest(limit)

@@ -64,7 +64,7 @@ class TestTheAdmin:
         talk.do("message edit 4 -m Other")
         talk.do("message delete 4")
         acts = [(one["login"], one["act"]) for one in talk.cli("log 2 --json").json]
-        assert acts == [("boss", "edit-message"), ("boss", "delete-message")]
+        assert acts == [(None, "new"), ("boss", "edit-message"), ("boss", "delete-message")]
 
     def test_what_is_not_there(self, talk: Talk, case: Letter) -> None:
         for line in ("message move 99 1", "message move 4 99", "message edit 99 -m x", "message delete 99"):

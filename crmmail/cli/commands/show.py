@@ -135,6 +135,8 @@ def conversation(one: Message, view: records.View, full: bool, now: object) -> I
     words = one.text if full else folded.visible
     if words.strip():
         yield Body(words.strip("\n"), "", "    ")
+    elif not one.attachments:
+        yield Span("    (no text)", "dim")
     cut = len(one.text.strip().splitlines()) - len(folded.visible.strip().splitlines())
     if cut > 0 and not full:
         yield Span(f"    [{cut} line{'' if cut == 1 else 's'} folded: --full]", "dim")
