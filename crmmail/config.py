@@ -51,7 +51,7 @@ HELP = {
 }
 
 ADDRESSES = ("mail_catchall", "mail_bounce")
-MOST = {"delivery_deadline": 86_400, "delivery_busy_timeout": 3_600}  # a day; an hour
+MOST = {"delivery_deadline": 86_400, "delivery_busy_timeout": 3_600, "loop_minutes": 525_600}  # a day; an hour; a year
 
 CHOICES = {"dates_slash": ("", "day", "month")}
 

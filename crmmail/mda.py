@@ -98,21 +98,42 @@ def understand(argv: list[str]) -> Options:
     if rest:
         raise UsageError(f"unexpected word {rest[0]!r}: write --recipient=%T in one word")
     said = dict(pairs)
-    recipients = said.get("--recipient", "").replace(",", " ").split()
     section = said.get("-s", said.get("--section"))
     return Options(
         Choice(db=said.get("-d") or said.get("--db"), config=said.get("--config")),
-        Envelope(
-            recipients=tuple(found for found in map(addresses.canonical, recipients) if found),
-            section=section.strip() or None if section is not None else None,
-            null_sender=said.get("--sender", "?").strip("<> ") == "",
-            mailbox=addresses.canonical(said.get("--mailbox", "")),
-            reply_address=addresses.canonical(said.get("-e", "")),
+        envelope(
+            recipient=said.get("--recipient", ""),
+            sender=said.get("--sender"),
+            section=section,
+            mailbox=said.get("--mailbox", ""),
+            reply_address=said.get("-e", ""),
             keep_original="--no-keep-original" not in said,
         ),
         said.get("-u", ""),
         "-p" in said,
         "-v" in said or "--verbose" in said,
+    )
+
+
+def envelope(
+    *,
+    recipient: str = "",
+    sender: str | None = None,
+    section: str | None = None,
+    mailbox: str = "",
+    reply_address: str = "",
+    keep_original: bool = True,
+) -> Envelope:
+    """What the transport told, as it was typed; what is no address, and bytes that are no text, count as not told."""
+    named = (addresses.canonical(word.strip("<>")) for word in recipient.replace(",", " ").split())
+    code = section.encode("utf-8", "replace").decode().strip() if section else ""
+    return Envelope(
+        recipients=tuple(found for found in named if found),
+        section=code or None,
+        null_sender=sender is not None and not sender.strip("<> "),
+        mailbox=addresses.canonical(mailbox.strip("<>")),
+        reply_address=addresses.canonical(reply_address),
+        keep_original=keep_original,
     )
 
 

@@ -123,9 +123,12 @@ def clock(environ: Mapping[str, str]) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(words)
-    except ValueError:
-        raise ConfigBroken(f"$CRMMAIL_NOW is {words!r}: it must be ISO 8601, like 2026-11-24T10:00:00Z") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if 1970 <= moment.year <= 9000:  # near the ends of the calendar no time can be added or taken away
+            return moment
+    except (ValueError, OverflowError):
+        pass
+    raise ConfigBroken(f"$CRMMAIL_NOW is {words!r}: it must be ISO 8601, like 2026-11-24T10:00:00Z")
 
 
 def local_zone(environ: Mapping[str, str]) -> tzinfo | None:

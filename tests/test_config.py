@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crmmail import config
+from crmmail import config, workspace
 from crmmail.config import CHOICES, HELP, KEYS, Config, load, load_with_origin, understand
 from crmmail.errors import ConfigBroken
 from crmmail.workspace import Choice, Workspace
@@ -273,3 +273,14 @@ def test_help_and_choices_speak_of_settings_that_exist() -> None:
     assert set(HELP) == set(Config._fields)
     for field, choices in CHOICES.items():
         assert Config._field_defaults[field] in choices
+
+
+@pytest.mark.parametrize("words", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_clock_at_the_ends_of_the_calendar_is_refused(words: str) -> None:
+    with pytest.raises(ConfigBroken, match="CRMMAIL_NOW"):
+        workspace.clock({"CRMMAIL_NOW": words})
+
+
+def test_minutes_that_no_calendar_has_are_refused() -> None:
+    with pytest.raises(ConfigBroken, match="0 to 525600"):
+        config.understand("loop_minutes", "2000000000", "loop.minutes")

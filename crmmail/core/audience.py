@@ -75,13 +75,14 @@ def audience(
     for one in followers:
         if not follows(one, subtype) or (one.user is not None and one.user == author):
             continue
-        # Who would hear by mail only finds a machine's letter in his inbox: no mail leaves because of one.
-        by_inbox = one.notify in ("inbox", "both") or (silent and one.notify == "email")
+        no_way_back = not one.address or without_tag(one.address) in aliases
+        # Who hears by mail only finds in his inbox what cannot be mailed to him: a machine's letter, because no mail
+        # leaves because of one, and all where his address is an alias of ours.
+        by_inbox = one.notify in ("inbox", "both") or (one.notify == "email" and (silent or no_way_back))
         if one.user is not None and by_inbox and one.user not in inbox:
             inbox.append(one.user)
         wants_mail = one.notify in ("email", "both") if one.user is not None else not internal
         has_it = one.address in holders and not one.virtual
-        may_have_it = without_tag(one.address) not in aliases and one.address != author_address
-        if wants_mail and one.address and may_have_it and not has_it and not silent:
+        if wants_mail and not (no_way_back or has_it or silent) and one.address != author_address:
             copies.setdefault(one.address, Copy(one.address, one.user, one.contact))
     return Audience(tuple(inbox), tuple(copies.values()))

@@ -11,9 +11,12 @@ from typing import NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import token
 from crmmail.core.decision import Route, quarantine
-from crmmail.core.known import Envelope, Known, Settings
+from crmmail.core.known import Envelope, Known, Place, Settings, Twin
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender
+
+# The reasons of routes that put a copy beside its other copy.
+COPIES = ("whole", "cut-short")
 
 
 class Half(NamedTuple):
@@ -43,12 +46,12 @@ def borrowed_name(mail: Mail, known: Known, settings: Settings) -> Route | None:
     return None
 
 
-def same_letter(known: Known) -> Route | None:
-    """The route of a letter of which an equal copy is here."""
+def same_letter(known: Known) -> tuple[Twin, Route] | None:
+    """The equal copy of a letter that is here, and its route."""
     twin = next((one for one in known.twins if one.same_content), None)
     if twin is None:
         return None
-    return Route(
+    return twin, Route(
         "duplicate",
         "duplicate",
         "the same letter is here already",
@@ -58,8 +61,9 @@ def same_letter(known: Known) -> Route | None:
     )
 
 
-def cut_copy(mail: Mail, envelope: Envelope, sender: Sender, known: Known) -> Route | None:
-    """The route of a letter whose other copy was cut short, or that is the cut copy itself.
+def cut_copy(mail: Mail, envelope: Envelope, sender: Sender, known: Known) -> tuple[Twin, list[Route]] | None:
+    """The copy that this letter is the whole of, or that is the whole of it, and the routes: one for each record that
+    the copy is in.
 
     The longer one supersedes the shorter, so it takes as much trust as an answer: a sender whom nothing refutes, and
     for a user's address a proof.
@@ -67,17 +71,28 @@ def cut_copy(mail: Mail, envelope: Envelope, sender: Sender, known: Known) -> Ro
     if not sender.address or sender.refuted or (sender.user is not None and not sender.proven):
         return None
     for twin in known.twins:
-        if twin.text is None or twin.thread is None or twin.from_address != sender.address:
+        if twin.text is None or twin.thread is None or twin.message is None or twin.from_address != sender.address:
             continue
         this = Half(envelope.size, mail.subject, mail.text.rstrip(), len(mail.attachments))
         that = Half(twin.size, twin.subject, twin.text.rstrip(), twin.attachments)
+        places = twin.filed or (Place(twin.thread, twin.message, ""),)
         if begins(that, this):
-            sentence = f"the whole of message {twin.message}, which the line had cut short"
-            return Route("stored", "whole", sentence, thread=twin.thread, supersedes=twin.message)
+            return twin, [_whole(place) for place in places]
         if begins(this, that):
-            sentence = f"a copy of message {twin.message} that the line cut short"
-            return Route("stored", "cut-short", sentence, thread=twin.thread, superseded_by=twin.message)
+            return twin, [_cut_short(place) for place in places]
     return None
+
+
+def _whole(place: Place) -> Route:
+    sentence = f"the whole of message {place.message}, which the line had cut short"
+    reason, cut = COPIES[0], place.message
+    return Route("stored", reason, sentence, thread=place.thread, recipient=place.recipient, supersedes=cut)
+
+
+def _cut_short(place: Place) -> Route:
+    sentence = f"a copy of message {place.message} that the line cut short"
+    reason, whole = COPIES[1], place.message
+    return Route("stored", reason, sentence, thread=place.thread, recipient=place.recipient, superseded_by=whole)
 
 
 def begins(half: Half, whole: Half) -> bool:

@@ -65,6 +65,14 @@ class Question(NamedTuple):
     since_minutes: int
 
 
+class Place(NamedTuple):
+    """Where a letter was filed, and the address of ours that brought it there ("" if none)."""
+
+    thread: int
+    message: int
+    recipient: str
+
+
 class Twin(NamedTuple):
     """An earlier mail with the same Message-ID."""
 
@@ -80,6 +88,7 @@ class Twin(NamedTuple):
     quarantine: int | None
     reply: bool  # it joined a record that was there before
     covered: frozenset[str]  # the aliases that got their record, or their row in quarantine
+    filed: tuple[Place, ...] = ()  # all the records it is in; a letter to two aliases is in two
 
 
 class Known(NamedTuple):

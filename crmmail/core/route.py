@@ -17,7 +17,7 @@ from crmmail.core import automatic, pairing
 from crmmail.core.copies import borrowed_name, came_from_us, cut_copy, same_letter
 from crmmail.core.decision import Decision, Route, quarantine
 from crmmail.core.evidence import Evidence, reply_evidence
-from crmmail.core.known import AliasFact, Envelope, Known, Question, Settings, ask
+from crmmail.core.known import AliasFact, Envelope, Known, Question, Settings, Twin, ask
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender, identify
 
@@ -41,7 +41,8 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
         return decision(Route("ignored", "own", "it is our own mail coming back"))
     again = same_letter(known)
     if again:
-        return decision(again, *newly_covered(mail, envelope, sender, known, settings, notes))
+        twin, route = again
+        return decision(route, *newly_covered(twin, mail, envelope, sender, known, settings, notes))
     borrowed = borrowed_name(mail, known, settings)
     if borrowed:
         return decision(borrowed)
@@ -49,7 +50,8 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
         return decision(quarantine("bounce-unmatched", "a bounce that names no letter of ours"))
     copy = cut_copy(mail, envelope, sender, known)
     if copy:
-        return decision(copy)
+        twin, copies = copy
+        return decision(*copies, *newly_covered(twin, mail, envelope, sender, known, settings, notes))
     if contested:
         notes.append("its Message-ID belongs to another letter, so it proves nothing")
 
@@ -68,12 +70,11 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
 
 
 def newly_covered(
-    mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
+    twin: Twin, mail: Mail, envelope: Envelope, sender: Sender, known: Known, settings: Settings, notes: list[str]
 ) -> list[Route]:
     """New records for the aliases that this copy names and the first one did not: a letter to two addresses may come
     as two copies, each with its own recipient.  Two addresses of one target are one, as they are within one copy; and
     a first copy that joined a record was an answer, which makes no records."""
-    twin = next(one for one in known.twins if one.same_content)
     if twin.reply:
         return []
     served = {target(known.aliases[one]) for one in twin.covered if one in known.aliases}
@@ -114,9 +115,8 @@ def unconfirmed(held: Evidence, sender: Sender) -> Route:
         why = f"nothing proves that {who} wrote it"
     else:
         why = f"{who} takes no part in record {held.thread}"
-    return Route(
-        "unconfirmed", "unconfirmed", f"{held.detail} of record {held.thread}, but {why}", candidate=held.thread
-    )
+    sentence = f"{held.detail} of record {held.thread}, but {why}"
+    return Route("unconfirmed", "unconfirmed", sentence, candidate=held.thread, internal=held.internal)
 
 
 # 3. addresses of ours
@@ -186,12 +186,12 @@ def by_address(
 
 def distinct(addressed: Sequence[str], known: Known, notes: list[str]) -> list[AliasFact]:
     """The aliases among these addresses, one a target: two ways to the same place make one record."""
-    found: dict[tuple[str, str, int | None], AliasFact] = {}
+    found: dict[object, AliasFact] = {}
     for address in addressed:
         alias = known.aliases.get(address)
         if alias is None:
             continue
-        if found.setdefault((alias.kind, alias.section, alias.user), alias) is not alias:
+        if found.setdefault(target(alias), alias) is not alias:
             notes.append(f"{address} leads to the same place as an address before it")
     return list(found.values())
 

@@ -165,9 +165,10 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
         reason=route.reason,
         sentence=route.sentence,
         recipient=route.recipient or None,
-        thread=record,
-        message=message,
-        quarantine=quarantine,
+        # A copy that comes again hangs on nothing but its original: it must not stand in the way of an undo.
+        thread=record if route.outcome != "duplicate" else None,
+        message=message if route.outcome != "duplicate" else None,
+        quarantine=quarantine if route.outcome != "duplicate" else None,
         created=new,
         sender=decision.sender.address,
         evidence=said,

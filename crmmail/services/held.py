@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from crmmail.core import record
+from crmmail.core import automatic, record
 from crmmail.core.known import Envelope
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
@@ -18,7 +18,7 @@ from crmmail.mail.parse import parse
 from crmmail.services import filing
 from crmmail.services.people import need_admin
 from crmmail.services.tell import in_charge
-from crmmail.store import directory, inbox, journal, mails, offices, records
+from crmmail.store import directory, inbox, journal, mails, messages, offices, records
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
 
@@ -45,6 +45,7 @@ def hold(workspace: Workspace, mail: Mail, route: Route, original: int) -> int:
         mail=mail,
         recipient=route.recipient,
         candidate=route.candidate,
+        internal=route.internal,
     )
     for user in _who_looks(workspace, mail, route):
         inbox.put_notification(user, route.reason, now, quarantine=number, thread=route.candidate)
@@ -131,12 +132,13 @@ def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Sett
     with workspace.store.transaction():
         row = _waiting(number)
         mail = _read(row)
-        # A person vouches for the letter's place, not for its sender: it is filed as a stranger's, and changes states
-        # as a partner's answer would.
-        sender = Sender(mail.sender.address, None, False, "", "", False)
+        # A person vouches for the letter's place, not for its sender: it is filed as a stranger's, or as a machine's.
+        sender = Sender(mail.sender.address, None, False, "", automatic.machine(mail), False)
+        route = route._replace(recipient=row.recipient, internal=row.internal)
+        contested = messages.has_id(mail.message_id)
         changes: list[journal.Change] = []
         with journal.made(changes):
-            filed = filing.file_letter(workspace, mail, route._replace(recipient=row.recipient), sender, row.original)
+            filed = filing.file_letter(workspace, mail, route, sender, row.original, contested=contested)
             mails.put_decision(
                 row.original,
                 workspace.now(),

@@ -131,10 +131,6 @@ def put_user_address(number: int, address: str, *, main: bool, virtual: bool) ->
     t.UserAddress.replace(address=address, user=number, main=main, virtual=virtual).execute()
 
 
-def drop_user_address(address: str) -> None:
-    t.UserAddress.delete().where(t.UserAddress.address == address).execute()
-
-
 def users_by_address(wanted: Iterable[str]) -> dict[str, int]:
     """Address → user, of active users."""
     rows = (

@@ -218,11 +218,3 @@ def told(message: int) -> list[tuple[int, str, bool]]:
 
 def starred(user: int, message: int) -> bool:
     return bool(t.Star.select().where(t.Star.user == user, t.Star.message == message).exists())
-
-
-def put_star(user: int, message: int, created: datetime) -> None:
-    t.Star.insert(user=user, message=message, created=created).on_conflict_ignore().execute()
-
-
-def drop_star(user: int, message: int) -> None:
-    t.Star.delete().where(t.Star.user == user, t.Star.message == message).execute()

@@ -32,6 +32,7 @@ class Quarantined(NamedTuple):
     candidate: int | None
     message: int | None
     original: int
+    internal: bool
 
 
 class Verdict(NamedTuple):
@@ -151,6 +152,7 @@ def put_quarantine(
     mail: Mail | None,
     recipient: str,
     candidate: int | None,
+    internal: bool = False,
 ) -> int:
     """A row for a letter that waits; `mail` None: it could not be read at all."""
     named = [one.address for one in (*mail.to, *mail.cc) if one.address] if mail else []
@@ -165,6 +167,7 @@ def put_quarantine(
         subject=mail.subject if mail else "",
         text=mail.text[:EXCERPT] if mail else "",
         candidate=candidate,
+        internal=internal,
         received=received,
     ).id
 
@@ -197,6 +200,7 @@ def quarantine(*, states: Sequence[str] = ("waiting",), numbers: Iterable[int] |
             row.candidate_id,
             row.message_id,
             row.original_id,
+            row.internal,
         )
         for row in query.objects()
     ]

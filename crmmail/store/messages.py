@@ -126,6 +126,11 @@ def message(number: int) -> Message:
     return found[0]
 
 
+def has_id(message_id: str) -> bool:
+    """Is a message with this Message-ID here already?"""
+    return bool(t.Message.select().where(t.Message.message_id == message_id).exists())
+
+
 def of_thread(thread: int) -> list[Message]:
     """The conversation, oldest first."""
     return _messages(t.Message.select().where(t.Message.thread == thread).order_by(t.Message.id))
@@ -212,7 +217,13 @@ def deliveries(
     limit: int | None = None,
 ) -> list[Delivery]:
     """Outgoing copies, oldest first."""
-    query = t.Delivery.select(t.Delivery, t.Message.subject.alias("title")).join(t.Message).order_by(t.Delivery.id)
+    title = fn.COALESCE(fn.NULLIF(t.Message.subject, ""), t.Thread.title)
+    query = (
+        t.Delivery.select(t.Delivery, title.alias("title"))
+        .join(t.Message)
+        .join(t.Thread, on=(t.Delivery.thread == t.Thread.id))
+        .order_by(t.Delivery.id)
+    )
     if messages is not None:
         query = query.where(t.Delivery.message.in_(list(messages)))
     if numbers is not None:

@@ -374,6 +374,7 @@ class Quarantine(Table):
     subject = TextField(default="")
     text = TextField(default="")  # the beginning, for the list
     candidate = ForeignKeyField(Thread, null=True)
+    internal = BooleanField(default=False)  # answers what never left the house, and stays inside wherever it is put
     state = word(default="waiting", index=True)  # waiting | routed | created | spam | purged
     message = ForeignKeyField(Message, null=True)  # what it became
     received = UTCField()

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from peewee import JOIN, fn
 
-from crmmail.core.known import AliasFact, Known, Question, Twin
+from crmmail.core.copies import COPIES
+from crmmail.core.known import AliasFact, Known, Place, Question, Twin
 from crmmail.store import directory
 from crmmail.store import tables as t
 
@@ -24,15 +25,17 @@ def known(question: Question, now: datetime) -> Known:
     parents, internal_parents = parents_of(question.answered)
     threads, redirects = live_threads([*parents.values(), *question.threads])
     contacts = directory.contacts_with(question.sender) if question.sender else []
+    copies = twins(question)
+    covered = {address for copy in copies for address in copy.covered}
     return Known(
-        twins=twins(question),
+        twins=copies,
         sent_before=bool(t.Delivery.select().where(t.Delivery.content_hash == question.content_hash).exists()),
         parents=parents,
         internal_parents=internal_parents,
         threads=threads,
         redirects=redirects,
         takes_part=participation(question.sender, contacts, threads),
-        aliases=aliases(question.addresses),
+        aliases=aliases({*question.addresses, *covered}),
         users=directory.users_by_address(question.addresses),
         contacts=tuple(contacts),
         follows_kinds=follows_kinds(question.sender, contacts),
@@ -53,9 +56,9 @@ def twins(question: Question) -> tuple[Twin, ...]:
     found = []
     for original in originals:
         decisions = list(t.Decision.select().where(t.Decision.original == original.id).order_by(t.Decision.id))
-        first = next((one for one in decisions if one.message_id), None)
-        first = first or next((one for one in decisions if one.quarantine_id), None)
-        message = t.Message.get_or_none(t.Message.id == first.message_id) if first and first.message_id else None
+        stored = [one for one in decisions if one.message_id]
+        held = next((one.quarantine_id for one in decisions if one.quarantine_id), None)
+        message = t.Message.get_or_none(t.Message.id == stored[0].message_id) if stored else None
         found.append(
             Twin(
                 original=original.id,
@@ -67,9 +70,11 @@ def twins(question: Question) -> tuple[Twin, ...]:
                 attachments=t.Attachment.select().where(t.Attachment.message == message).count() if message else 0,
                 thread=message.thread_id if message else None,
                 message=message.id if message else None,
-                quarantine=first.quarantine_id if first else None,
-                reply=bool(first and first.message_id and not first.created),
+                quarantine=None if message else held,
+                # The whole of a cut letter joins what the cut one made: that is no answer.
+                reply=bool(stored) and not any(one.created or one.reason in COPIES for one in stored),
                 covered=frozenset(one.recipient for one in decisions if one.recipient),
+                filed=tuple(Place(one.message.thread_id, one.message_id, one.recipient or "") for one in stored),
             )
         )
     return tuple(found)

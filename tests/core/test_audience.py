@@ -123,3 +123,9 @@ def test_a_copy_knows_for_whom_it_is() -> None:
         Copy("contact7@customer.example", None, 7),
         Copy("x@y.example", None, None),
     )
+
+
+def test_whose_only_address_is_an_alias_of_ours_finds_it_in_his_inbox() -> None:
+    bob = Follower(3, None, "bob@crm.example", None, "email")
+    heard = audience([bob], subtype="discussion", internal=False, author=None, aliases={"bob@crm.example"})
+    assert heard == ((3,), ())

@@ -736,6 +736,7 @@ def test_a_loop_names_the_sender_and_the_numbers() -> None:
 
 INSIDE = "stored own-id #101 (internal)"
 HELD = "unconfirmed unconfirmed (perhaps #101)"
+HELD_INSIDE = f"{HELD} (internal)"
 NOTICE = own_id(101, "u3", internal=True)  # the Message-ID of an internal notice, made for bob
 NOTES = {"parents": {"note@crm.example": 101}, "internal_parents": frozenset({"note@crm.example"})}
 INTERNAL: dict[str, tuple[Mail, dict[str, Any], str]] = {
@@ -746,15 +747,15 @@ INTERNAL: dict[str, tuple[Mail, dict[str, Any], str]] = {
         "stored token #101 (internal)",
     ),
     "bob answers a notice that was not internal": (letter(BOB, answers=own_id(101, "u3")), {}, "stored own-id #101"),
-    "bob, whom our own host refutes": (letter(BOB, answers=NOTICE, headers=vouched("dmarc=fail")), {}, HELD),
-    "the boss, unproven, answers bob's": (letter("boss@crm.example", answers=NOTICE), {}, HELD),
+    "bob, whom our own host refutes": (letter(BOB, answers=NOTICE, headers=vouched("dmarc=fail")), {}, HELD_INSIDE),
+    "the boss, unproven, answers bob's": (letter("boss@crm.example", answers=NOTICE), {}, HELD_INSIDE),
     "the boss, proven, answers bob's": (
         letter("boss@crm.example", answers=NOTICE, headers=vouched("dmarc=pass")),
         {},
         INSIDE,
     ),
-    "somebody from a private address": (letter("bob@private.example", answers=NOTICE), {}, HELD),
-    "nobody clear": (letter("", answers=NOTICE), {}, HELD),
+    "somebody from a private address": (letter("bob@private.example", answers=NOTICE), {}, HELD_INSIDE),
+    "nobody clear": (letter("", answers=NOTICE), {}, HELD_INSIDE),
     "an internal notice of another record says nothing about this one": (
         letter(BOB, to=tagged(101, "u3"), answers=own_id(102, "u3", internal=True)),
         {},
@@ -771,7 +772,7 @@ INTERNAL: dict[str, tuple[Mail, dict[str, Any], str]] = {
         {**NOTES, "takes_part": {101: "its e-mail"}},
         "stored reference #101",
     ),
-    "a stranger answers a note by its stored id": (letter(EVE, answers="note@crm.example"), NOTES, HELD),
+    "a stranger answers a note by its stored id": (letter(EVE, answers="note@crm.example"), NOTES, HELD_INSIDE),
 }
 
 

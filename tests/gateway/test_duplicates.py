@@ -139,3 +139,41 @@ class TestOneMessageIdAndOtherContent:
         cut = talk.post(raw[: len(raw) // 2])
         whole = talk.post(raw)
         assert (whole.reason, whole.record) == ("whole", cut.record)
+
+
+class TestACutCopyToTwoAddresses:
+    """The line breaks in the middle of a letter that is for support@ and sales@."""
+
+    @staticmethod
+    def halves(talk: Talk) -> tuple[bytes, bytes]:
+        text = "The first words of it.\nAnd what came after the break."
+        whole = talk.raw("ana@example.com", "support@crm.test, sales@crm.test", "To both", text)
+        return whole[: whole.index(b"And what")], whole
+
+    def test_the_whole_reaches_every_record(self, talk: Talk) -> None:
+        half, whole = self.halves(talk)
+        first = talk.post(half)
+        again = talk.post(whole)
+        assert [one.record for one in again.outcomes] == [one.record for one in first.outcomes]
+        assert {one.reason for one in again.outcomes} == {"whole"}
+        for record in (talk.newest("case"), talk.newest("lead")):
+            assert "after the break" in talk.words(record)[-1]
+        assert talk.post(whole).fates == [("duplicate", "duplicate")]
+
+    def test_an_alias_that_the_half_did_not_cover_gets_its_record(self, talk: Talk) -> None:
+        half, whole = self.halves(talk)
+        talk.post(half, "--recipient=support@crm.test")
+        both = talk.post(whole, "--recipient=sales@crm.test")
+        assert [(one.reason, one.kind) for one in both.outcomes] == [("whole", "case"), ("alias", "lead")]
+        for recipient in ("sales", "support"):
+            again = talk.post(whole, f"--recipient={recipient}@crm.test")
+            assert again.fates == [("duplicate", "duplicate")]
+        assert (len(talk.all("case")), len(talk.all("lead"))) == (1, 1)
+
+
+def test_two_names_of_one_place_are_one_also_when_the_header_names_neither(talk: Talk) -> None:
+    talk.do("aliases add vertrieb@crm.test --kind lead")
+    raw = talk.raw("ana@example.com", "undisclosed-recipients:;", "Blind copies", "Hello.")
+    talk.post(raw, "--recipient=sales@crm.test")
+    assert talk.post(raw, "--recipient=vertrieb@crm.test").fates == [("duplicate", "duplicate")]
+    assert len(talk.all("lead")) == 1

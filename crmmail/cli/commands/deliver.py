@@ -14,8 +14,6 @@ from crmmail.cli.line import Line, Span
 from crmmail.cli.options import dry_run_option, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.streams import forget
-from crmmail.core import address as addresses
-from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, UsageError
 from crmmail.services import deliver
 
@@ -55,12 +53,8 @@ def deliver_command(
     if sys.stdin.isatty():
         raise UsageError("pipe a letter in: crmmail deliver < letter.eml")
     raw = sys.stdin.buffer.read()
-    envelope = Envelope(
-        recipients=tuple(found for word in recipient.replace(",", " ").split() if (found := addresses.canonical(word))),
-        section=section,
-        null_sender=sender is not None and not sender.strip("<> "),
-        mailbox=addresses.canonical(mailbox),
-        keep_original=not no_keep_original,
+    envelope = mda.envelope(
+        recipient=recipient, sender=sender, section=section, mailbox=mailbox, keep_original=not no_keep_original
     )
     try:
         outcomes = deliver.deliver(session.workspace, raw, envelope, dry_run=dry_run)

@@ -22,15 +22,16 @@ COLUMNS = (
     Column("mark", "", lambda row: UNREAD if row["unread"] else STARRED if row["starred"] else "", piped=False),
     Column("id", "item"),
     Column("record", "record", lambda row: f"#{row['record']}" if row["record"] else "", justify="right"),
-    Column("message", "message"),
+    Column("message", "message", lambda row: row["message"] or f"letter {row['quarantine']}", justify="right"),
     Column("from_name", "from", lambda row: text.person(row["from_name"], row["from_address"]), width=22),
     Column("from_address", "address", piped=True, width=24),
     Column("subject", "subject", lambda row: row["subject"] or row["title"] or row["text"], flex=True),
     Column("date", "when", justify="right"),
     Column("unread", "unread"),
     Column("starred", "starred"),
+    Column("quarantine", "letter"),
 )
-ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unread", "starred"))
+ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unread", "starred", "quarantine"))
 
 
 @command(
@@ -128,5 +129,4 @@ def who(one: Item) -> str:
     """Who wrote it, as a reader wants to know him."""
     if one.author:
         return one.author
-    name, address = text.one_line(one.from_name, 30), text.mark_address(one.from_address)
-    return f"{name} <{address}>" if name and address else name or address or "nobody"
+    return text.person(one.from_name, text.one_line(one.from_address, 40)) or "nobody"

@@ -110,6 +110,8 @@ def conversation(one: Message, view: records.View, full: bool, now: object) -> I
     unread = one.id in view.unread
     moment = f"{one.date.astimezone():%Y-%m-%d %H:%M}"
     ago = when.ago(one.received, now)  # type: ignore[arg-type]
+    if abs(one.received - one.date).days < 1:
+        moment = f"{moment} ({ago})"
     mark = Span(f"{UNREAD} " if unread else "  ", "unread")
     if one.kind == "system":
         yield (mark, Span(f"{one.author or 'crmmail'}: {one.text}   {ago} · {one.id}", "unread" if unread else "dim"))
@@ -125,7 +127,7 @@ def conversation(one: Message, view: records.View, full: bool, now: object) -> I
     yield (
         mark,
         Span(sender, "unread" if unread else "title"),
-        Span(f"{to}   {moment} ({ago}) · message {one.id}{''.join(f' · {sign}' for sign in signs)}", "dim"),
+        Span(f"{to}   {moment} · message {one.id}{''.join(f' · {sign}' for sign in signs)}", "dim"),
     )
     if one.subject and one.subject != view.record.title:
         yield f"  {one.subject}"

@@ -288,6 +288,7 @@ def up(migrator, db):
         subject = TextField(default="")
         text = TextField(default="")
         candidate = ForeignKeyField(Thread, null=True)
+        internal = BooleanField(default=False)
         state = CharField(index=True, default="waiting")
         message = ForeignKeyField(Message, null=True)
         received = UTCField()
