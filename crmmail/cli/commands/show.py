@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import click
 
@@ -105,12 +106,12 @@ def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
         yield Span(f"({hidden} system messages: --full)", "dim")
 
 
-def conversation(one: Message, view: records.View, full: bool, now: object) -> Iterator[Line]:
+def conversation(one: Message, view: records.View, full: bool, now: datetime) -> Iterator[Line]:
     """One message: who, when, and the words."""
     unread = one.id in view.unread
     moment = f"{one.date.astimezone():%Y-%m-%d %H:%M}"
-    ago = when.ago(one.received, now)  # type: ignore[arg-type]
-    if abs(one.received - one.date).days < 1:
+    ago = when.ago(one.received, now)
+    if abs(one.received - one.date) < timedelta(hours=1):  # else the letter's clock and ours tell different stories
         moment = f"{moment} ({ago})"
     mark = Span(f"{UNREAD} " if unread else "  ", "unread")
     if one.kind == "system":
