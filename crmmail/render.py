@@ -31,10 +31,6 @@ def folder() -> str:
     return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(here), "templates")
 
 
-def languages() -> list[str]:
-    return sorted(name for name in os.listdir(folder()) if os.path.isdir(os.path.join(folder(), name)))
-
-
 def render(name: str, language: str, values: Mapping[str, Any]) -> Rendered:
     """The template `name` in a language, or in English where it has none in that.
 

@@ -44,9 +44,6 @@ class Tree(NamedTuple):
     entities: list[Entity]  # in document order, the mail itself first
     defects: list[str]
 
-    def leaves(self) -> list[Entity]:
-        return [entity for entity in self.entities if not entity.multipart]
-
 
 class _Open:
     """A multipart whose children are being read, with its next delimiter as far as it is known."""

@@ -158,6 +158,9 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
     if mail.guessed_charset:
         said.append("its character set was guessed")
     said += [f"defect: {defect}" for defect in mail.defects[:10]]
+    # A copy that comes again hangs on nothing but its original: it must not stand in the way of an undo.
+    again = route.outcome == "duplicate"
+    where = {} if again else {"thread": record, "message": message, "quarantine": quarantine}
     mails.put_decision(
         original,
         workspace.now(),
@@ -165,13 +168,10 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
         reason=route.reason,
         sentence=route.sentence,
         recipient=route.recipient or None,
-        # A copy that comes again hangs on nothing but its original: it must not stand in the way of an undo.
-        thread=record if route.outcome != "duplicate" else None,
-        message=message if route.outcome != "duplicate" else None,
-        quarantine=quarantine if route.outcome != "duplicate" else None,
         created=new,
         sender=decision.sender.address,
         evidence=said,
+        **where,
     )
     return Outcome(
         route.outcome,
