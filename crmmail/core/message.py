@@ -40,6 +40,16 @@ class Part(NamedTuple):
     inline: bool  # Content-Disposition: inline, or a cid: that the HTML may show
 
 
+class Report(NamedTuple):
+    """What a bounce says of the mail that it speaks of (RFC 3464, or a mailer's own words)."""
+
+    action: str  # failed | delayed | delivered | relayed | expanded
+    status: str  # "5.1.1" (RFC 3463); "" where it names none
+    recipients: tuple[str, ...]  # canonical: whom it failed to reach, as far as it says
+    words: str  # what the other server said, one line
+    ids: tuple[str, ...]  # Message-IDs of the mail it speaks of, without <>, the surest first
+
+
 class Mail(NamedTuple):
     """A letter, read."""
 
