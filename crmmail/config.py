@@ -23,6 +23,8 @@ class Config(NamedTuple):
     mail_catchall: str = ""
     mail_bounce: str = ""
     mail_trusted_authserv_id: str = ""
+    mail_plus_addresses: str = "auto"
+    mail_open: str = "crmmail show {record}"
     delivery_deadline: int = 120
     delivery_busy_timeout: int = 30
     delivery_max_size: int = 50_000_000
@@ -30,6 +32,9 @@ class Config(NamedTuple):
     loop_messages: int = 20
     loop_minutes: int = 120
     smtp_url: str = ""
+    smtp_password_command: str = ""
+    smtp_password_file: str = ""
+    smtp_timeout: int = 60
     log_file: str = ""
     dates_slash: str = ""
 
@@ -39,6 +44,8 @@ HELP = {
     "mail_catchall": "address of the mailbox that receives everything else for our domains",
     "mail_bounce": "address to which bounces of our mail come back",
     "mail_trusted_authserv_id": "host whose topmost Authentication-Results we believe (our own MX)",
+    "mail_plus_addresses": "does mail to support+x@ reach support@? auto: where a catchall receives it; yes; no",
+    "mail_open": "how a notification says to open its record: a command or a link, {record} is the number",
     "delivery_deadline": "seconds one delivery may take before it is stopped and tried again (0: none)",
     "delivery_busy_timeout": "seconds to wait for the store's lock before saying: try again",
     "delivery_max_size": "largest mail in bytes that is read; a larger one is kept whole in quarantine",
@@ -46,6 +53,9 @@ HELP = {
     "loop_messages": "messages one sender may add to one record in `loop.minutes` (0: no limit)",
     "loop_minutes": "the time, in minutes, in which the two are counted",
     "smtp_url": "where mail leaves: smtp://[user@]host:port[?starttls=1] or smtps://…",
+    "smtp_password_command": "a command that prints the password for smtp.url, like `pass show crm-smtp`",
+    "smtp_password_file": "a file of mode 0600 that holds it",
+    "smtp_timeout": "seconds to wait for the mail server's next word",
     "log_file": "the log; default $XDG_STATE_HOME/crmmail/log",
     "dates_slash": "how 03/04/2026 is read: `day` or `month` first; unset, such dates are refused",
 }
@@ -53,7 +63,7 @@ HELP = {
 ADDRESSES = ("mail_catchall", "mail_bounce")
 MOST = {"delivery_deadline": 86_400, "delivery_busy_timeout": 3_600, "loop_minutes": 525_600}  # a day; an hour; a year
 
-CHOICES = {"dates_slash": ("", "day", "month")}
+CHOICES = {"dates_slash": ("", "day", "month"), "mail_plus_addresses": ("auto", "yes", "no")}
 
 
 def key_of(field: str) -> str:

@@ -1,3 +1,3 @@
-"""Fixtures for all tests: real mail servers (`servers`), and a shop that talks by mail (`conversation`)."""
+"""Fixtures for all tests: real mail servers (`servers`, `smtpd`), and a shop that talks by mail (`conversation`)."""
 
-pytest_plugins = ["servers", "conversation"]
+pytest_plugins = ["servers", "smtpd", "conversation"]

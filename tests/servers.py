@@ -1,7 +1,9 @@
-"""A pytest plugin: the fixture `mailstack`, a real mail server with an empty mailbox.
+"""A pytest plugin: real mail servers, each as good as new for every test.
+
+`mailstack`: dovecot and fetchmail with an empty mailbox. `postfix`: a Postfix with an empty queue and empty mailboxes.
 
 Where the servers are not installed the test skips and its reason is the line to type; with CRMMAIL_REQUIRE_SERVERS=1 it
-fails instead, so that a build server cannot pass by not looking.
+fails instead, so that a build server cannot pass by not looking. The same goes for Postfix where we are not root.
 """
 
 from __future__ import annotations
@@ -9,17 +11,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import mailstack as dovecot
+import postfix as mta
 import pytest
-from mailstack import APT_LINE, MailStack, missing
+from mailstack import MailStack
+from postfix import Postfix
+
+
+def _absent(reason: str) -> None:
+    if os.environ.get("CRMMAIL_REQUIRE_SERVERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
 def _mailstack() -> Iterator[MailStack]:
-    if missing():
-        reason = f"needs: {APT_LINE}"
-        if os.environ.get("CRMMAIL_REQUIRE_SERVERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    if dovecot.missing():
+        _absent(f"needs: {dovecot.APT_LINE}")
     with MailStack() as stack:
         yield stack
 
@@ -28,3 +36,19 @@ def _mailstack() -> Iterator[MailStack]:
 def mailstack(_mailstack: MailStack) -> MailStack:
     _mailstack.clear()
     return _mailstack
+
+
+@pytest.fixture(scope="session")
+def _postfix() -> Iterator[Postfix]:
+    if mta.missing():
+        _absent(f"needs: {mta.APT_LINE}")
+    if os.getuid() != 0:
+        _absent("needs root: Postfix gives each of its processes a user of its own")
+    with Postfix() as server:
+        yield server
+
+
+@pytest.fixture
+def postfix(_postfix: Postfix) -> Postfix:
+    _postfix.clear()
+    return _postfix

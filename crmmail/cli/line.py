@@ -27,7 +27,7 @@ STYLES: dict[Style, str] = {
     "won": "green",
     "dim": "dim",
 }
-UNREAD, STARRED = "●", "★"
+UNREAD, STARRED, ENVELOPE = "●", "★", "✉!"
 
 _FLAT = str.maketrans("\n\t", "  ")
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from crmmail.core import quote, record
+from crmmail.services import outbox
 from crmmail.services.deliver import Outcome
 from crmmail.services.records import View
 from crmmail.store.followers import Follower
 from crmmail.store.inbox import Item
 from crmmail.store.mails import Quarantined
-from crmmail.store.messages import Delivery, Message
+from crmmail.store.messages import Message
+from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
 
 Shape = dict[str, Any]
@@ -56,6 +58,8 @@ def item(one: Item) -> Shape:
         "author": one.author or None,
         "quarantine": one.quarantine,
         "reason": one.reason or None,
+        "why": one.why or None,
+        "envelope": one.envelope or None,
     }
 
 
@@ -81,6 +85,7 @@ def listed(one: Record) -> Shape:
         "deadline": one.deadline,
         "company": one.company or None,
         "partner_name": one.partner_name or None,
+        "envelope": one.envelope or None,
     }
 
 
@@ -113,6 +118,7 @@ def shown(view: View) -> Shape:
             "created": one.created,
             "updated": one.updated,
             "closed": one.closed,
+            "envelope": one.envelope or None,
             "buttons": view.buttons,
             "held": view.held,
             "related": [{"id": other.id, "kind": other.kind, "title": other.title} for other in view.related],
@@ -154,7 +160,17 @@ def message(one: Message, unread: list[int] | None = None) -> Shape:
         "attachments": [
             {"id": file.id, "name": file.name, "type": file.type, "size": file.size} for file in one.attachments
         ],
-        "deliveries": [{"to": copy.to, "state": copy.state, "reason": copy.reason or None} for copy in one.deliveries],
+        "deliveries": [
+            {
+                "to": copy.to,
+                "state": copy.state,
+                "reason": copy.reason or None,
+                "id": copy.id,
+                "why": copy.why or None,
+                "attempts": copy.attempts,
+            }
+            for copy in one.deliveries
+        ],
         "record": one.thread,
         "received": one.received,
         "superseded_by": one.superseded_by,
@@ -172,6 +188,10 @@ def outgoing(one: Delivery) -> Shape:
         "attempts": one.attempts,
         "reason": one.reason or None,
         "subject": one.subject,
+        "purpose": one.purpose,
+        "due": one.due if one.state == "queued" else None,
+        "sent": one.sent,
+        "advice": outbox.advice(one) or None,
     }
 
 

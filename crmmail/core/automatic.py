@@ -60,7 +60,8 @@ _TELL_TALES = (
     "niedostarcz",
     "não é possível entregar",
 )
-
+# What they write above news of a delay; a postmaster who is a person warns of other things.
+_WARNINGS = ("warning: message ", "warning: could not send")  # Exim, sendmail
 
 _COMMENT = re.compile(r"\([^()]*\)")
 
@@ -94,8 +95,10 @@ def bounce(mail: Mail, bounce_address: str = "") -> str:
         if "x-failed-recipients" in mail.headers:
             return "failed-recipients"
     subject = mail.subject[:300].lower()
+    if mailer and any(words in subject for words in _TELL_TALES):
+        return "mailer-daemon"
     # A postmaster is a person too, on other days; a mailer daemon with a null return path is not.
-    if mailer and (any(words in subject for words in _TELL_TALES) or (null and mailer != "postmaster")):
+    if mailer not in ("", "postmaster") and (null or subject.startswith(_WARNINGS)):
         return "mailer-daemon"
     if bounce_address and bounce_address in _recipients(mail) and machine(mail) not in _ANSWERS:
         return "bounce-address"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crmmail.core.evidence import Evidence
+from crmmail.core.failure import Failure
 from crmmail.core.sender import Sender
 
 
@@ -25,6 +26,8 @@ class Route(NamedTuple):
     supersedes: int | None = None  # a message that this letter is the whole of
     superseded_by: int | None = None  # a message that is the whole of this letter
     internal: bool = False  # answers an internal notice
+    delivery: int | None = None  # a bounce: the mail of ours that it speaks of
+    failure: Failure | None = None  # a bounce: why that did not arrive; None: a mere report
 
 
 class Decision(NamedTuple):

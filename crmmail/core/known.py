@@ -63,6 +63,15 @@ class Question(NamedTuple):
     addresses: tuple[str, ...]  # every address named, without plus-tags; the sender's also with his
     section: str | None
     since_minutes: int
+    reported: tuple[str, ...] = ()  # of a bounce: our signed Message-IDs that it may speak of, or their local parts
+
+
+class Sent(NamedTuple):
+    """A mail of ours that a bounce speaks of."""
+
+    delivery: int
+    thread: int
+    address: str
 
 
 class Place(NamedTuple):
@@ -108,6 +117,7 @@ class Known(NamedTuple):
     sections: Mapping[str, str] = {}  # what -s may say (id or code) → code
     new_records: int = 0  # made by this sender in the last loop.minutes
     messages: Mapping[int, int] = {}  # thread → messages of this sender in the last loop.minutes
+    sent: Mapping[str, Sent] = {}  # of a bounce: as `Question.reported` names it → the mail of ours
 
 
 # --- reading the letter for what must be looked up -----------------------------------------------------------
@@ -127,6 +137,7 @@ def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
         addresses=tuple(dict.fromkeys(filter(None, [*map(addresses.without_tag, named), mail.sender.address]))),
         section=envelope.section,
         since_minutes=settings.loop_minutes,
+        reported=reported(mail, envelope, settings),
     )
 
 
@@ -134,7 +145,9 @@ def tokens(mail: Mail, envelope: Envelope, settings: Settings) -> list[tuple[tok
     """Our signed tokens in the letter, strongest first, each with where it was found: `address` or `id`."""
     found: list[tuple[token.Token, str]] = []
     for one in dict.fromkeys([*envelope.recipients, *recipients(mail)]):
-        mark = token.read_tag(settings.secret, addresses.tag_of(one))
+        tag = addresses.tag_of(one)
+        # An automatic answer goes to the return path, which carries the whole id (RFC 3834 §4).
+        mark = token.read_tag(settings.secret, tag) or token.read_message_id(settings.secret, f"{tag}@")
         if mark:
             found.append((mark, "address"))
     for identifier in answered_ids(mail):
@@ -142,6 +155,16 @@ def tokens(mail: Mail, envelope: Envelope, settings: Settings) -> list[tuple[tok
         if mark:
             found.append((mark, "id"))
     return found
+
+
+def reported(mail: Mail, envelope: Envelope, settings: Settings) -> tuple[str, ...]:
+    """Our signed ids that a bounce may speak of, the surest first: in the address it came back to, then in what it
+    shows of the letter.  Of an address it is the local part of the id, with its @."""
+    if mail.report is None:
+        return ()
+    tags = [f"{addresses.tag_of(one)}@" for one in (*envelope.recipients, *recipients(mail))]
+    named = [one.lower() for one in (*tags, *mail.report.ids)]
+    return tuple(dict.fromkeys(one for one in named if token.read_message_id(settings.secret, one)))
 
 
 _TAG = re.compile(r"\[[ \t]{0,8}#?([0-9]{1,18})[ \t]{0,8}\]", re.ASCII)

@@ -72,6 +72,7 @@ class Mail(NamedTuple):
     defects: tuple[str, ...]  # what was wrong with it, in short words, for `why`
     guessed_charset: bool  # some text had no usable label and its charset was guessed
     leaves: int  # leaf parts in the MIME tree; body leaves + len(attachments) == leaves
+    report: Report | None = None  # of a bounce: what it says of the mail that did not arrive
 
 
 # The headers that judging a mail needs beyond those with a field of their own.

@@ -93,6 +93,23 @@ def visible(text: str) -> str:
     return fold(text).visible
 
 
+def own_words(text: str) -> str:
+    """The new words of `text` and the signature under them; "" where nothing but a quote is there.
+
+    Unlike `visible` it shows nothing rather than a quote: a user's answer leaves the house by it, and what he quotes
+    is a notification that tells of the house.
+    """
+    folded = fold(text)
+    if not folded.quoted and not folded.signature and _only_quote(text):
+        return ""
+    return "\n\n".join(part for part in (folded.visible.strip("\n"), folded.signature.strip("\n")) if part)
+
+
+def _only_quote(text: str) -> bool:
+    lines = text[:SCAN].split("\n", SCAN_LINES)
+    return not _heap(lines, _kinds(lines), _WORDS)
+
+
 def fold(text: str) -> Folded:
     """`text` in its visible lines, its folded quotes and its folded signature, in time that grows with its length."""
     lines = text[:SCAN].split("\n", SCAN_LINES)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from crmmail.core import address as addresses
 from crmmail.core import automatic, pairing
+from crmmail.core import failure as failures
 from crmmail.core.copies import borrowed_name, came_from_us, cut_copy, same_letter
 from crmmail.core.decision import Decision, Route, quarantine
 from crmmail.core.evidence import Evidence, reply_evidence
@@ -46,8 +47,8 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
     borrowed = borrowed_name(mail, known, settings)
     if borrowed:
         return decision(borrowed)
-    if automatic.bounce(mail, settings.bounce):
-        return decision(quarantine("bounce-unmatched", "a bounce that names no letter of ours"))
+    if automatic.bounce(mail, settings.bounce) and not answers_our_bounce_address(mail, known):
+        return decision(bounced(mail, known))
     copy = cut_copy(mail, envelope, sender, known)
     if copy:
         twin, copies = copy
@@ -85,7 +86,32 @@ def newly_covered(
     ]
 
 
-# 2. answers
+# 2. bounces
+
+
+def answers_our_bounce_address(mail: Mail, known: Known) -> bool:
+    """Somebody answered a letter of ours to its return path: that is written like a bounce, and reports nothing."""
+    report = mail.report
+    return report is not None and not (report.status or report.recipients) and bool(known.sent)
+
+
+def bounced(mail: Mail, known: Known) -> Route:
+    """To the letter of ours that it speaks of; it makes no record and reopens none (behaviour §2, 2)."""
+    sent = next(iter(known.sent.values()), None)
+    if sent is None or mail.report is None:
+        return quarantine("bounce-unmatched", "a bounce that names no letter of ours")
+    report, thread = mail.report, known.redirects.get(sent.thread, sent.thread)
+    if report.action == "failed":
+        failure = failures.bounced(report.status, report.words)
+        how = "for good" if failure.permanent else "this time"
+        reason, sentence = "bounce", f"a bounce: the mail to {sent.address} was not delivered {how} ({failure.words})"
+    else:
+        failure, reason = None, "bounce-report"
+        sentence = f"a report: the mail to {sent.address} is {report.action}"
+    return Route("stored", reason, sentence, thread=thread, internal=True, delivery=sent.delivery, failure=failure)
+
+
+# 3. answers
 
 
 def reply(counted: Sequence[Evidence], sender: Sender) -> Route:
@@ -119,7 +145,7 @@ def unconfirmed(held: Evidence, sender: Sender) -> Route:
     return Route("unconfirmed", "unconfirmed", sentence, candidate=held.thread, internal=held.internal)
 
 
-# 3. addresses of ours
+# 4. addresses of ours
 
 
 def ours(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> list[str]:
@@ -243,7 +269,7 @@ def new_record(alias: AliasFact, sentence: str) -> Route:
     )
 
 
-# 4. the rest
+# 5. the rest
 
 
 def by_section(envelope: Envelope, known: Known) -> Route:
@@ -259,7 +285,7 @@ def by_section(envelope: Envelope, known: Known) -> Route:
 
 def within_limits(route: Route, sender: Sender, known: Known, settings: Settings) -> Route:
     """The route, or quarantine where this sender has done the same too often (two robots answering each other)."""
-    if route.outcome != "stored" or route.superseded_by:
+    if route.outcome != "stored" or route.superseded_by or route.delivery is not None:
         return route
     who = sender.address or "unclear senders"
     if route.thread is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from crmmail.core import automatic
 from crmmail.core import route as routing
 from crmmail.core.evidence import Evidence
 from crmmail.core.known import Envelope, Known
@@ -17,7 +18,7 @@ from crmmail.core.route import Decision, Route
 from crmmail.errors import CrmmailError, EmptyMail, OverLimit
 from crmmail.mail import limits
 from crmmail.mail.parse import body_digest_key, parse
-from crmmail.services import filing
+from crmmail.services import bounces, filing
 from crmmail.services.held import hold, hold_unread
 from crmmail.store import attempts, mails, threads
 from crmmail.workspace import Workspace
@@ -76,6 +77,10 @@ def _take(
             mail = parse(raw)
             if envelope.null_sender:
                 mail = mail._replace(headers={**mail.headers, "return-path": ("<>",)})
+            if automatic.bounce(mail, workspace.config.mail_bounce):
+                from crmmail.mail import bounce  # which other letters have no use for
+
+                mail = mail._replace(report=bounce.read(mail))
     except OverLimit as error:
         return _keep_unread(workspace, raw, key, envelope, error.reason, str(error), dry_run)
     except Exception as error:
@@ -142,9 +147,12 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
     said = [*(_say(one) for one in decision.evidence), *decision.notes]
     record, kind, message, quarantine, new = route.thread, None, route.message, route.quarantine, False
     if route.outcome == "stored":
-        filed = filing.file_letter(
-            workspace, mail, route, decision.sender, original, contested=decision.identifier_contested
-        )
+        if route.delivery is not None:
+            filed = bounces.take(workspace, mail, route, original)
+        else:
+            filed = filing.file_letter(
+                workspace, mail, route, decision.sender, original, contested=decision.identifier_contested
+            )
         record, kind, message, new = filed.record.id, filed.record.kind, filed.message, filed.created
         said += filed.notes
     elif route.outcome in ("quarantined", "unconfirmed"):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core import pairing
-from crmmail.store import database, directory, mails, messages, offices, schema
+from crmmail.store import database, directory, mails, offices, outbox, schema
 from crmmail.store.attempts import Attempts
 from crmmail.workspace import Workspace
 
@@ -181,7 +181,7 @@ def nothing_waits_unseen(workspace: Workspace) -> Iterator[Finding]:
 
 
 def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
-    counts = messages.delivery_counts()
+    counts = outbox.counts()
     queued = counts.get("queued", 0)
     if not workspace.config.smtp_url:
         sentence = "no way out is set: mail waits in the outbox" + (f" ({queued} now)" if queued else "")

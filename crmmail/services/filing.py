@@ -14,10 +14,10 @@ from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError
-from crmmail.services import fields
+from crmmail.services import answers, fields
 from crmmail.services.records import closing, complete_partner, created, make
 from crmmail.services.tell import in_charge, system_message, tell
-from crmmail.store import directory, followers, inbox, messages, offices, records
+from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
@@ -42,11 +42,15 @@ def file_letter(
         contested: its Message-ID belongs to another letter; the message gets an id of our own making.
     """
     notes: list[str] = []
+    spoken = answers.read(workspace, mail, route, sender)
+    route, mail = spoken.route, spoken.mail
     if route.thread is None:
         number, addressed, system = _new_record(workspace, mail, route, sender, notes)
     else:
         number, addressed, system = route.thread, [], None
-    message = _message(workspace, number, mail, route, sender, original, contested)
+    if sender.address and not sender.machine and not sender.refuted:
+        outbox.forgive(sender.address)
+    message = store_letter(workspace, number, mail, route, sender, original, kind=spoken.kind, contested=contested)
     if route.superseded_by:
         messages.change_message(message, superseded_by=route.superseded_by)
         return Filed(records.record(number), message, False, notes, [])
@@ -54,16 +58,19 @@ def file_letter(
         messages.change_message(route.supersedes, superseded_by=message)
     if sender.proven and sender.user is not None:  # whoever writes hears the answer (F23)
         followers.put_follower(number, workspace.now(), user=sender.user)
+    holders = _holders(mail)
+    if spoken.kind == "email_out":
+        holders |= answers.pass_on(workspace, number, message, sender, holders, notes)
     heard = tell(
         workspace,
         number,
         message,
-        subtype="discussion",
+        subtype="note" if spoken.kind == "note" else "discussion",
         internal=route.internal,
         author=_author(sender),
         author_address=sender.address,
         addressed=addressed,
-        holders=_holders(mail),
+        holders=holders,
         silent=bool(sender.machine),
     )
     if not heard and not sender.proven:  # a letter that nobody would see waits before whoever is in charge
@@ -133,15 +140,23 @@ def _customer(workspace: Workspace, mail: Mail, sender: Sender) -> tuple[str, st
     return mail.sender.name, sender.address
 
 
-def _message(
-    workspace: Workspace, number: int, mail: Mail, route: Route, sender: Sender, original: int, contested: bool
+def store_letter(
+    workspace: Workspace,
+    number: int,
+    mail: Mail,
+    route: Route,
+    sender: Sender,
+    original: int,
+    *,
+    kind: str = "email_in",
+    contested: bool = False,
 ) -> int:
     """The letter as a message, with who took part in it and its attachments."""
     now = workspace.now()
     message = messages.put_message(
         number,
-        kind="email_in",
-        subtype="discussion",
+        kind=kind,
+        subtype="note" if kind == "note" else "discussion",
         internal=route.internal,
         automatic=bool(sender.machine),
         author=_author(sender),

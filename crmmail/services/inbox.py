@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from crmmail.core.query import Query
-from crmmail.store import inbox, journal, mails, messages, records
+from crmmail.store import inbox, journal, mails, messages, outbox, records
 from crmmail.store.inbox import Item
 from crmmail.workspace import Workspace, os_login
 
@@ -44,6 +44,13 @@ def items(
         now=workspace.now(),
         limit=limit,
     )
+
+
+def item(workspace: Workspace, number: int) -> Item:
+    """One item of the acting user's, dismissed or not."""
+    me = workspace.user().id
+    inbox.check_own(me, [number])
+    return inbox.items(me, Query(), unread_only=False, number=number)[0]
 
 
 def done(workspace: Workspace, numbers: Sequence[int] | None) -> int:
@@ -90,7 +97,7 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
     unread, starred = inbox.counts(me.id)
     open_records = records.counts(me.id, workspace.now())
     waiting = mails.waiting_by_recipient()
-    outgoing = messages.delivery_counts()
+    outgoing = outbox.counts()
     return Summary(
         me.login,
         unread,

@@ -108,8 +108,8 @@ def share(place: str, group: str) -> None:
 
 
 def cron_line(place: str) -> str:
-    """The one line for cron: it looks whether all is well, and speaks only when it is not."""
-    return f"*/5 * * * * {program('crmmail')} --db {place} doctor --quiet"
+    """The one line for cron: it sends what is due, and speaks only when something goes wrong."""
+    return f"* * * * * {program('crmmail')} --db {place} tick"
 
 
 def fetchmail_line(place: str) -> str:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from crmmail.core import audience, token
-from crmmail.store import directory, followers, inbox, messages, offices
+from crmmail.store import directory, followers, inbox, messages, offices, outbox
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 
-def tell(
+def who_hears(
     workspace: Workspace,
     thread: int,
-    message: int,
     *,
     subtype: str,
     internal: bool,
@@ -29,19 +29,20 @@ def tell(
     holders: Collection[str] = (),
     silent: bool = False,
     skip: Collection[int] = (),
-) -> set[int]:
-    """Notifies whom it concerns; the users who were told, by either way.
+    outside: bool = True,
+) -> audience.Audience:
+    """Whom a message about a record concerns, and how he hears of it; nothing is written.
 
     Args:
         addressed: users told whatever they follow (the admins of a case that nobody owns).
         holders: addresses that have the letter already.
         silent: a machine wrote it: no mail leaves because of it.
         skip: users who were told of this act already.
+        outside: False: followers outside get no copy (a letter passed on to somebody else).
     """
-    now = workspace.now()
-    listeners = [one for one in followers.listeners(thread) if one.user is None or one.user not in skip]
-    heard = audience.audience(
-        listeners,
+    listeners = followers.listeners(thread)
+    return audience.audience(
+        [one for one in listeners if one.user not in skip and (outside or one.user is not None)],
         subtype=subtype,
         internal=internal,
         author=author,
@@ -51,20 +52,27 @@ def tell(
         aliases=own_addresses(workspace),
         silent=silent,
     )
-    following = {one.user for one in listeners}
+
+
+def tell(workspace: Workspace, thread: int, message: int, *, internal: bool, **who: Any) -> set[int]:
+    """Notifies whom it concerns; the users who were told, by either way.  Arguments as `who_hears` has them."""
+    now = workspace.now()
+    heard = who_hears(workspace, thread, internal=internal, **who)
+    following = {one.user for one in followers.listeners(thread)}
     for user in heard.inbox:
         why = "follower" if user in following else "addressed"
         inbox.put_notification(user, why, now, message=message, thread=thread)
     for copy in heard.mail:
-        who = f"u{copy.user}" if copy.user is not None else f"c{copy.contact}" if copy.contact is not None else "x"
-        messages.put_delivery(
+        who_is = f"u{copy.user}" if copy.user is not None else f"c{copy.contact}" if copy.contact is not None else "x"
+        outbox.put_delivery(
             message,
             thread,
             user=copy.user,
             contact=copy.contact,
             address=copy.address,
             purpose="notification",
-            identifier=identifier(workspace, token.Token(thread, who, internal)),
+            why="follower" if copy.user in following else "addressed",
+            identifier=identifier(workspace, token.Token(thread, who_is, internal)),
             due=now,
             created=now,
         )

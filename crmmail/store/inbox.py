@@ -11,6 +11,7 @@ from peewee import JOIN, fn
 from crmmail.core.query import Query
 from crmmail.core.record import KINDS
 from crmmail.errors import NotFound
+from crmmail.store import outbox
 from crmmail.store import tables as t
 from crmmail.store.database import has
 
@@ -38,6 +39,8 @@ class Item(NamedTuple):
     date: datetime
     unread: bool
     starred: bool
+    why: str  # follower | addressed | mentioned | in charge | failed | bounced | waiting …; "" for a mere star
+    envelope: str  # of a letter of ours that did not arrive: bounced | failed | waiting
 
 
 def items(
@@ -46,10 +49,12 @@ def items(
     *,
     unread_only: bool = True,
     starred_only: bool = False,
+    number: int | None = None,
     now: datetime | None = None,
     limit: int | None = None,
 ) -> list[Item]:
-    """Somebody's inbox, newest first; with `starred_only` his stars, whether or not there is an item about them."""
+    """Somebody's inbox, newest first; with `starred_only` his stars, whether or not there is an item about them; with
+    `number` that item only."""
     item, star = t.Notification, t.Star
     if starred_only:
         rows = star.select().where(star.user == user)
@@ -59,6 +64,8 @@ def items(
         rows = item.select().where(item.user == user)
         if unread_only:
             rows = rows.where(item.done.is_null())
+        if number is not None:
+            rows = rows.where(item.id == number)
         rows = rows.join(star, JOIN.LEFT_OUTER, on=((star.message == item.message) & (star.user == user)))
         message, order = item.message, (item.id.desc(),)
     author = t.User.alias()
@@ -97,6 +104,8 @@ def items(
     rows = rows.select(
         item.id.alias("item"),
         item.done.alias("item_done"),
+        item.why.alias("why"),
+        outbox.envelope(t.Delivery.message == t.Message.id).alias("envelope"),
         t.Thread.id.alias("record"),
         t.Thread.kind.alias("thread_kind"),
         t.Thread.title.alias("title"),
@@ -142,6 +151,8 @@ def _item(row: dict[str, Any]) -> Item:
         row["message_received"] or row["quarantine_received"],
         row["item"] is not None and row["item_done"] is None,
         row["star_created"] is not None,
+        row["why"] or "",
+        outbox.ENVELOPES.get(row["envelope"] or "", ""),
     )
 
 
@@ -168,6 +179,13 @@ def put_notification(
     t.Notification.insert(
         user=user, why=why, created=created, message=message, quarantine=quarantine, thread=thread
     ).on_conflict_ignore().execute()
+
+
+def raise_notification(user: int, why: str, now: datetime, *, message: int, thread: int) -> None:
+    """An inbox item about a message, unread again where there was one."""
+    put_notification(user, why, now, message=message, thread=thread)
+    mine = (t.Notification.user == user) & (t.Notification.message == message)
+    t.Notification.update(why=why, done=None).where(mine).execute()
 
 
 def unread(user: int, *, thread: int | None = None) -> list[int]:

@@ -1,4 +1,4 @@
-"""Messages of a thread, and what hangs on them: who took part, attachments, outgoing copies."""
+"""Messages of a thread, and what hangs on them: who took part, attachments; their outgoing mails are in `outbox`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import fn
-
 from crmmail.core.message import Address, Part
 from crmmail.errors import NotFound
+from crmmail.store import outbox
 from crmmail.store import tables as t
+from crmmail.store.outbox import Delivery
 
 
 class Attachment(NamedTuple):
@@ -21,20 +21,6 @@ class Attachment(NamedTuple):
     type: str
     size: int
     sha256: str
-
-
-class Delivery(NamedTuple):
-    id: int
-    message: int
-    record: int
-    to: str
-    state: str
-    attempts: int
-    reason: str
-    subject: str
-    identifier: str
-    user: int | None
-    contact: int | None
 
 
 class Message(NamedTuple):
@@ -57,6 +43,8 @@ class Message(NamedTuple):
     message_id: str
     superseded_by: int | None
     original: int | None
+    answers: int | None
+    format: str
     attachments: list[Attachment]
     deliveries: list[Delivery]
 
@@ -111,11 +99,6 @@ def hanging(message: int) -> list[tuple[str, int]]:
     ]
 
 
-def put_delivery(message: int, thread: int, **columns: Any) -> int:
-    """One recipient of one outgoing mail, queued."""
-    return t.Delivery.create(message=message, thread=thread, **columns).id
-
-
 # --- reading ------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +119,23 @@ def of_thread(thread: int) -> list[Message]:
     return _messages(t.Message.select().where(t.Message.thread == thread).order_by(t.Message.id))
 
 
+class LetterId(NamedTuple):
+    """A letter of a conversation, by its own id."""
+
+    id: int
+    message_id: str  # of a letter that came from outside; "" else
+
+
+def letters_before(thread: int, message: int) -> list[LetterId]:
+    """The letters of a thread before a message, oldest first, without what is internal or from a machine."""
+    rows = (
+        t.Message.select(t.Message.id, t.Message.kind, t.Message.message_id, t.Message.original)
+        .where(t.Message.thread == thread, t.Message.id < message, ~t.Message.internal, ~t.Message.automatic)
+        .order_by(t.Message.id)
+    )
+    return [LetterId(row.id, (row.message_id or "") if row.original_id else "") for row in rows]
+
+
 def newest(limit: int, *, author: int | None = None) -> list[Message]:
     """The newest messages of all records, newest first: the last resort of F76."""
     query = t.Message.select().order_by(t.Message.id.desc()).limit(limit)
@@ -153,7 +153,7 @@ def _messages(query: Any) -> list[Message]:
     for one in attachments(numbers):
         files[one.message].append(one)
     sent: dict[int, list[Delivery]] = {number: [] for number in numbers}
-    for delivery in deliveries(messages=numbers):
+    for delivery in outbox.deliveries(messages=numbers):
         sent[delivery.message].append(delivery)
     authors = {row.author_id for row in rows if row.author_id is not None}
     logins = {row.id: row.login for row in t.User.select().where(t.User.id.in_(list(authors)))} if authors else {}
@@ -178,6 +178,8 @@ def _messages(query: Any) -> list[Message]:
             row.message_id or "",
             row.superseded_by_id,
             row.original_id,
+            row.answers_id,
+            row.format,
             files[row.id],
             sent[row.id],
         )
@@ -201,48 +203,3 @@ def attachment(number: int) -> tuple[Attachment, bytes]:
     if row is None:
         raise NotFound(f"there is no attachment {number}")
     return Attachment(row.id, row.message_id, row.name, row.type, row.size, row.sha256), bytes(row.blob.data)
-
-
-def delivery_counts() -> dict[str, int]:
-    """State → how many outgoing copies."""
-    rows = t.Delivery.select(t.Delivery.state, fn.COUNT(t.Delivery.id)).group_by(t.Delivery.state)
-    return dict(rows.tuples())
-
-
-def deliveries(
-    *,
-    messages: Sequence[int] | None = None,
-    states: Sequence[str] | None = None,
-    numbers: Sequence[int] | None = None,
-    limit: int | None = None,
-) -> list[Delivery]:
-    """Outgoing copies, oldest first."""
-    title = fn.COALESCE(fn.NULLIF(t.Message.subject, ""), t.Thread.title)
-    query = (
-        t.Delivery.select(t.Delivery, title.alias("title"))
-        .join(t.Message)
-        .join(t.Thread, on=(t.Delivery.thread == t.Thread.id))
-        .order_by(t.Delivery.id)
-    )
-    if messages is not None:
-        query = query.where(t.Delivery.message.in_(list(messages)))
-    if numbers is not None:
-        query = query.where(t.Delivery.id.in_(list(numbers)))
-    if states is not None:
-        query = query.where(t.Delivery.state.in_(list(states)))
-    return [
-        Delivery(
-            row.id,
-            row.message_id,
-            row.thread_id,
-            row.address,
-            row.state,
-            row.attempts,
-            row.reason or "",
-            row.title,
-            row.identifier,
-            row.user_id,
-            row.contact_id,
-        )
-        for row in query.limit(limit).objects()
-    ]

@@ -15,6 +15,7 @@ from crmmail.core.query import Query
 from crmmail.core.record import KINDS
 from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
+from crmmail.store import outbox
 from crmmail.store import tables as t
 from crmmail.store.database import has
 
@@ -48,6 +49,7 @@ class Record(NamedTuple):
     created: datetime
     updated: datetime
     closed: datetime | None
+    envelope: str  # of its letters that did not arrive the worst: bounced | failed | waiting; "" if none
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ def _base(*extra: Any) -> Any:
             t.Lead.closed.alias("lead_closed"),
             t.Contact.company,
             t.Contact.lang,
+            outbox.envelope(t.Delivery.thread == t.Thread.id).alias("envelope"),
             *extra,
         )
         .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
@@ -132,6 +135,7 @@ def _record(row: Any) -> Record:
         row.created,
         row.updated,
         row.case_closed or row.lead_closed,
+        outbox.ENVELOPES.get(row.envelope or "", ""),
     )
 
 

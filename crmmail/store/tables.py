@@ -312,6 +312,8 @@ class Message(Table):
     message_id = word(null=True, index=True)
     original = ForeignKeyField(Original, null=True)
     superseded_by = ForeignKeyField("self", null=True)  # a copy that the line had cut short
+    answers = ForeignKeyField("self", null=True)  # the message that this letter of ours answers or forwards
+    format = word(default="plain")  # plain | markdown: leaves with an HTML alternative made of it
     details = JSONText(null=True)  # of a system message: [{"field", "old", "new"}]
 
     class Meta:
@@ -447,18 +449,35 @@ class Delivery(Table):
     contact = ForeignKeyField(Contact, null=True)
     address = word()
     purpose = word()  # notification | mail
+    role = word(default="copy")  # of a mail: to | cc | bcc, as it was asked for; copy: a follower's, all his own
+    why = word(default="")  # customer, participant, follower, explicit …
     state = word(default="queued")  # queued | sent | failed | bounced | cancelled
     identifier = word(unique=True)  # its Message-ID: signed, for this recipient, the same over all tries
     content_hash = word(null=True, index=True)  # of what was sent, to know it when it comes back
     attempts = IntegerField(default=0)
     due = UTCField()
-    reason = TextField(null=True)
+    reason = TextField(null=True)  # what the last try, or the bounce, said
+    failure = word(null=True)  # its kind, of core.failure.KINDS
+    worker = word(null=True)  # who is sending it at this moment: host:process:began
+    lease = UTCField(null=True)  # until when that holds, by the real clock
     created = UTCField()
     sent = UTCField(null=True)
 
     class Meta:
         table_name = "crm_delivery"
         indexes = ((("state", "due"), False),)
+
+
+class BadAddress(Table):
+    """An address that does not exist, says a bounce: writing to it warns."""
+
+    address = word(primary_key=True)
+    since = UTCField()
+    reason = TextField()
+    delivery = ForeignKeyField(Delivery, null=True)
+
+    class Meta:
+        table_name = "crm_bad_address"
 
 
 class Journal(Table):
@@ -506,6 +525,7 @@ TABLES: tuple[type[Table], ...] = (
     Notification,
     Star,
     Delivery,
+    BadAddress,
     Journal,
 )
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from peewee import JOIN, fn
 
 from crmmail.core.copies import COPIES
-from crmmail.core.known import AliasFact, Known, Place, Question, Twin
+from crmmail.core.known import AliasFact, Known, Place, Question, Sent, Twin
 from crmmail.store import directory
 from crmmail.store import tables as t
 
@@ -23,7 +23,8 @@ def known(question: Question, now: datetime) -> Known:
     """The facts about one letter."""
     since = now - timedelta(minutes=question.since_minutes)
     parents, internal_parents = parents_of(question.answered)
-    threads, redirects = live_threads([*parents.values(), *question.threads])
+    sent = sent_mails(question.reported)
+    threads, redirects = live_threads([*parents.values(), *question.threads, *(one.thread for one in sent.values())])
     contacts = directory.contacts_with(question.sender) if question.sender else []
     copies = twins(question)
     covered = {address for copy in copies for address in copy.covered}
@@ -42,6 +43,7 @@ def known(question: Question, now: datetime) -> Known:
         sections=section_names(question.section),
         new_records=new_records(question.sender, since),
         messages=messages(question.sender, threads, since),
+        sent=sent,
     )
 
 
@@ -92,6 +94,18 @@ def parents_of(answered: Iterable[str]) -> tuple[dict[str, int], frozenset[str]]
         if row.internal:
             internal.add(row.message_id)
     return found, frozenset(internal)
+
+
+def sent_mails(reported: Iterable[str]) -> dict[str, Sent]:
+    """The mails of ours that a bounce speaks of, in its order; of an id may be told only what stands before the @."""
+    found = {}
+    for one in reported:
+        whole = t.Delivery.identifier == one
+        begins = (t.Delivery.identifier > one) & (t.Delivery.identifier < one + "\U0010ffff")
+        row = t.Delivery.select().where(begins if one.endswith("@") else whole).first()
+        if row is not None:
+            found[one] = Sent(row.id, row.thread_id, row.address)
+    return found
 
 
 def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]]:
@@ -152,6 +166,25 @@ def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) 
         if card in wanted:
             found.setdefault(card, "the contact itself")
     return found
+
+
+def participants(thread: int) -> frozenset[str]:
+    """Every address that has taken part in a conversation, is the record's own, its partner's, or follows it."""
+    address, card = t.MessageAddress, t.ContactAddress
+    spoken = address.select(address.address).join(t.Message, on=(address.message == t.Message.id))
+    found = {one for (one,) in spoken.where(address.thread == thread, ~t.Message.internal).tuples()}
+    follower = t.Follower
+    cards = {thread}
+    for row in follower.select().where(follower.thread == thread):
+        found.add(row.address or "")
+        cards.add(row.contact_id)
+    for table in (t.Case, t.Lead):
+        for row in table.select().where(table.thread == thread):
+            found.add(row.email or "")
+            cards.add(row.partner_id)
+    known = [one for one in cards if one is not None]
+    found |= {one for (one,) in card.select(card.address).where(card.contact.in_(known)).tuples()}
+    return frozenset(found - {""})
 
 
 def company_keys(contacts: Iterable[int]) -> list[str]:

@@ -117,6 +117,14 @@ DSN = "multipart/report; report-type=delivery-status; boundary=x"
             "mailer-daemon",
         ),
         ({"sender": "Mail System <MAILER-DAEMON>", "subject": "Warning", "return_path": "<>"}, "mailer-daemon"),
+        # Fetched from a mailbox that keeps no return path, news of a delay is known by its subject alone.
+        (
+            {"sender": "Mailer-Daemon@mx.example", "subject": "Warning: message 1tABcd delayed 24 hours"},
+            "mailer-daemon",
+        ),
+        ({"sender": "MAILER-DAEMON", "subject": "Warning: could not send message for past 4 hours"}, "mailer-daemon"),
+        ({"sender": "MAILER-DAEMON", "subject": "Warning"}, ""),
+        ({"sender": "postmaster@mx.example", "subject": "Warning: message store is full"}, ""),
         ({"sender": "postmaster@mx.example", "subject": "Undeliverable: Hello"}, "mailer-daemon"),
         ({"sender": "postmaster@mx.example", "subject": "Недоставленное сообщение: Привет"}, "mailer-daemon"),
         ({"sender": "postmaster@mx.example", "subject": "Your new quota"}, ""),

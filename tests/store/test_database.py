@@ -52,7 +52,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], object], type[CrmmailError], str]] = 
     "empty": (lambda path: path.touch(), StoreBehind, "has no crmmail tables yet: run `crmmail init`"),
     "another-program's": (lambda path: history()(path), StoreBehind, "has no crmmail tables yet"),
     "behind": (history("0000_before"), StoreBehind, "run `crmmail db migrate`"),
-    "ahead": (history("0001_initial", "9999_future"), StoreBehind, "upgrade crmmail"),
+    "ahead": (history("0002_sending", "9999_future"), StoreBehind, "upgrade crmmail"),
     "no-database": (lambda path: path.write_bytes(b"precious words " * 1000), StoreBroken, "file is not a database"),
     "folder": (lambda path: path.mkdir(), StoreBroken, "cannot open"),
 }

@@ -11,7 +11,7 @@ from store import rows
 from store.rows import NOW, ago
 
 from crmmail.errors import Changed
-from crmmail.store import followers, journal, messages
+from crmmail.store import followers, journal, messages, outbox
 from crmmail.store import tables as t
 from crmmail.store.database import Store
 from crmmail.store.journal import Change
@@ -272,9 +272,9 @@ def test_every_column_of_a_journalled_table_fits_into_json(store: Store, name: s
 
 def test_deliveries_are_rows_like_others(case: int) -> None:
     message = t.Message.get().id
-    number = messages.put_delivery(
+    number = outbox.put_delivery(
         message, case, address="ann@customer.example", purpose="mail", identifier="1@crm", due=NOW, created=NOW
     )
     changes = journal.update("delivery", number, state="cancelled", reason="thought better of it")
     journal.revert(kept(changes))
-    assert messages.deliveries(messages=[message])[0].state == "queued"
+    assert outbox.deliveries(messages=[message])[0].state == "queued"

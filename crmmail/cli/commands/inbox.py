@@ -8,7 +8,7 @@ import click
 
 from crmmail.cli import shapes
 from crmmail.cli.command import command
-from crmmail.cli.line import STARRED, UNREAD, Body, Line, Span
+from crmmail.cli.line import ENVELOPE, STARRED, UNREAD, Body, Line, Span
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
@@ -19,7 +19,7 @@ from crmmail.store.inbox import Item
 WORDS = 5  # lines of a letter that the inbox shows
 
 COLUMNS = (
-    Column("mark", "", lambda row: UNREAD if row["unread"] else STARRED if row["starred"] else "", piped=False),
+    Column("mark", "", lambda row: _mark(row), piped=False),
     Column("id", "item"),
     Column("record", "record", lambda row: f"#{row['record']}" if row["record"] else "", justify="right"),
     Column("message", "message", lambda row: row["message"] or f"letter {row['quarantine']}", justify="right"),
@@ -83,12 +83,21 @@ def inbox_command(
 
 
 EMPTY = Item(
-    None, None, "", "", "", None, None, "", "", "", False, False, "", "", "", "", "", None, False, False  # type: ignore[arg-type]
+    None, None, "", "", "", None, None, "", "", "", False, False, "", "", "", "", "", None, False, False, "", ""  # type: ignore[arg-type]
 )  # fmt: skip
+
+
+def _mark(row: Row) -> str:
+    if row["envelope"]:
+        return ENVELOPE
+    return UNREAD if row["unread"] else STARRED if row["starred"] else ""
 
 
 def _style(row: Row) -> str:
     return "unread" if row["unread"] else "read"
+
+
+NOT_ARRIVED = {"bounced": "came back", "failed": "not delivered", "waiting": "not delivered yet"}
 
 
 def cards(session: Session, items: list[Item]) -> Iterator[Line]:
@@ -120,6 +129,7 @@ def headline(session: Session, one: Item) -> Line:
         Span(where, "unread" if one.unread else "read"),
         Span(f"{star}", "starred"),
         Span(f"{state}{kind}{held}", "waiting" if held else "dim"),
+        Span(f" · {ENVELOPE} {NOT_ARRIVED[one.envelope]}" if one.envelope else "", "failed"),
         f"   {who(one)}   ",
         Span(f"{when.ago(one.date, session.workspace.now().astimezone())} · {name}", "dim"),
     )

@@ -6,6 +6,7 @@ import click
 
 from crmmail.cli import shapes
 from crmmail.cli.command import command
+from crmmail.cli.line import ENVELOPE
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
@@ -15,6 +16,7 @@ from crmmail.services import fields, records
 COLUMNS = (
     Column("id", "#"),
     Column("kind", "kind"),
+    Column("envelope", "", lambda row: ENVELOPE if row["envelope"] else "", piped=False, style=lambda row: "failed"),
     Column("title", "title", flex=True),
     Column("state", "state", style=lambda row: _style(row)),
     Column("section", "section", width=14),
@@ -26,7 +28,7 @@ COLUMNS = (
     Column("updated", "when", justify="right"),
 )
 ON_SCREEN = {
-    "": ("id", "title", "state", "section", "responsible", "partner", "updated"),
+    "": ("id", "envelope", "title", "state", "section", "responsible", "partner", "updated"),
     "contact": ("id", "title", "company", "category", "email", "updated"),
 }
 
@@ -83,5 +85,5 @@ def list_command(
 
 KEYS = (
     "id", "kind", "title", "state", "section", "responsible", "partner", "email", "priority", "created", "updated",
-    "category", "deadline", "company", "partner_name",
+    "category", "deadline", "company", "partner_name", "envelope",
 )  # fmt: skip

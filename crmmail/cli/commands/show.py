@@ -9,12 +9,12 @@ import click
 
 from crmmail.cli import shapes
 from crmmail.cli.command import command
-from crmmail.cli.line import UNREAD, Body, Line, Span, size
+from crmmail.cli.line import ENVELOPE, UNREAD, Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import quote, text, when
 from crmmail.errors import NotFound
-from crmmail.services import letters, records
+from crmmail.services import letters, outbox, records
 from crmmail.store.messages import Message
 
 
@@ -145,8 +145,19 @@ def conversation(one: Message, view: records.View, full: bool, now: datetime) ->
         yield Span(f"    [{cut} line{'' if cut == 1 else 's'} folded: --full]", "dim")
     for file in one.attachments:
         yield Span(f"    [{file.id}] {text.one_line(file.name)} ({file.type}, {size(file.size)})", "dim")
+    yield from envelopes(one, full)
+
+
+def envelopes(one: Message, full: bool) -> Iterator[Line]:
+    """What became of its mails: what did not arrive always, with what to do; of notifications only with --full."""
     for copy in one.deliveries:
-        if copy.state in ("failed", "bounced"):
-            yield Span(f"    ✉! {copy.to}: {copy.state} {copy.reason}", "failed")
-        elif copy.state == "queued" and full:
+        if copy.state in ("failed", "bounced") or (copy.state == "queued" and copy.attempts):
+            state = "not delivered yet" if copy.state == "queued" else copy.state
+            yield Span(f"    {ENVELOPE} {copy.to}: {state}: {copy.reason}", "failed")
+            said = outbox.advice(copy)
+            if said:
+                yield f"       {said}"
+        elif copy.state == "queued" and (full or copy.purpose == "mail"):
             yield Span(f"    ✉ {copy.to}: queued", "waiting")
+        elif full or (copy.purpose == "mail" and copy.state != "sent"):
+            yield Span(f"    ✉ {copy.to}: {copy.state}{f' ({copy.why})' if full and copy.why else ''}", "dim")

@@ -1,0 +1,21 @@
+"""When a mail that did not leave is tried again.
+
+Greylisting wants a second try after some minutes, a full mailbox after some hours.  A fault of ours (wrong password,
+no connection) is mended by a person who then watches, so those tries come close together.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+GIVE_UP = timedelta(days=5)  # after the first try, as RFC 5321 4.5.4.1 asks of mail servers
+
+# Minutes before the next try, by the number of tries that failed; the last one stays.
+_ITS_OWN = (5, 15, 60, 180, 360)
+_OURS = (1, 2, 5, 10, 15)
+
+
+def delay(attempts: int, ours: bool) -> timedelta:
+    """How long to wait after `attempts` failed tries (1 is the first); `ours` is that of the last Failure."""
+    steps = _OURS if ours else _ITS_OWN
+    return timedelta(minutes=steps[min(max(attempts, 1), len(steps)) - 1])

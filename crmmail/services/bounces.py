@@ -1,0 +1,34 @@
+"""A bounce comes home to the letter of ours that it speaks of: red envelope, and its author hears of it.
+
+It is stored in the conversation as an internal message, so that nobody outside ever reads it and nothing is lost; it
+reopens nothing and makes nothing.
+"""
+
+from __future__ import annotations
+
+from crmmail.core.message import Mail
+from crmmail.core.route import Route
+from crmmail.core.sender import Sender
+from crmmail.services import filing, trouble
+from crmmail.store import outbox, records
+from crmmail.workspace import Workspace
+
+
+def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filing.Filed:
+    """Files a bounce, and marks the mail that it speaks of."""
+    assert route.thread is not None and route.delivery is not None
+    sender = Sender(mail.sender.address, None, False, "", "bounce", False)
+    message = filing.store_letter(workspace, route.thread, mail, route, sender, original)
+    copy = next(iter(outbox.deliveries(numbers=[route.delivery])), None)
+    if copy is not None and route.failure is not None:
+        outbox.change(
+            copy.id,
+            state="bounced",
+            reason=route.failure.words,
+            failure=route.failure.kind,
+            worker=None,
+            lease=None,
+        )
+        trouble.mark_address(workspace, copy, route.failure)
+        trouble.raise_envelope(workspace, copy, "bounced")
+    return filing.Filed(records.record(route.thread), message, False, [], [])

@@ -1,0 +1,33 @@
+"""Whom an answer about a record goes to: who wrote the letter that is answered, else whom the record is about."""
+
+from __future__ import annotations
+
+from crmmail.core.message import Address
+from crmmail.store import directory, messages
+from crmmail.store.messages import Message
+from crmmail.store.records import Record
+
+
+def last_letter(this: Record) -> Message | None:
+    """The last letter from outside, a person's before a machine's; None where nobody wrote."""
+    letters = [one for one in messages.of_thread(this.id) if one.kind == "email_in" and not one.internal]
+    people = [one for one in letters if not one.automatic and not one.author]
+    return people[-1] if people else letters[-1] if letters else None
+
+
+def of_letter(message: Message) -> tuple[list[Address], list[Address]]:
+    """Who wrote a letter, and who else stood in it; of a letter of ours, whom it was for."""
+    others = [Address("", one) for one in (*message.to, *message.cc) if "@" in one]
+    if message.kind == "email_out":
+        return others[: len(message.to)], others[len(message.to) :]
+    sender = [Address(message.from_name, message.from_address)] if message.from_address else []
+    return sender, others
+
+
+def of_record(this: Record) -> list[Address]:
+    """Whom a record is about."""
+    if this.kind == "contact":
+        card = directory.contact(this.id)
+        return [Address(card.name, card.addresses[0])] if card.addresses else []
+    name = this.partner.name if this.partner else this.partner_name
+    return [Address(name, this.email)] if this.email else []

@@ -1,0 +1,95 @@
+"""The outbox as people see it: what waits, what failed and why, how a mail will read; try again, or do not send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from crmmail.core import failure as failures
+from crmmail.core.failure import Failure
+from crmmail.core.letter import Letter
+from crmmail.errors import CrmmailError, Refused
+from crmmail.services import outgoing, worker
+from crmmail.services.outgoing import Unbuildable
+from crmmail.store import journal, outbox
+from crmmail.store.outbox import Delivery
+from crmmail.workspace import Workspace, os_login
+
+__all__ = ["Delivery", "Preview", "advice", "cancel", "listing", "preview", "raw", "retry"]
+
+
+class Preview(NamedTuple):
+    """One row, and the mail that it will be, or was; None with the reason where it cannot be made."""
+
+    delivery: Delivery
+    letter: Letter | None
+    data: bytes
+    broken: str
+
+
+def listing(workspace: Workspace, *, everything: bool = False) -> list[Delivery]:
+    """What waits, failed or came back; or all that ever was in it."""
+    return outbox.deliveries(states=None if everything else ("queued", *outbox.TROUBLE))
+
+
+def preview(workspace: Workspace, number: int) -> Preview:
+    """One mail of the outbox, as it will read, in its recipient's language."""
+    copy = outgoing.delivery(number)
+    try:
+        letter, data, _ = outgoing.build(workspace, copy)
+        return Preview(copy, letter, data, "")
+    except (CrmmailError, Unbuildable) as error:
+        return Preview(copy, None, b"", str(error))
+
+
+def advice(copy: Delivery) -> str:
+    """What to do about a mail that did not leave; "" where there is nothing to do."""
+    if copy.failure not in failures.KINDS:
+        return ""
+    over = copy.state in outbox.TROUBLE
+    return failures.advice(Failure(copy.failure, over, False, copy.reason), gave_up=over)
+
+
+def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]:
+    """Makes failed and waiting mails due now, under their old Message-IDs; all of them where none is named.
+
+    What bounced is tried again only where it is named: it arrived once, and was sent back.
+    """
+    wanted = [outgoing.delivery(one) for one in numbers] if numbers is not None else listing(workspace)
+    changed = []
+    with workspace.store.transaction():
+        for copy in wanted:
+            if copy.state not in ("queued", *outbox.TROUBLE):
+                raise Refused(f"mail {copy.id} to {copy.to} was {copy.state} already")
+            if numbers is None and copy.state == "bounced":
+                continue
+            outbox.change(copy.id, state="queued", due=workspace.now())
+            changed.append(copy)
+    return changed
+
+
+def cancel(workspace: Workspace, numbers: Sequence[int]) -> list[Delivery]:
+    """Does not send what has not left; undo puts it back."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        copies = [outgoing.delivery(one) for one in numbers]
+        busy = outbox.in_work(numbers, datetime.now(UTC), worker.alive)
+        for copy in copies:
+            if copy.state not in ("queued", "failed"):
+                raise Refused(f"mail {copy.id} to {copy.to} was {copy.state} already")
+            if copy.id in busy:
+                raise Refused(f"mail {copy.id} to {copy.to} is being sent at this moment")
+        for copy in copies:
+            changes = journal.update("delivery", copy.id, state="cancelled")
+            sentence = f"mail {copy.id} to {copy.to} will not be sent"
+            journal.write(me.id, os_login(), workspace.now(), "cancel-mail", sentence, changes, thread=copy.record)
+    return copies
+
+
+def raw(workspace: Workspace, number: int) -> bytes:
+    """The mail exactly as it leaves."""
+    found = preview(workspace, number)
+    if found.letter is None:
+        raise Refused(f"mail {number} cannot be made: {found.broken}")
+    return found.data
