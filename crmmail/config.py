@@ -121,7 +121,7 @@ def understand(field: str, value: Any, where: str) -> Any:
             return addresses.canonical(value)
         raise ConfigBroken(f"{where} is {value!r}: it must be an e-mail address ({HELP[field]})")
     if field == "smtp_url" and value and not str(value).startswith(("smtp://", "smtps://")):
-        raise ConfigBroken(f"{where} is {value!r}: it must begin with smtp:// or smtps:// ({HELP[field]})")
+        raise ConfigBroken(f"{where} must begin with smtp:// or smtps:// ({HELP[field]})")  # it may hold a password
     if isinstance(default, tuple):
         words = value.replace(",", " ").split() if isinstance(value, str) else value
         if isinstance(words, list) and all(isinstance(word, str) for word in words):

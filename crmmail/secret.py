@@ -8,25 +8,27 @@ import stat
 import subprocess
 from collections.abc import Mapping
 
-from crmmail.config import Config
 from crmmail.errors import ConfigBroken
 
 VARIABLE = "CRMMAIL_SMTP_PASSWORD"
 SECONDS = 30  # a command that asks a person, or a dead key server, must not hold the outbox
 
 
-def smtp_password(config: Config, environ: Mapping[str, str]) -> str:
+def smtp_password(command: str, file: str, environ: Mapping[str, str]) -> str:
     """The password, without a line end; "" where none is set.
+
+    Args:
+        command, file: the settings `smtp.password_command` and `smtp.password_file`; "" where they are not set.
 
     Raises:
         ConfigBroken: the command failed or printed nothing, or the file cannot be read, or others may read it.
     """
     if environ.get(VARIABLE):
         return environ[VARIABLE]
-    if config.smtp_password_command:
-        return _printed(config.smtp_password_command)
-    if config.smtp_password_file:
-        return _read(os.path.expanduser(config.smtp_password_file))
+    if command:
+        return _printed(command)
+    if file:
+        return _read(os.path.expanduser(file))
     return ""
 
 

@@ -107,11 +107,12 @@ def _runs(raw: bytes) -> list[tuple[bytes, str]]:
         if raw[label_end + 1 : label_end + 2] in b"Qq":
             data, half = binascii.a2b_qp(coded, header=True), b""
         else:
+            padded = coded.rstrip().endswith(b"=")  # its last group is whole, whatever follows
             coded = re.sub(rb"[^A-Za-z0-9+/]", b"", (half if touching else b"") + coded)
             half = coded[len(coded) - len(coded) % 4 :]
             data = binascii.a2b_base64(coded[: len(coded) - len(half)])
             following = raw[closed + 2 : closed + 80].lstrip(b" \t\r\n")
-            if half and not following.startswith(b"=?"):
+            if half and (padded or not following.startswith(b"=?")):
                 data, half = data + _tail(half), b""
         if touching:
             runs[-1] = (runs[-1][0] + data, label)

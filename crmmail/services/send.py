@@ -67,7 +67,7 @@ def send(
     results: list[Result] = []
     with smtp.Connection(
         server,
-        lambda: smtp_password(config, workspace.environ),
+        lambda: smtp_password(config.smtp_password_command, config.smtp_password_file, workspace.environ),
         helo=helo,
         timeout=config.smtp_timeout,
         deadline=DEADLINE,
@@ -129,10 +129,10 @@ def _one(workspace: Workspace, me: str, copy: Delivery, connection: smtp.Connect
     try:
         letter, data, digest = outgoing.build(workspace, copy)
     except (CrmmailError, outgoing.Unbuildable) as error:
-        broken = Failure("unbuildable", True, False, f"it cannot be made into a mail: {error}")
+        broken = Failure("unbuildable", True, False, failures.shown(f"it cannot be made into a mail: {error}"))
         return _settle(workspace, me, copy, Result(copy, "failed", broken))
     except Exception as error:  # a slip of ours must not hold the others up
-        broken = Failure("unbuildable", True, False, f"crmmail cannot make it: {type(error).__name__}: {error}")
+        broken = Failure("unbuildable", True, False, failures.shown(f"crmmail cannot make it: {type(error).__name__}: {error}"))
         return _settle(workspace, me, copy, Result(copy, "failed", broken))
     failure = connection.send(letter.return_path, letter.recipient, data, utf8=outgoing.needs_utf8(letter))
     now = workspace.now()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from crmmail import config as configuration
 from crmmail.config import HELP, KEYS
 from crmmail.errors import NotFound
+from crmmail.mail import smtp
 from crmmail.services.people import need_admin
 from crmmail.store import directory, journal, schema
 from crmmail.workspace import Workspace, os_login
@@ -59,6 +60,8 @@ def put_setting(workspace: Workspace, key: str, value: str | None) -> Value:
         raise NotFound(f"there is no setting {key!r}; there are {', '.join(KEYS)}")
     if value is not None:
         configuration.understand(KEYS[key], value, key)
+        if key == "smtp.url" and value:
+            smtp.server(value)  # it knows more of what can be wrong, and says so
     with workspace.store.transaction():
         if value is None:
             directory.drop_setting(key)

@@ -103,6 +103,7 @@ def test_fifty_megabytes_without_a_label_are_read_in_time() -> None:
         (b"Hello", "Hello"),
         (b"=?utf-8?b?UHLD?=\n =?utf-8?b?vGZ1bmcgZ3LDtsOfZXI=?=", "Prüfung größer"),
         (b"=?utf-8?b?UHLDvGZ1bmc?=", "Prüfung"),
+        (b"=?utf-8?b?0JDQsQ==?= =?utf-8?b?0LLQsw==?=", "Абвг"),  # each word padded: whole groups, nothing is cut
         (b"=?UTF-8?B?UHL?= =?UTF-8?B?DvGZ1bmc=?=", "Prüfung"),
         (b"=?koi8-r?Q?=F0=D2=C9?= =?koi8-r?Q?=D7=C5=D4?= you", "Привет you"),
         (b"Re: =?utf-8*de?q?gr=C3=BCn_rot?= x", "Re: grün rot x"),

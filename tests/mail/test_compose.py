@@ -345,7 +345,9 @@ def read(person: Address) -> Address:
 
 
 def read_text(text: str) -> str:
-    """As our parser gives it: LF, no empty lines at either end, "" where there are only blanks."""
+    """As our parser gives it: LF, no empty lines at either end, "" where there are only blanks, halves of a letter
+    joined or shown as U+FFFD."""
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     text = re.sub("\r\n|[\r\v\f\x85\u2028\u2029]", "\n", text.lstrip("\ufeff"))
     text = re.sub("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]", "\ufffd", text).strip("\n")
     return "" if text.isspace() else text

@@ -1,0 +1,302 @@
+"""Where the words of a letter come from, and how none are lost.
+
+    -m TEXT …, -f FILE, stdin where it is no terminal, else the editor; --resume goes on with a draft
+
+The editor works on the draft's own file, so whatever becomes of the terminal, the words are there.  Whatever refuses a
+letter later leaves its words in a draft too, and the sentence says where.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from crmmail.cli import editor
+from crmmail.cli.order import FILE, LETTER, THEN, Order, at_terminal
+from crmmail.cli.session import Session
+from crmmail.core.draft import Draft
+from crmmail.core.letter import File
+from crmmail.core.reply import Addressee
+from crmmail.core.text import one_line
+from crmmail.errors import CrmmailError, NotFound, Refused, StoreBroken, StoreBusy, UsageError
+from crmmail.services import attach, drafts, post
+from crmmail.services.post import Plan, Words
+from crmmail.workspace import Workspace
+
+# --- the words ----------------------------------------------------------------------------------------------
+
+
+def composed(session: Session, order: Order) -> Order:
+    """The order with its words, read or written.
+
+    Raises:
+        Refused: there are none, or the person thought better of it.
+        UsageError: nobody is there to write them.
+    """
+    if order.resume is not None:
+        order = _resumed(session.workspace, order)
+        return _edited(session, order) if at_terminal() and not order.yes else order
+    words = _given(order)
+    order = order._replace(draft=order.draft._replace(text=words or ""))
+    needs_editor = words is None and order.draft.verb != "forward"
+    if not (order.edit or needs_editor):
+        return order
+    if not at_terminal():
+        with kept(session, order):
+            raise UsageError("an editor needs a terminal: say the words with -m, with -f, or on stdin")
+    return _edited(session, order)
+
+
+def _given(order: Order) -> str | None:
+    """The words that the command line gives or names; None: somebody has to write them."""
+    if order.words and order.file is not None:
+        raise UsageError("the words come with -m or with -f, not with both")
+    if order.words:
+        return "\n\n".join(order.words)
+    if order.file is not None and order.file != "-":
+        return _decoded(_content(order.file), order.file)
+    if order.file is None and (sys.stdin.isatty() or order.edit):
+        return None
+    words = _decoded(sys.stdin.buffer.read(), "stdin")
+    if not words.strip() and order.draft.verb != "forward":
+        raise Refused("no words came on stdin: say them with -m, or in a file with -f")
+    return words
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise Refused(f"cannot read the words in {path}: {error.strerror}") from None
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise Refused(f"the words in {where} are not in UTF-8: iconv can change that") from None
+
+
+# --- the editor ---------------------------------------------------------------------------------------------
+
+
+def _edited(session: Session, order: Order) -> Order:
+    """The order as the person leaves it in his editor; what he changed in its header counts."""
+    workspace = session.workspace
+    if not order.path:
+        with kept(session, order):
+            draft = _filled(workspace, order, _first_plan(workspace, order))
+        order = order._replace(path=drafts.put(workspace, draft))
+    before = drafts.load(order.path)
+    editor.edit(order.path, workspace.environ)
+    try:
+        after = drafts.load(order.path)
+    except Refused as error:
+        raise Refused(f"{error}; mend it: `{order.again}`") from None
+    if not after.text or after == before:
+        raise Refused(_unchanged(order, after))
+    with kept(session, order):
+        _check_same(order, after)
+        if before.to and not after.to:
+            raise Refused("nobody stands in To any more")
+    return _taken_over(order, before, after)
+
+
+def _unchanged(order: Order, after: Draft) -> str:
+    what = "written" if after.verb == "note" else "sent"
+    why = "the draft is unchanged" if after.text else "the words are empty"
+    so = " (--yes sends it as it is)" if after.text else ""
+    return f"nothing was {what}: {why}; the draft is {order.path}, go on with `{order.again}`{so}"
+
+
+def _taken_over(order: Order, before: Draft, after: Draft) -> Order:
+    """What the person changed counts; what he left alone is still the command line's to say, so that the customer stays
+    the customer and not somebody who was named."""
+    given = order.draft
+    left = {
+        field: getattr(given, field)
+        for field in ("record", "verb", "to", "cc", "bcc", "subject", "then")
+        if field in ("record", "verb") or getattr(after, field) == getattr(before, field)
+    }
+    added = tuple(one for one in given.attach if one not in before.attach)
+    draft = after._replace(**left, message=after.message or given.message, attach=(*after.attach, *added))
+    return order._replace(draft=draft, everybody=order.everybody and after.cc == before.cc)
+
+
+def _filled(workspace: Workspace, order: Order, plan: Plan) -> Draft:
+    """The draft with everything that stands for itself: who gets it, the subject, what it answers."""
+    draft = order.draft
+    if plan.internal:
+        return draft
+    below = post.below(workspace, draft.verb, plan.record.id, draft.message)
+    return draft._replace(
+        message=plan.answers.id if plan.answers else None,
+        to=_spelled(plan.addressees, "to"),
+        cc=_spelled(plan.addressees, "cc"),
+        bcc=_spelled(plan.addressees, "bcc"),
+        subject=plan.subject,
+        below=below if order.quote else "",
+    )
+
+
+def _spelled(people: Sequence[Addressee], role: str) -> tuple[str, ...]:
+    return tuple(spelled(one.name, one.address) for one in people if one.role == role)
+
+
+def spelled(name: str, address: str) -> str:
+    """`"Doe, Ann" <ann@customer.example>`, as it is typed."""
+    name = one_line(name.replace('"', "").replace("\\", ""))
+    return f'"{name}" <{address}>' if name else address
+
+
+# --- drafts -------------------------------------------------------------------------------------------------
+
+
+def _resumed(workspace: Workspace, order: Order) -> Order:
+    """The order with a draft's words; what the command line names takes the place of what the draft says."""
+    if order.words or order.file is not None:
+        raise UsageError("--resume goes on with a draft; -m and -f begin a new one")
+    given = order.draft
+    found = drafts.find(workspace, order.resume) if order.resume else _newest(workspace, given)
+    if found.error:
+        raise Refused(f"{found.error}; mend it with your editor")
+    order, draft = order._replace(path=found.path), found.draft
+    _check_same(order, draft)
+    if draft.store and os.path.realpath(draft.store) != os.path.realpath(workspace.store.place):
+        raise Refused(f"{found.path} belongs to another store: --db {draft.store}")
+    if draft.user not in ("", workspace.user().login):
+        raise Refused(f"{found.path} is {draft.user}'s: --as {draft.user}")
+    merged = draft._replace(
+        record=given.record,
+        verb=given.verb,
+        message=given.message or draft.message,
+        to=given.to or draft.to,
+        cc=given.cc or draft.cc,
+        bcc=given.bcc or draft.bcc,
+        subject=draft.subject if given.subject is None else given.subject,
+        attach=(*draft.attach, *given.attach),
+        then=given.then or draft.then,
+    )
+    order = order._replace(draft=merged)
+    with suppress(CrmmailError):  # whom it would go to by itself need not be named
+        usual = _first_plan(workspace, order._replace(draft=merged._replace(to=())))
+        if merged.to == _spelled(usual.addressees, "to"):
+            order = order._replace(draft=merged._replace(to=()))
+    return order
+
+
+def _newest(workspace: Workspace, given: Draft) -> drafts.Kept:
+    """The newest draft about this record, else one that names none."""
+    try:
+        return drafts.newest(workspace, given.verb, given.record)
+    except NotFound as error:
+        try:
+            return drafts.newest(workspace, given.verb, None)
+        except NotFound:
+            raise error from None
+
+
+def _check_same(order: Order, draft: Draft) -> None:
+    """Is it about this record, and the same kind of letter?"""
+    verb, record = draft.verb or order.draft.verb, draft.record or order.draft.record
+    if (verb, record) != (order.draft.verb, order.draft.record):
+        raise Refused(
+            f"{order.path} says {verb} and #{record}, not {order.draft.verb} and #{order.draft.record}: "
+            "change its first lines, or the command"
+        )
+
+
+@contextmanager
+def kept(session: Session, order: Order) -> Iterator[None]:
+    """Whatever goes wrong inside, the words are kept, and somebody is told where."""
+    try:
+        yield
+    except CrmmailError as error:
+        where = _kept_where(session, order, busy=isinstance(error, StoreBusy | StoreBroken))
+        error.args = (f"{error}{where and '; '}{where}",)
+        raise
+    except BaseException:  # ^C at a question, or a fault of ours
+        where = _kept_where(session, order, busy=True)
+        if where:
+            session.voice.warn(where)
+        raise
+
+
+def _kept_where(session: Session, order: Order, *, busy: bool) -> str:
+    """Keeps the words and says so; "" where there are none."""
+    path = order.path
+    if not path and (order.dry_run or not order.draft.text.strip()):
+        return ""
+    try:
+        if not path:
+            workspace = session.workspace
+            draft = order.draft if busy else _as_far_as_known(workspace, order)
+            path, order = drafts.put(workspace, draft), order._replace(draft=draft)
+    except CrmmailError as error:
+        return f"and your words could not be kept: {error}"
+    return f"your words are in {path} (go on with `{order.again}`)"
+
+
+def _as_far_as_known(workspace: Workspace, order: Order) -> Draft:
+    """The draft with whatever can be filled in although something is wrong with it."""
+    draft = order.draft
+    if draft.record is None:
+        return draft
+    try:
+        post.below(workspace, draft.verb, draft.record, None)
+    except NotFound:
+        return draft._replace(record=None)  # there is no such record: the next command names another
+    with suppress(CrmmailError):
+        return _filled(workspace, order, _first_plan(workspace, order))
+    return draft
+
+
+# --- what the services take ---------------------------------------------------------------------------------
+
+
+def words(workspace: Workspace, order: Order) -> Words:
+    """The words with their files.
+
+    Raises:
+        Refused, NotFound, NotAllowed: a file cannot be attached.
+    """
+    draft = order.draft
+    if draft.then not in ("", *THEN):
+        raise Refused(f"Then: {draft.then} is not possible after a letter: it must be {' or '.join(THEN)}")
+    internal = draft.verb == "note"
+    return _words(order)._replace(files=tuple(_file(workspace, one, internal) for one in draft.attach))
+
+
+def _words(order: Order) -> Words:
+    draft = order.draft
+    whole = draft.verb == "forward" and f"{LETTER}{draft.message}" in draft.attach
+    return Words(
+        text=draft.text,
+        subject=draft.subject,
+        message=draft.message,
+        to=draft.to,
+        cc=draft.cc,
+        bcc=draft.bcc,
+        everybody=order.everybody,
+        quote=order.quote and not whole,
+        plain=order.plain,
+        then=draft.then,
+    )
+
+
+def _first_plan(workspace: Workspace, order: Order) -> Plan:
+    """Who would get it, before there are words."""
+    assert order.draft.record is not None
+    return post.plan(workspace, order.draft.verb, order.draft.record, _words(order), begun=True)
+
+
+def _file(workspace: Workspace, name: str, internal: bool) -> File:
+    """What an attachment's name means: `file:3`, `message:7`, else a path."""
+    for mark, found in ((FILE, attach.from_message), (LETTER, attach.whole_letter)):
+        number = name.removeprefix(mark)
+        if name != number and number.isascii() and number.isdigit() and len(number) <= 18:
+            return found(workspace, int(number), internal=internal)
+    return attach.from_disk(name)
