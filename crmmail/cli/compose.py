@@ -9,6 +9,7 @@ letter later leaves its words in a draft too, and the sentence says where.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,8 +22,9 @@ from crmmail.core.letter import File
 from crmmail.core.reply import Addressee
 from crmmail.core.text import one_line
 from crmmail.errors import CrmmailError, NotFound, Refused, StoreBroken, StoreBusy, UsageError
-from crmmail.services import attach, drafts, post
+from crmmail.services import attach, drafts, letters, post
 from crmmail.services.post import Plan, Words
+from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 # --- the words ----------------------------------------------------------------------------------------------
@@ -35,34 +37,89 @@ def composed(session: Session, order: Order) -> Order:
         Refused: there are none, or the person thought better of it.
         UsageError: nobody is there to write them.
     """
+    workspace = session.workspace
+    _check_usage(order)
     if order.resume is not None:
-        order = _resumed(session.workspace, order)
+        order = _resumed(workspace, _about(workspace, order))
         return _edited(session, order) if at_terminal() and not order.yes else order
     words = _given(order)
     order = order._replace(draft=order.draft._replace(text=words or ""))
-    needs_editor = words is None and order.draft.verb != "forward"
-    if not (order.edit or needs_editor):
-        return order
-    if not at_terminal():
-        with kept(session, order):
-            raise UsageError("an editor needs a terminal: say the words with -m, with -f, or on stdin")
+    with kept(session, order):
+        order = _about(workspace, order)
+        if words is None and not order.edit and order.draft.verb == "forward":
+            return order  # what is passed on speaks for itself
+        if words is None or order.edit:
+            if not at_terminal():
+                raise UsageError("an editor needs a terminal: say the words with -m, with -f, or on stdin")
+        elif not (words.strip() or order.words or order.draft.verb == "forward"):
+            raise Refused("there are no words: say them with -m, with -f, or on stdin")
+        else:
+            return order
     return _edited(session, order)
+
+
+def _check_usage(order: Order) -> None:
+    draft = order.draft
+    if order.resume is not None and (order.words or order.file is not None):
+        raise UsageError("--resume goes on with a draft; -m and -f begin a new one")
+    if order.words and order.file is not None:
+        raise UsageError("the words come with -m or with -f, not with both")
+    if draft.verb == "send" and draft.record is None and order.resume is None and not draft.to:
+        raise UsageError("say which record the letter is about: crmmail send RECORD")
+
+
+def _about(workspace: Workspace, order: Order) -> Order:
+    """The order with its record; a letter without one is refused, and whose it could be is said (F81)."""
+    draft = order.draft
+    if draft.verb == "forward":
+        return order._replace(draft=_passed_on(workspace, order))
+    if draft.record is not None or order.resume is not None:
+        return order
+    found = post.candidates(workspace, draft.to)
+    people = ", ".join(draft.to)
+    if not found:
+        raise Refused(
+            f"a letter belongs to a record, and none is about {people}: "
+            f"make one (crmmail new case TITLE --email {people}), then crmmail send ITS-NUMBER"
+        )
+    raise Refused(
+        f"a letter belongs to a record; about {people} there is {_candidates(found)}: "
+        f"say which, as in `crmmail send {found[0].id} --to {shlex.quote(people)}`"
+    )
+
+
+def _candidates(found: Sequence[Record], limit: int = 10) -> str:
+    """`#101 Printer broken (case, open), #102 …`."""
+    named = [
+        f"#{one.id} {one_line(one.title, 40)} ({one.kind}{', ' if one.state else ''}{one.state})"
+        for one in found[:limit]
+    ]
+    return ", ".join([*named, *([f"and {len(found) - limit} more"] if len(found) > limit else [])])
+
+
+def _passed_on(workspace: Workspace, order: Order) -> Draft:
+    """A letter that is passed on, with what goes along; a draft that is resumed names its files itself."""
+    draft = order.draft
+    assert draft.message is not None
+    record = post.record_of(draft.message)
+    along: list[str] = []
+    if order.resume is None and order.along == "letter":
+        along = [f"{LETTER}{draft.message}"]
+    elif order.resume is None and order.along == "files":
+        files = letters.attachments(workspace, record)
+        along = [f"{FILE}{one.id}" for one in files if one.message == draft.message]
+    return draft._replace(record=record, attach=(*draft.attach, *along))
 
 
 def _given(order: Order) -> str | None:
     """The words that the command line gives or names; None: somebody has to write them."""
-    if order.words and order.file is not None:
-        raise UsageError("the words come with -m or with -f, not with both")
     if order.words:
         return "\n\n".join(order.words)
     if order.file is not None and order.file != "-":
         return _decoded(_content(order.file), order.file)
     if order.file is None and (sys.stdin.isatty() or order.edit):
         return None
-    words = _decoded(sys.stdin.buffer.read(), "stdin")
-    if not words.strip() and order.draft.verb != "forward":
-        raise Refused("no words came on stdin: say them with -m, or in a file with -f")
-    return words
+    return _decoded(sys.stdin.buffer.read(), "stdin")
 
 
 def _content(path: str) -> bytes:
@@ -138,7 +195,7 @@ def _filled(workspace: Workspace, order: Order, plan: Plan) -> Draft:
         cc=_spelled(plan.addressees, "cc"),
         bcc=_spelled(plan.addressees, "bcc"),
         subject=plan.subject,
-        below=below if order.quote else "",
+        below=below if _words(order).quote else "",
     )
 
 
@@ -157,8 +214,6 @@ def spelled(name: str, address: str) -> str:
 
 def _resumed(workspace: Workspace, order: Order) -> Order:
     """The order with a draft's words; what the command line names takes the place of what the draft says."""
-    if order.words or order.file is not None:
-        raise UsageError("--resume goes on with a draft; -m and -f begin a new one")
     given = order.draft
     found = drafts.find(workspace, order.resume) if order.resume else _newest(workspace, given)
     if found.error:
@@ -170,7 +225,7 @@ def _resumed(workspace: Workspace, order: Order) -> Order:
     if draft.user not in ("", workspace.user().login):
         raise Refused(f"{found.path} is {draft.user}'s: --as {draft.user}")
     merged = draft._replace(
-        record=given.record,
+        record=given.record or draft.record,
         verb=given.verb,
         message=given.message or draft.message,
         to=given.to or draft.to,
@@ -181,6 +236,8 @@ def _resumed(workspace: Workspace, order: Order) -> Order:
         then=given.then or draft.then,
     )
     order = order._replace(draft=merged)
+    if merged.record is None:
+        raise UsageError(f"say which record the letter is about: crmmail send RECORD --resume {found.path}")
     with suppress(CrmmailError):  # whom it would go to by itself need not be named
         usual = _first_plan(workspace, order._replace(draft=merged._replace(to=())))
         if merged.to == _spelled(usual.addressees, "to"):
@@ -201,10 +258,11 @@ def _newest(workspace: Workspace, given: Draft) -> drafts.Kept:
 
 def _check_same(order: Order, draft: Draft) -> None:
     """Is it about this record, and the same kind of letter?"""
-    verb, record = draft.verb or order.draft.verb, draft.record or order.draft.record
-    if (verb, record) != (order.draft.verb, order.draft.record):
+    wanted = order.draft
+    verb, record = draft.verb or wanted.verb, draft.record or wanted.record
+    if verb != wanted.verb or (wanted.record is not None and record != wanted.record):
         raise Refused(
-            f"{order.path} says {verb} and #{record}, not {order.draft.verb} and #{order.draft.record}: "
+            f"{order.path} says {verb} and #{record}, not {wanted.verb} and #{wanted.record}: "
             "change its first lines, or the command"
         )
 
@@ -216,7 +274,8 @@ def kept(session: Session, order: Order) -> Iterator[None]:
         yield
     except CrmmailError as error:
         where = _kept_where(session, order, busy=isinstance(error, StoreBusy | StoreBroken))
-        error.args = (f"{error}{where and '; '}{where}",)
+        if where and not (order.path and order.path in str(error)):
+            error.args = (f"{error}; {where}",)
         raise
     except BaseException:  # ^C at a question, or a fault of ours
         where = _kept_where(session, order, busy=True)

@@ -33,6 +33,7 @@ class Order(NamedTuple):
     file: str | None = None  # of -f
     resume: str | None = None  # the draft to go on with; "" is the newest
     edit: bool = False  # the editor even where words are given, or none are needed
+    along: str = ""  # of a letter that is passed on: files | letter, its whole self in place of its words
     everybody: bool = False
     quote: bool = True
     plain: bool = False
@@ -47,7 +48,7 @@ class Order(NamedTuple):
         flags = [
             word
             for word, is_set in (("--all", self.everybody), ("--no-quote", not self.quote), ("--plain", self.plain))
-            if is_set and not (word == "--no-quote" and self.draft.verb == "forward")
+            if is_set
         ]
         return " ".join(["crmmail", self.draft.verb, str(about or "NUMBER"), "--resume", *flags])
 

@@ -11,6 +11,7 @@ from typing import Any
 from crmmail.core import quote, record
 from crmmail.services import outbox
 from crmmail.services.deliver import Outcome
+from crmmail.services.post import Plan, Posted
 from crmmail.services.records import View
 from crmmail.store.followers import Follower
 from crmmail.store.inbox import Item
@@ -192,6 +193,53 @@ def outgoing(one: Delivery) -> Shape:
         "due": one.due if one.state == "queued" else None,
         "sent": one.sent,
         "advice": outbox.advice(one) or None,
+    }
+
+
+def planned(one: Plan, reply_to: str) -> Shape:
+    """What a dry run of `reply`, `send`, `forward` or `note` prints."""
+    named = {
+        role: [other.address for other in one.addressees if other.role == role] for role in ("to", "cc", "bcc")
+    }
+    return {
+        "record": one.record.id,
+        "verb": one.verb,
+        "from": one.sender.address or None,
+        **named,
+        "reply_to": reply_to or None,
+        "subject": one.subject,
+        "text": one.text,
+        "recipients": [
+            {
+                "address": other.address,
+                "name": other.name or None,
+                "role": other.role,
+                "why": other.why,
+                "internal": other.user is not None,
+                "new": other.new,
+            }
+            for other in one.addressees
+        ],
+        "hearers": [
+            {"who": other.who, "why": other.why, "by": other.by, "internal": other.internal} for other in one.hearers
+        ],
+        "attachments": [{"name": file.name, "type": file.type, "size": len(file.data)} for file in one.files],
+        "warnings": list(one.warnings),
+        "message": one.answers.id if one.answers else None,
+        "then": one.then or None,
+    }
+
+
+def posted(one: Posted, copies: list[Delivery], warnings: list[str]) -> Shape:
+    """What became of it: `state` is the record's, those of `deliveries` each recipient's."""
+    return {
+        "record": one.record.id,
+        "message": one.message,
+        "deliveries": [
+            {"id": copy.id, "to": copy.to, "state": copy.state, "reason": copy.reason or None} for copy in copies
+        ],
+        "state": one.record.state or None,
+        "warnings": warnings,
     }
 
 

@@ -16,6 +16,11 @@ from typing import NamedTuple
 from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core import pairing
+from crmmail.errors import ConfigBroken
+from crmmail.mail import smtp
+from crmmail.secret import smtp_password
+from crmmail.services.outbox import advice as what_to_do
+from crmmail.services.setup import cron_line
 from crmmail.store import database, directory, mails, offices, outbox, schema
 from crmmail.store.attempts import Attempts
 from crmmail.workspace import Workspace
@@ -169,11 +174,11 @@ def nothing_waits_unseen(workspace: Workspace) -> Iterator[Finding]:
     for reason, address, count in waiting:
         letters = f"{count} letter{'' if count == 1 else 's'}"
         if reason == "no-route":
-            advice = f"crmmail aliases add {address} --kind lead, then crmmail quarantine"
-            yield warn("quarantine", f"{letters} to {address}, which makes no records", advice)
+            remedy = f"crmmail aliases add {address} --kind lead, then crmmail quarantine"
+            yield warn("quarantine", f"{letters} to {address}, which makes no records", remedy)
         elif reason in ("crashed", "unreadable", "cut-off"):
-            advice = "crmmail quarantine show N --raw, and tell us"
-            yield fail("quarantine", f"{letters} that crmmail could not judge ({reason})", advice)
+            remedy = "crmmail quarantine show N --raw, and tell us"
+            yield fail("quarantine", f"{letters} that crmmail could not judge ({reason})", remedy)
         else:
             yield warn("quarantine", f"{letters} to {address}: {reason}", f"crmmail quarantine list {reason}")
     if not waiting:
@@ -183,9 +188,34 @@ def nothing_waits_unseen(workspace: Workspace) -> Iterator[Finding]:
 def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
     counts = outbox.counts()
     queued = counts.get("queued", 0)
-    if not workspace.config.smtp_url:
+    config = workspace.config
+    if not config.smtp_url:
         sentence = "no way out is set: mail waits in the outbox" + (f" ({queued} now)" if queued else "")
         yield warn("outgoing", sentence, "crmmail config set smtp.url smtp://host:port")
+    else:
+        try:
+            if smtp.server(config.smtp_url).user and not smtp_password(
+                config.smtp_password_command, config.smtp_password_file, workspace.environ
+            ):
+                yield warn(
+                    "outgoing",
+                    "smtp.url names a user, and no password is set",
+                    "crmmail config set smtp.password_command 'pass show crm-smtp'",
+                )
+        except ConfigBroken as error:
+            yield fail("outgoing", str(error), "crmmail config")
+        since = outbox.oldest_waiting()
+        if since is not None and workspace.now() - since > timedelta(minutes=15):
+            yield fail(
+                "outgoing",
+                f"mail has been due since {since.astimezone():%Y-%m-%d %H:%M} and nobody sends it",
+                f"put this line into cron: {cron_line(workspace.store.place)}",
+            )
+        troubled = [one for one in outbox.deliveries(states=["queued"]) if one.attempts]
+        if troubled:
+            last = troubled[-1]
+            sentence = f"{len(troubled)} mails were tried in vain: {last.reason}"
+            yield warn("outgoing", sentence, what_to_do(last) or "crmmail outbox")
     if not workspace.config.mail_catchall and not any(one.address and one.active for one in offices.sections()):
         yield warn(
             "outgoing",

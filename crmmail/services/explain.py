@@ -21,7 +21,25 @@ def why(workspace: Workspace, *, message: int | None = None, quarantine: int | N
     """The stored decisions about the letter behind a message, or a row in quarantine; no second run."""
     if quarantine is not None:
         return mails.decisions(original=mails.quarantined(quarantine).original)
-    return mails.decisions(original=mails.original_of(message or 0))
+    this = messages.message(message or 0)
+    return mails.decisions(original=this.original) if this.original is not None else []
+
+
+class Told(NamedTuple):
+    """Somebody who was told of a message."""
+
+    who: str  # a login, or an address
+    why: str  # customer | explicit | participant | follower | addressed | in charge …
+    by: str  # inbox | mail
+    state: str  # of an inbox item unread | dismissed; of a mail as the outbox has it
+
+
+def told(workspace: Workspace, message: int) -> list[Told]:
+    """Everybody who was told of a message, and why."""
+    items = inbox.told(message)
+    users = directory.users_by_id(user for user, _, _ in items)
+    inside = [Told(users[user].login, why, "inbox", "unread" if new else "dismissed") for user, why, new in items]
+    return [*inside, *(Told(one.to, one.why, "mail", one.state) for one in messages.message(message).deliveries)]
 
 
 def why_not(workspace: Workspace, message: int, login: str) -> list[Reason]:

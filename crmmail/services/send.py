@@ -132,7 +132,8 @@ def _one(workspace: Workspace, me: str, copy: Delivery, connection: smtp.Connect
         broken = Failure("unbuildable", True, False, failures.shown(f"it cannot be made into a mail: {error}"))
         return _settle(workspace, me, copy, Result(copy, "failed", broken))
     except Exception as error:  # a slip of ours must not hold the others up
-        broken = Failure("unbuildable", True, False, failures.shown(f"crmmail cannot make it: {type(error).__name__}: {error}"))
+        said = failures.shown(f"crmmail cannot make it: {type(error).__name__}: {error}")
+        broken = Failure("unbuildable", True, False, said)
         return _settle(workspace, me, copy, Result(copy, "failed", broken))
     failure = connection.send(letter.return_path, letter.recipient, data, utf8=outgoing.needs_utf8(letter))
     now = workspace.now()

@@ -23,7 +23,7 @@ from crmmail.store.mails import Verdict
 def why_command(session: Session, message: int | None, quarantine: int | None) -> None:
     """Why a message went where it went.
 
-    It reads what was decided and written down when the mail came; nothing is judged anew.
+    And who was told of it, and why.  It reads what was decided and written down; nothing is judged anew.
     """
     if (message is None) == (quarantine is None):
         raise click.UsageError("name a message, or --quarantine and a letter")
@@ -43,16 +43,29 @@ def why_command(session: Session, message: int | None, quarantine: int | None) -
         }
         for one in found
     ]
-    session.voice.document({"message": message, "quarantine": quarantine, "decisions": rows}, lambda: lines(found))
+    told = explain.told(session.workspace, message) if message is not None else []
+    session.voice.document(
+        {
+            "message": message,
+            "quarantine": quarantine,
+            "decisions": rows,
+            "told": [one._asdict() for one in told],
+        },
+        lambda: lines(found, told),
+    )
 
 
-def lines(found: list[Verdict]) -> Iterator[Line]:
+def lines(found: list[Verdict], told: list[explain.Told]) -> Iterator[Line]:
     for one in found:
         where = f" #{one.thread}" if one.thread else f" letter {one.quarantine}" if one.quarantine else ""
         yield (Span(f"{when.iso(one.at)}  ", "dim"), Span(f"{one.outcome}{where}", "title"), f": {one.sentence}")
         yield Span(f"    {one.reason}" + (f", by {one.recipient}" if one.recipient else ""), "dim")
         for piece in one.evidence:
             yield f"    {piece}"
+    for hearer in told:
+        yield (Span("told: ", "dim"), hearer.who, Span(f" ({hearer.why}) by {hearer.by}, {hearer.state}", "dim"))
+    if not (found or told):
+        yield "It was written here, and nobody was told."
 
 
 @command("why-not", examples=("crmmail why-not 45 --user bob",))
