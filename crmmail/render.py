@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
@@ -46,14 +47,19 @@ def render(name: str, language: str, values: Mapping[str, Any]) -> Rendered:
         source = os.path.join(DEFAULT_LANGUAGE, f"{name}.txt")
     if not os.path.exists(os.path.join(folder(), source)):
         raise NotFound(f"there is no template {name!r} in {folder()}")
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folder()), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
     try:
-        whole = environment.get_template(source).render(values)
+        whole = _environment(folder()).get_template(source).render(values)
     except TemplateError as error:
         raise Refused(f"template {source}: {error.message}; it may use {', '.join(sorted(values))}") from error
     first, _, body = whole.partition("\n")
     if not first.startswith("Subject:"):
         raise Refused(f"template {source}: its first line must be `Subject: …`")
     return Rendered(" ".join(first.removeprefix("Subject:").split()), body.lstrip("\n"))
+
+
+@cache
+def _environment(place: str) -> ImmutableSandboxedEnvironment:
+    """One a folder: compiling a template takes longer than sending the mail.  It sees when a file has changed."""
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(place), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )

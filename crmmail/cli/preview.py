@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from crmmail.cli.compose import spelled
+from crmmail.cli.keep import spelled
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.core.reply import Addressee
 from crmmail.core.text import cells, mark_address, one_line
@@ -31,7 +31,8 @@ def lines(plan: Plan, reply_to: str) -> Iterator[Line]:
         yield (Span("Note: ", "dim"), f"#{plan.record.id} {plan.record.title}")
     else:
         yield from _header(plan, reply_to)
-    away, at_home = [], []
+    away: list[tuple[str, str, bool]] = []  # who, why, is he new here
+    at_home: list[tuple[str, str, bool]] = []
     for one in plan.addressees:
         (at_home if one.user is not None else away).append((shown(one.address), _role(one), one.new))
     for other in plan.hearers:
@@ -92,7 +93,7 @@ def is_letter(copy: Delivery) -> bool:
     return copy.purpose == "mail" or copy.user is None
 
 
-def fate(this: Record, copy: Delivery, now: datetime, way_out: bool) -> str:
+def fate(this: Record, copy: Delivery, now: datetime, way_out: bool) -> Line:
     """`#101 Printer broken: sent to ann@customer.example`."""
     to = shown(copy.to)
     if copy.state == "sent":
@@ -104,7 +105,8 @@ def fate(this: Record, copy: Delivery, now: datetime, way_out: bool) -> str:
     else:
         wait = [f"next try in {_in(copy.due - now)}"] if copy.due > now else []
         why = [*filter(None, (copy.reason.rstrip("."), outbox.advice(copy).rstrip("."))), *wait]
-    return f"#{this.id} {this.title}: mail to {to} waits in the outbox{': ' if why else ''}{'; '.join(why)}"
+    waits = f"waits in the outbox{': ' if why else ''}{'; '.join(why)}"
+    return (f"#{this.id} {this.title}: mail to {to} ", Span(waits, "waiting"))
 
 
 def refusal(copy: Delivery) -> str:

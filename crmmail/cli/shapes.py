@@ -6,12 +6,11 @@ lists are always lists.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crmmail.core import quote, record
 from crmmail.services import outbox
 from crmmail.services.deliver import Outcome
-from crmmail.services.post import Plan, Posted
 from crmmail.services.records import View
 from crmmail.store.followers import Follower
 from crmmail.store.inbox import Item
@@ -19,6 +18,9 @@ from crmmail.store.mails import Quarantined
 from crmmail.store.messages import Message
 from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
+
+if TYPE_CHECKING:
+    from crmmail.services.post import Plan, Posted  # most commands write nothing
 
 Shape = dict[str, Any]
 
@@ -198,9 +200,7 @@ def outgoing(one: Delivery) -> Shape:
 
 def planned(one: Plan, reply_to: str) -> Shape:
     """What a dry run of `reply`, `send`, `forward` or `note` prints."""
-    named = {
-        role: [other.address for other in one.addressees if other.role == role] for role in ("to", "cc", "bcc")
-    }
+    named = {role: [other.address for other in one.addressees if other.role == role] for role in ("to", "cc", "bcc")}
     return {
         "record": one.record.id,
         "verb": one.verb,

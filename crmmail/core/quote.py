@@ -97,21 +97,31 @@ def own_words(text: str) -> str:
     """The new words of `text` and the signature under them; "" where nothing but a quote is there.
 
     Unlike `visible` it shows nothing rather than a quote: a user's answer leaves the house by it, and what he quotes
-    is a notification that tells of the house.
+    is a notification that tells of the house.  A mail that begins with another one's header is all quote, and the
+    line that a telephone adds says nothing; `Thanks, Ann` does.
     """
-    folded = fold(text)
-    if not folded.quoted and not folded.signature and _only_quote(text):
+    lines, kinds = _judged(text)
+    if _FORWARD in kinds:
         return ""
-    return "\n\n".join(part for part in (folded.visible.strip("\n"), folded.signature.strip("\n")) if part)
-
-
-def _only_quote(text: str) -> bool:
-    lines = text[:SCAN].split("\n", SCAN_LINES)
-    return not _heap(lines, _kinds(lines), _WORDS)
+    shown, below = _heap(lines, kinds, _WORDS), _heap(lines, kinds, _SIGNATURE)
+    words = shown or _heap(lines, _kinds(lines), _WORDS)
+    if all(signature.start([line.strip()], [True]) is not None for line in words.split("\n") if line.strip()):
+        return ""
+    return f"{words}\n\n{below}" if shown and below else words
 
 
 def fold(text: str) -> Folded:
     """`text` in its visible lines, its folded quotes and its folded signature, in time that grows with its length."""
+    lines, kinds = _judged(text)
+    kinds = [_WORDS if kind == _FORWARD else kind for kind in kinds]
+    shown = _heap(lines, kinds, _WORDS)
+    if not shown:
+        return Folded(text.strip("\r\n"), "", "")
+    return Folded(shown, _heap(lines, kinds, _QUOTE), _heap(lines, kinds, _SIGNATURE))
+
+
+def _judged(text: str) -> tuple[list[str], list[int]]:
+    """The lines of `text`, and what each is when all is seen."""
     lines = text[:SCAN].split("\n", SCAN_LINES)
     rest = len(lines) > SCAN_LINES or len(text) > SCAN
     if rest:
@@ -121,12 +131,8 @@ def fold(text: str) -> Folded:
         kinds.append(next((kind for kind in reversed(kinds) if kind != _BLANK), _WORDS))
     else:
         _mark_signature(lines, kinds)
-    kinds = [_WORDS if kind == _FORWARD else kind for kind in kinds]
     _keep_inline(kinds)
-    shown = _heap(lines, kinds, _WORDS)
-    if not shown:
-        return Folded(text.strip("\r\n"), "", "")
-    return Folded(shown, _heap(lines, kinds, _QUOTE), _heap(lines, kinds, _SIGNATURE))
+    return lines, kinds
 
 
 def _kinds(lines: list[str]) -> list[int]:
@@ -264,7 +270,7 @@ def _is_short(lines: list[str], at: int) -> bool:
 
 def _keep_inline(kinds: list[int]) -> None:
     """Quotes between words become words, and with them those above: somebody answers point by point."""
-    words = [at for at, kind in enumerate(kinds) if kind == _WORDS]
+    words = [at for at, kind in enumerate(kinds) if kind in (_WORDS, _FORWARD)]
     if words and _QUOTE in kinds[words[0] : words[-1]]:
         kinds[: words[-1]] = [_WORDS if kind == _QUOTE else kind for kind in kinds[: words[-1]]]
 

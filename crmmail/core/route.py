@@ -47,7 +47,8 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
     borrowed = borrowed_name(mail, known, settings)
     if borrowed:
         return decision(borrowed)
-    if automatic.bounce(mail, settings.bounce) and not answers_our_bounce_address(mail, known):
+    why = automatic.bounce(mail, settings.bounce)
+    if why and not (why == "bounce-address" and answers_our_bounce_address(mail, known)):
         return decision(bounced(mail, known))
     copy = cut_copy(mail, envelope, sender, known)
     if copy:
@@ -90,9 +91,13 @@ def newly_covered(
 
 
 def answers_our_bounce_address(mail: Mail, known: Known) -> bool:
-    """Somebody answered a letter of ours to its return path: that is written like a bounce, and reports nothing."""
+    """Somebody answered a letter of ours to its return path: nothing says that a mailer wrote it, and it reports
+    nothing, or it is from the very one whom we wrote to, whatever numbers and addresses he quotes."""
     report = mail.report
-    return report is not None and not (report.status or report.recipients) and bool(known.sent)
+    if report is None or not known.sent:
+        return False
+    written_to = {sent.address for sent in known.sent.values()}
+    return not (report.status or report.recipients) or mail.sender.address in written_to
 
 
 def bounced(mail: Mail, known: Known) -> Route:
@@ -104,7 +109,8 @@ def bounced(mail: Mail, known: Known) -> Route:
     if report.action == "failed":
         failure = failures.bounced(report.status, report.words)
         how = "for good" if failure.permanent else "this time"
-        reason, sentence = "bounce", f"a bounce: the mail to {sent.address} was not delivered {how} ({failure.words})"
+        said = f" ({failure.words})" if failure.words else ""
+        reason, sentence = "bounce", f"a bounce: the mail to {sent.address} was not delivered {how}{said}"
     else:
         failure, reason = None, "bounce-report"
         sentence = f"a report: the mail to {sent.address} is {report.action}"

@@ -2,15 +2,17 @@
 
     with Sink(folder) as sink:
         ...                             # crmmail sends to sink.url
-        for recipient, data in sink.mails():
+        sink.mails()                    # what came, oldest first
 
-The files are `0001-ann@customer.example.eml` and so on, oldest first, the bytes as they came.  A mail is on the disk
-before the server says 250.  No login, no TLS, and no other interface than 127.0.0.1: nothing is sent on from here.
+The files are `0001-ann@customer.example.eml` and so on, oldest first, the bytes as they came, for their owner only.  A
+mail is in its file before the server says 250.  No login, no TLS, and no other interface than 127.0.0.1: nothing is
+sent on from here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,8 +32,9 @@ STOPPING = 5  # seconds
 class Received(NamedTuple):
     """One mail to one recipient."""
 
-    recipient: str
+    recipient: str  # RCPT TO
     data: bytes  # as it came: CRLF line ends, without the dots of transport
+    sender: str  # MAIL FROM, where a bounce goes; "" is the null path
 
 
 class Sink:
@@ -49,6 +52,7 @@ class Sink:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sink", daemon=True)
         self._server: asyncio.Server | None = None
+        self._clients: list[SMTP] = []
 
     @property
     def url(self) -> str:
@@ -63,10 +67,8 @@ class Sink:
 
     def start(self) -> Self:
         """Listens on any free port.  A sink starts once."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: SMTP(_Hooks(self), hostname="sink.example", loop=self._loop), HOST, 0)
-        )
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._server = self._loop.run_until_complete(self._loop.create_server(self._client, HOST, 0))
         self._thread.start()
         return self
 
@@ -85,24 +87,36 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _client(self) -> SMTP:
+        """One connection."""
+        client = SMTP(
+            _Hooks(self), data_size_limit=None, enable_SMTPUTF8=True, hostname="sink.example", loop=self._loop
+        )
+        self._clients.append(client)
+        return client
+
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
-        clients = asyncio.all_tasks() - {asyncio.current_task()}
-        for client in clients:
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
+        for client in self._clients:
+            if client.transport is not None:
+                client.transport.close()
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
-    def keep(self, recipient: str, data: bytes) -> None:
+    def keep(self, mail: Received) -> None:
         """Writes one mail down.
 
         Raises:
             OSError: the disk is full, or the like; then it was not kept.
         """
         number = sum(1 for _ in self.folder.glob("[0-9]*.eml")) + 1
-        with open(self.folder / file_name(f"{number:04}-{recipient}.eml"), "xb") as file:
-            file.write(data)
-        self._received.append(Received(recipient, data))
+        with open(self.folder / f"{number:04}-{file_name(mail.recipient)}.eml", "xb", opener=_private) as file:
+            file.write(mail.data)
+        self._received.append(mail)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class _Hooks:
@@ -120,9 +134,10 @@ class _Hooks:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, client: Client, envelope: Envelope) -> str:
+        data, sender = envelope.original_content or b"", (envelope.mail_from or "").removeprefix("<>")
         try:
             for recipient in envelope.rcpt_tos:
-                self.sink.keep(recipient, envelope.original_content or b"")
+                self.sink.keep(Received(recipient, data, sender))
         except OSError:
             return NOT_KEPT
         return KEPT

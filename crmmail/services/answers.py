@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from crmmail.core.known import answered_ids
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.services import correspondent
 from crmmail.services.enqueue import put_letter
 from crmmail.services.tell import own_addresses
-from crmmail.store import directory, inbox, records, threads
+from crmmail.store import directory, inbox, outbox, records, threads
 from crmmail.workspace import Workspace
 
 
@@ -24,27 +25,62 @@ class Spoken(NamedTuple):
     kind: str  # email_in | email_out | note
     mail: Mail
     route: Route
+    addressed: tuple[int, ...] = ()  # users whom a note mentions
+
+
+class PassedOn(NamedTuple):
+    """What became of a user's answer."""
+
+    to: set[str]  # addresses that will get it
+    empty: bool = False  # he wrote nothing
 
 
 def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spoken:
-    """What kind of message a letter is: from a user an answer or a note, from everybody else a letter."""
-    theirs = not sender.proven or route.thread is None or bool(sender.machine)
-    if theirs or route.supersedes or route.superseded_by:
-        return Spoken("email_in", mail, route)
+    """What kind of message a letter is: from a user an answer or a note, from everybody else a letter.
+
+    A user whom nothing proves may still keep his words inside: that takes no power.  A colleague who is the customer
+    of a record writes as the customer.
+    """
+    letter = Spoken("email_in", mail, route)
+    if sender.user is None or route.thread is None or sender.machine or route.supersedes or route.superseded_by:
+        return letter
     from crmmail.core import reply  # the tables of quotes, which only users' answers need
 
-    if reply.is_note(mail.text):
-        words = mail.text.lstrip().partition("\n")[2].lstrip("\n")
-        return Spoken("note", mail._replace(text=words), route._replace(internal=True))
-    if route.internal:
-        return Spoken("note", mail, route)
+    opening = opening_of(workspace, route.thread)
+    noted = reply.note(mail.text, route.thread, opening)
+    if noted is None and not sender.proven:
+        return letter
+    if noted is not None or route.internal:
+        words = mail.text if noted is None else noted
+        mentioned = _mentioned(reply.words_by_mail(words, route.thread, opening))
+        return Spoken("note", mail._replace(text=words), route._replace(internal=True), mentioned)
+    if sender.address in {one.address for one in correspondent.of_record(records.record(route.thread))}:
+        return letter
     return Spoken("email_out", mail, route)
 
 
+def opening_of(workspace: Workspace, number: int) -> str:
+    """How a notification says to open its record."""
+    return workspace.config.mail_open.replace("{record}", str(number))
+
+
+def _mentioned(words: str) -> tuple[int, ...]:
+    from crmmail.core import mention
+
+    named = mention.logins(words)
+    return tuple(one.id for one in directory.users() if one.active and one.login.lower() in named) if named else ()
+
+
 def pass_on(
-    workspace: Workspace, number: int, message: int, sender: Sender, holders: set[str], notes: list[str]
-) -> set[str]:
-    """Sends a user's answer to the customer; the addresses that will get it.
+    workspace: Workspace,
+    number: int,
+    message: int,
+    mail: Mail,
+    sender: Sender,
+    holders: set[str],
+    notes: list[str],
+) -> PassedOn:
+    """Sends a user's answer to the customer.
 
     Where nobody outside is left to send it to, or he wrote no words, he hears of that in his inbox: he believes that
     the customer reads it.
@@ -57,9 +93,7 @@ def pass_on(
     from crmmail.store import messages
 
     this, letter = records.record(number), messages.message(message)
-    opening = workspace.config.mail_open.replace("{record}", str(number))
-    asked = correspondent.last_letter(this)
-    customer = (correspondent.of_letter(asked)[0] if asked else []) or correspondent.of_record(this)
+    asked, customer = correspondent.of_notification(this, _told_of(mail))
     people = reply.addressees(
         customer=[one for one in customer if one.address not in holders],
         others=(),
@@ -71,17 +105,27 @@ def pass_on(
         users=directory.users_by_address(one.address for one in customer),
         known=threads.participants(number),
     )
-    if not (reply.words_by_mail(letter.text, opening) or letter.attachments):
+    empty = not (reply.words_by_mail(letter.text, number, opening_of(workspace, number)) or letter.attachments)
+    if empty:
         notes.append("not sent on: it has no words of its own")
     elif people:
         notes.append(f"goes on to {', '.join(one.address for one in people)}")
         messages.change_message(message, answers=asked.id if asked else None)
         put_letter(workspace, number, message, people)
-        return {one.address for one in people}
+        return PassedOn({one.address for one in people})
     elif any(one.address in holders for one in customer):
-        return set()  # he wrote to the customer himself
+        notes.append("not sent on: who asked has it already")
+        return PassedOn(set())  # he wrote to the customer himself
     else:
         notes.append("not sent on: the record names nobody outside")
     if sender.user is not None:
         inbox.raise_notification(sender.user, "not sent", workspace.now(), message=message, thread=number)
-    return set()
+    return PassedOn(set(), empty)
+
+
+def _told_of(mail: Mail) -> int | None:
+    """The message that he answers: that of the notification, or that which a letter of ours is."""
+    ids = answered_ids(mail)
+    found = outbox.by_identifier(ids)
+    rows = [found[one.lower()] for one in ids if one.lower() in found]
+    return next((copy.message for copy in outbox.deliveries(numbers=rows[:1])), None)

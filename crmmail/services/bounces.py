@@ -21,6 +21,7 @@ def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filin
     message = filing.store_letter(workspace, route.thread, mail, route, sender, original)
     copy = next(iter(outbox.deliveries(numbers=[route.delivery])), None)
     if copy is not None and route.failure is not None:
+        copy = copy._replace(record=route.thread)  # the record may live on as another one
         outbox.change(
             copy.id,
             state="bounced",

@@ -10,9 +10,28 @@ from crmmail.store.records import Record
 
 def last_letter(this: Record) -> Message | None:
     """The last letter from outside, a person's before a machine's; None where nobody wrote."""
-    letters = [one for one in messages.of_thread(this.id) if one.kind == "email_in" and not one.internal]
-    people = [one for one in letters if not one.automatic and not one.author]
+    letters = _letters(this)
+    people = [one for one in letters if not one.automatic]
     return people[-1] if people else letters[-1] if letters else None
+
+
+def _letters(this: Record) -> list[Message]:
+    """The letters from outside; what a colleague's vacation responder wrote is none."""
+    letters = [one for one in messages.of_thread(this.id) if one.kind == "email_in"]
+    return [one for one in letters if not one.internal and not one.author]
+
+
+def of_notification(this: Record, message: int | None) -> tuple[Message | None, list[Address]]:
+    """The letter that an answer to a notification answers, and whom it goes to.
+
+    Who is told of Ann's letter answers Ann, though Bob wrote after her; who is told of anything else answers the last
+    letter from outside.
+
+    Args:
+        message: what the notification told of; None where that is not known.
+    """
+    asked = next((one for one in _letters(this) if one.id == message), None) or last_letter(this)
+    return asked, (of_letter(asked)[0] if asked else []) or of_record(this)
 
 
 def of_letter(message: Message) -> tuple[list[Address], list[Address]]:

@@ -13,7 +13,7 @@ from crmmail.core import automatic
 from crmmail.core import route as routing
 from crmmail.core.evidence import Evidence
 from crmmail.core.known import Envelope, Known
-from crmmail.core.message import Mail
+from crmmail.core.message import Mail, Report
 from crmmail.core.route import Decision, Route
 from crmmail.errors import CrmmailError, EmptyMail, OverLimit
 from crmmail.mail import limits
@@ -80,7 +80,8 @@ def _take(
             if automatic.bounce(mail, workspace.config.mail_bounce):
                 from crmmail.mail import bounce  # which other letters have no use for
 
-                mail = mail._replace(report=bounce.read(mail))
+                # What says nothing at all may still name its mail by the address that it came to.
+                mail = mail._replace(report=bounce.read(mail) or Report("failed", "", (), "", ()))
     except OverLimit as error:
         return _keep_unread(workspace, raw, key, envelope, error.reason, str(error), dry_run)
     except Exception as error:
@@ -179,6 +180,7 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
         created=new,
         sender=decision.sender.address,
         evidence=said,
+        counted=route.delivery is None,  # a bounce is no letter of its sender's
         **where,
     )
     return Outcome(

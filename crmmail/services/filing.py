@@ -47,7 +47,7 @@ def file_letter(
     if route.thread is None:
         number, addressed, system = _new_record(workspace, mail, route, sender, notes)
     else:
-        number, addressed, system = route.thread, [], None
+        number, addressed, system = route.thread, list(spoken.addressed), None
     if sender.address and not sender.machine and not sender.refuted:
         outbox.forgive(sender.address)
     message = store_letter(workspace, number, mail, route, sender, original, kind=spoken.kind, contested=contested)
@@ -58,9 +58,10 @@ def file_letter(
         messages.change_message(route.supersedes, superseded_by=message)
     if sender.proven and sender.user is not None:  # whoever writes hears the answer (F23)
         followers.put_follower(number, workspace.now(), user=sender.user)
-    holders = _holders(mail)
+    holders, empty = _holders(mail), False
     if spoken.kind == "email_out":
-        holders |= answers.pass_on(workspace, number, message, sender, holders, notes)
+        passed = answers.pass_on(workspace, number, message, mail, sender, holders, notes)
+        holders, empty = holders | passed.to, passed.empty
     heard = tell(
         workspace,
         number,
@@ -72,6 +73,7 @@ def file_letter(
         addressed=addressed,
         holders=holders,
         silent=bool(sender.machine),
+        outside=not empty,
     )
     if not heard and not sender.proven:  # a letter that nobody would see waits before whoever is in charge
         for user in in_charge(records.record(number)):
@@ -90,8 +92,10 @@ def file_letter(
             skip=heard,
         )
     else:
-        # An internal remark answers no customer, and the whole of a letter says nothing that its half did not.
-        changes = [] if route.internal or route.supersedes else _new_state(workspace, number, sender, heard)
+        # An internal remark answers no customer, nor does an answer without words; and the whole of a letter says
+        # nothing that its half did not.
+        nothing = route.internal or route.supersedes or empty
+        changes = [] if nothing else _new_state(workspace, number, sender, spoken.kind, heard)
     return Filed(records.record(number), message, route.thread is None, notes, changes)
 
 
@@ -178,10 +182,10 @@ def store_letter(
     return message
 
 
-def _new_state(workspace: Workspace, number: int, sender: Sender, heard: set[int]) -> list[Change]:
+def _new_state(workspace: Workspace, number: int, sender: Sender, kind: str, heard: set[int]) -> list[Change]:
     """An answer may reopen the case or close it; the section's policy says which (behaviour §5)."""
     this = records.record(number)
-    writer = "machine" if sender.machine else "user" if sender.proven else "partner"
+    writer = "machine" if sender.machine else "user" if kind == "email_out" else "partner"
     policy = offices.section(this.section) if this.section else None
     state = record.after_mail(
         this.kind,

@@ -7,23 +7,26 @@ tells nothing of the house.  An internal message becomes a mail for users only, 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from crmmail.core import quote, reply, text, token
+from crmmail.core.known import answered_ids
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address
 from crmmail.errors import NotFound, Refused
 from crmmail.mail.compose import Unbuildable, compose, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
-from crmmail.services import envelope
+from crmmail.services import answers, correspondent, envelope
 from crmmail.store import directory, messages, outbox, records
+from crmmail.store.database import speaking_plainly
 from crmmail.store.messages import Message
 from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
-__all__ = ["Unbuildable", "build", "delivery", "letter", "needs_utf8"]
+__all__ = ["Facts", "Unbuildable", "build", "delivery", "gather", "letter", "needs_utf8"]
 
 
 def delivery(number: int) -> Delivery:
@@ -34,30 +37,53 @@ def delivery(number: int) -> Delivery:
     return found[0]
 
 
-def build(workspace: Workspace, copy: Delivery) -> tuple[Letter, bytes, str]:
+class Facts(NamedTuple):
+    """What rows are made of, read at once for many of them."""
+
+    messages: dict[int, Message]
+    records: dict[int, Record]
+    users: dict[int, directory.User]
+
+
+def gather(copies: Sequence[Delivery]) -> Facts:
+    """The messages and records of these rows, and everybody who works or worked here."""
+    return Facts(
+        messages.several({one.message for one in copies}),
+        records.several({one.record for one in copies}),
+        {one.id: one for one in directory.users()},
+    )
+
+
+def build(workspace: Workspace, copy: Delivery, facts: Facts | None = None) -> tuple[Letter, bytes, str]:
     """The mail of a row: as a value, as bytes signed as ours, and the hash by which we know it when it comes back.
 
     Raises:
         Refused, NotFound, Unbuildable: it cannot be made; the sentence says why.
+        StoreBusy, StoreBroken: the store could not be read, which is no fault of the mail's.
     """
-    this = letter(workspace, copy)
-    digest = parse(compose(this)).content_hash
-    return this, compose(this, mark=token.sent_mark(workspace.secret, this.identifier, digest)), digest
+    with speaking_plainly(workspace.store.place):
+        try:
+            this = letter(workspace, copy, facts or gather([copy]))
+            digest = parse(compose(this)).content_hash
+            return this, compose(this, mark=token.sent_mark(workspace.secret, this.identifier, digest)), digest
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            # A slip of ours must not hold the other mails up.
+            raise Unbuildable(f"crmmail cannot make this mail: {type(error).__name__}: {error}") from error
 
 
-def letter(workspace: Workspace, copy: Delivery) -> Letter:
+def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
     """What the recipient of a row will read."""
-    message, record = messages.message(copy.message), records.record(copy.record)
+    message, record = facts.messages[copy.message], facts.records[copy.record]
     if message.internal and copy.user is None:
         raise Refused(f"message {message.id} is internal, and {copy.to} is no user: it must not leave")
     mail = copy.purpose == "mail"
     base = envelope.reply_address(workspace, record)
     mark = token.read_message_id(workspace.secret, copy.identifier)
-    sender = _sender(workspace, message, record)
+    sender = _sender(workspace, message, record, facts)
     if mail:
-        words, named = Rendered(message.subject, _own_words(workspace, message)), outbox.named(message.id)
+        words, named = _own(workspace, message), outbox.named(message.id)
     else:
-        words, named = _rendered(workspace, copy, message, record), {"to": (Address("", copy.to),), "cc": ()}
+        words, named = _rendered(workspace, copy, message, record, facts), {"to": (Address("", copy.to),), "cc": ()}
     chain = _chain(message, copy)
     return Letter(
         recipient=copy.to,
@@ -73,7 +99,7 @@ def letter(workspace: Workspace, copy: Delivery) -> Letter:
         markdown=mail and message.format == "markdown",
         in_reply_to=_answered(message, chain),
         references=chain,
-        files=_files(message) if copy.user is None or mail else (),
+        files=_files(workspace, message) if copy.user is None or mail else (),
         automatic=not mail,
     )
 
@@ -81,60 +107,81 @@ def letter(workspace: Workspace, copy: Delivery) -> Letter:
 # --- the words ----------------------------------------------------------------------------------------------
 
 
-def _own_words(workspace: Workspace, message: Message) -> str:
+def _own(workspace: Workspace, message: Message) -> Rendered:
     """A letter of ours as it was written.  Of a user's answer by mail only what he wrote himself leaves: what he
     quotes is our notification, which tells of the house."""
     if message.original is None:
-        return message.text
-    return reply.words_by_mail(message.text, _opening(workspace, message.thread))
+        return Rendered(message.subject, message.text)
+    words = reply.words_by_mail(message.text, message.thread, answers.opening_of(workspace, message.thread))
+    return Rendered(reply.without_tag(message.subject, message.thread), words)
 
 
-def _opening(workspace: Workspace, record: int) -> str:
-    """How a notification says to open its record."""
-    return workspace.config.mail_open.replace("{record}", str(record))
-
-
-def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Record) -> Rendered:
+def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Record, facts: Facts) -> Rendered:
     """What somebody said, in the language of the one who is told."""
     subject = text.one_line(message.subject or record.title)
     values: dict[str, Any] = {
         "record": {"id": record.id, "title": text.one_line(record.title)},
         "tagged": reply.tagged(subject, record.id),
-        "sender": text.one_line(_name(message)),
-        "text": text.clean(quote.visible(message.text)).strip(),
+        "sender": text.one_line(_name(message, facts)),
+        "text": text.clean(_heard_words(workspace, message)).strip(),
     }
     if copy.user is None:
         language = directory.contact(copy.contact).lang if copy.contact is not None else ""
         return render("copy", language or DEFAULT_LANGUAGE, values)
     values["record"] |= {"kind": record.kind, "state": record.state}
     values |= {
-        "customer": text.one_line(_customer(record)),
+        "customer": text.one_line(_customer(record, message)),
         "internal": message.internal,
-        "open": _opening(workspace, record.id),
+        "open": answers.opening_of(workspace, record.id),
         "files": [{"id": one.id, "name": text.one_line(one.name), "size": one.size} for one in message.attachments],
     }
-    return render("notification", directory.user_by_id(copy.user).lang, values)
+    return render("notification", facts.users[copy.user].lang, values)
 
 
-def _sender(workspace: Workspace, message: Message, record: Record) -> Address:
+def _sender(workspace: Workspace, message: Message, record: Record, facts: Facts) -> Address:
     """A user under his own address; everybody else by name under ours, for theirs would be a forgery."""
-    if message.author and message.kind != "system":
-        return envelope.of_user(directory.user(message.author))
-    return envelope.of_house(workspace, record, _name(message))
+    author = _author(message, facts)
+    if author and message.kind != "system":
+        return envelope.of_user(author)
+    return envelope.of_house(workspace, record, _name(message, facts))
 
 
-def _name(message: Message) -> str:
-    if message.author:
-        return directory.user(message.author).name
+def _author(message: Message, facts: Facts) -> directory.User | None:
+    return next((one for one in facts.users.values() if message.author and one.login == message.author), None)
+
+
+def _name(message: Message, facts: Facts) -> str:
+    author = _author(message, facts)
+    if author:
+        return author.name
     return message.from_name or message.from_address or "crmmail"
 
 
-def _customer(record: Record) -> str:
-    return record.partner.name if record.partner else record.partner_name or record.email
+def _heard_words(workspace: Workspace, message: Message) -> str:
+    """What somebody said anew; of a user's answer by mail nothing but his words, as the customer reads it."""
+    by_mail = message.kind == "email_out" and message.original is not None
+    return _own(workspace, message).text if by_mail else quote.visible(message.text)
 
 
-def _files(message: Message) -> tuple[File, ...]:
-    return tuple(File(one.name, one.type, messages.attachment(one.id)[1]) for one in message.attachments)
+def _customer(record: Record, message: Message) -> str:
+    """Whom the answer to a notification of this message goes to; "" where that is nobody."""
+    _, people = correspondent.of_notification(record, message.id)
+    return next((one.name or one.address for one in people), "")
+
+
+def _files(workspace: Workspace, message: Message) -> tuple[File, ...]:
+    """Its files; not the mails of ours to a user that a mail program attaches to his answer instead of quoting them."""
+    files = (File(one.name, one.type, messages.attachment(one.id)[1]) for one in message.attachments)
+    return tuple(one for one in files if message.original is None or not _is_ours_inside(workspace, one))
+
+
+def _is_ours_inside(workspace: Workspace, file: File) -> bool:
+    """A mail that answers or is a notification of ours to a user."""
+    if file.type != "message/rfc822":
+        return False
+    inside = parse(file.data)
+    marks = (token.read_message_id(workspace.secret, one) for one in (inside.message_id, *answered_ids(inside)))
+    return any(mark is not None and mark.who.startswith("u") for mark in marks)
 
 
 # --- the conversation it stands in --------------------------------------------------------------------------

@@ -368,7 +368,7 @@ def post(workspace: Workspace, this: Plan) -> Posted:
         )
         put_letter(workspace, this.record.id, message, this.addressees)
         followers.put_follower(this.record.id, now, user=me.id)
-        tell(
+        told = tell(
             workspace,
             this.record.id,
             message,
@@ -382,7 +382,7 @@ def post(workspace: Workspace, this: Plan) -> Posted:
         journal.write(me.id, os_login(), now, this.verb, _sentence(this), thread=this.record.id, undoable=False)
         details: list[Detail] = []
         if this.then and this.record.state != _target(this.record, this.then):
-            details = press(workspace, this.record.id, this.then).details
+            details = press(workspace, this.record.id, this.then, skip=told).details
         rows = [one.id for one in outbox.deliveries(messages=[message])]
     return Posted(records.record(this.record.id), message, rows, details)
 

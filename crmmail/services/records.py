@@ -5,7 +5,7 @@ Each act is one transaction: the change, its system message, who is told of it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crmmail.core import record, section, text
@@ -200,8 +200,12 @@ def take(workspace: Workspace, number: int) -> Done:
     return set_fields(workspace, number, {"responsible": workspace.user().login}, "take")
 
 
-def press(workspace: Workspace, number: int, button: str) -> Done:
-    """Presses a button; opening what nobody is responsible for makes the actor responsible (F180)."""
+def press(workspace: Workspace, number: int, button: str, *, skip: Collection[int] = ()) -> Done:
+    """Presses a button; opening what nobody is responsible for makes the actor responsible (F180).
+
+    Args:
+        skip: users who were told already of the letter that goes with it.
+    """
     me = workspace.user()
     with workspace.store.transaction():
         this = records.record(number)
@@ -213,7 +217,7 @@ def press(workspace: Workspace, number: int, button: str) -> Done:
             changes |= {"responsible": me.id, "assigned": workspace.now()}
         changes |= closing(workspace, this.kind, changes["state"])
         done, details = fields.apply(workspace, this, changes)
-        return _finish(workspace, this, button, done, details, me.id)
+        return _finish(workspace, this, button, done, details, me.id, skip)
 
 
 def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
@@ -221,7 +225,15 @@ def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
     return {"closed": workspace.now() if state in record.KINDS[kind].done else None}
 
 
-def _finish(workspace: Workspace, this: Record, act: str, done: list[Change], details: list[Detail], me: int) -> Done:
+def _finish(
+    workspace: Workspace,
+    this: Record,
+    act: str,
+    done: list[Change],
+    details: list[Detail],
+    me: int,
+    skip: Collection[int] = (),
+) -> Done:
     """The system message, the telling and the journal entry of an act on a record."""
     if not done:
         raise Refused(f"#{this.id} {this.title}: nothing to change, it is so already")
@@ -234,7 +246,7 @@ def _finish(workspace: Workspace, this: Record, act: str, done: list[Change], de
         author=me,
         details=[one._asdict() for one in details],
     )
-    tell(workspace, this.id, message, subtype=subtype, internal=True, author=me)
+    tell(workspace, this.id, message, subtype=subtype, internal=True, author=me, skip=skip)
     after = records.record(this.id)
     sentence = f"#{this.id} {after.title}: {fields.sentence(details)}"
     # Undo takes back the change, not the message: a thread is append-only, and undo writes its own.

@@ -15,11 +15,12 @@ from typing import NamedTuple
 from crmmail.core import failure as failures
 from crmmail.core import retry
 from crmmail.core.failure import Failure
-from crmmail.errors import CrmmailError
+from crmmail.errors import CrmmailError, StoreBroken, StoreBusy
 from crmmail.mail import smtp
 from crmmail.secret import smtp_password
 from crmmail.services import outgoing, trouble, worker
-from crmmail.store import directory, outbox
+from crmmail.store import outbox
+from crmmail.store.database import speaking_plainly
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace
 
@@ -107,12 +108,13 @@ def _send_batch(
 ) -> bool:
     """Sends the rows of one claim; True where the way out is shut and the rest was given back."""
     until = datetime.now(UTC) + LEASE / 2
-    for at, copy in enumerate(outbox.deliveries(numbers=claimed)):
-        if datetime.now(UTC) > until:
-            with workspace.store.transaction():
-                if not outbox.renew(copy.id, me, datetime.now(UTC) + LEASE):
-                    continue  # somebody else took it
-        result = _one(workspace, me, copy, connection)
+    with speaking_plainly(workspace.store.place):
+        rows = {one.id: one for one in outbox.deliveries(numbers=claimed)}
+        facts = outgoing.gather(list(rows.values()))
+    for at, number in enumerate(claimed):
+        if not _is_still_mine(workspace, me, number, renew=datetime.now(UTC) > until):
+            continue
+        result = _one(workspace, me, rows[number], facts, connection)
         if result is not None:
             results.append(result)
             step()
@@ -122,18 +124,30 @@ def _send_batch(
     return False
 
 
-def _one(workspace: Workspace, me: str, copy: Delivery, connection: smtp.Connection) -> Result | None:
+def _is_still_mine(workspace: Workspace, me: str, number: int, *, renew: bool) -> bool:
+    """Is the row to be sent, and by us?  Its message may have been deleted since it was claimed."""
+    with speaking_plainly(workspace.store.place):
+        if outbox.is_mine(number, me) and not renew:
+            return True
+    with workspace.store.transaction():
+        if outbox.renew(number, me, datetime.now(UTC) + LEASE):
+            return True
+        outbox.release([number], me)  # cancelled: should it be put back, it must be free
+    return False
+
+
+def _one(
+    workspace: Workspace, me: str, copy: Delivery, facts: outgoing.Facts, connection: smtp.Connection
+) -> Result | None:
     """One row, from claimed to settled; None where it was taken from us."""
-    if copy.user is not None and not directory.user_by_id(copy.user).active:
+    if copy.user is not None and not facts.users[copy.user].active:
         return _settle(workspace, me, copy, Result(copy, "cancelled"), reason="he does not work here any more")
     try:
-        letter, data, digest = outgoing.build(workspace, copy)
-    except (CrmmailError, outgoing.Unbuildable) as error:
+        letter, data, digest = outgoing.build(workspace, copy, facts)
+    except (StoreBusy, StoreBroken):
+        raise
+    except CrmmailError as error:
         broken = Failure("unbuildable", True, False, failures.shown(f"it cannot be made into a mail: {error}"))
-        return _settle(workspace, me, copy, Result(copy, "failed", broken))
-    except Exception as error:  # a slip of ours must not hold the others up
-        said = failures.shown(f"crmmail cannot make it: {type(error).__name__}: {error}")
-        broken = Failure("unbuildable", True, False, said)
         return _settle(workspace, me, copy, Result(copy, "failed", broken))
     failure = connection.send(letter.return_path, letter.recipient, data, utf8=outgoing.needs_utf8(letter))
     now = workspace.now()

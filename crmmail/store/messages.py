@@ -109,6 +109,12 @@ def message(number: int) -> Message:
     return found[0]
 
 
+def several(numbers: Iterable[int]) -> dict[int, Message]:
+    """Messages by their numbers, without their outgoing mails: a letter to a thousand people has a thousand."""
+    query = t.Message.select().where(t.Message.id.in_(list(numbers)))
+    return {one.id: one for one in _messages(query, deliveries=False)}
+
+
 def has_id(message_id: str) -> bool:
     """Is a message with this Message-ID here already?"""
     return bool(t.Message.select().where(t.Message.message_id == message_id).exists())
@@ -142,10 +148,10 @@ def newest(limit: int, *, author: int | None = None) -> list[Message]:
     return _messages(query.where(t.Message.author == author) if author is not None else query)
 
 
-def _messages(query: Any) -> list[Message]:
+def _messages(query: Any, *, deliveries: bool = True) -> list[Message]:
     rows = list(query)
     numbers = [row.id for row in rows]
-    named: dict[int, dict[str, list[str]]] = {number: {"to": [], "cc": [], "from": []} for number in numbers}
+    named: dict[int, dict[str, list[str]]] = {number: {"to": [], "cc": [], "bcc": [], "from": []} for number in numbers}
     address = t.MessageAddress
     for one in address.select().where(address.message.in_(numbers)).order_by(address.id):
         named[one.message_id][one.role].append(one.address or one.name)
@@ -153,7 +159,7 @@ def _messages(query: Any) -> list[Message]:
     for one in attachments(numbers):
         files[one.message].append(one)
     sent: dict[int, list[Delivery]] = {number: [] for number in numbers}
-    for delivery in outbox.deliveries(messages=numbers):
+    for delivery in outbox.deliveries(messages=numbers) if deliveries else ():
         sent[delivery.message].append(delivery)
     authors = {row.author_id for row in rows if row.author_id is not None}
     logins = {row.id: row.login for row in t.User.select().where(t.User.id.in_(list(authors)))} if authors else {}

@@ -151,6 +151,11 @@ def record(number: int) -> Record:
     return _record(row)
 
 
+def several(numbers: Iterable[int]) -> dict[int, Record]:
+    """Records by their numbers."""
+    return {row.id: _record(row) for row in _base().where(t.Thread.id.in_(list(numbers))).objects()}
+
+
 def records(
     kind: str | None = None,
     query: Query = Query(),  # noqa: B008 (a NamedTuple cannot change)

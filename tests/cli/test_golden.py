@@ -66,6 +66,7 @@ LINES = {
     "why-quarantine": "why --quarantine 1 --json",
     "why-not": "why-not 4 --user boss --json",
     "summary": "--json",
+    "reply-dry-run": "reply 3 -m 'It works.' --cc new@x.example,boss@crm.test --attach-file 1 --then close -n --json",
 }
 
 
@@ -134,6 +135,11 @@ def test_deliver(shop: Talk) -> None:
         assert set(MUST["deliver"].split()) <= set(keys)
 
 
+def test_reply(talk: Talk) -> None:
+    talk.mail("Ann <ann@customer.example>", subject="Printer broken", text="It burns.")
+    golden("reply", talk.cli("reply 1 -m 'It works.' --cc bob@x.example --then close --json", user="agent").json)
+
+
 @pytest.mark.parametrize("name", MUST)
 def test_what_must_be_there_is_there_and_in_that_order(name: str) -> None:
     file, *path = name.split(".")
@@ -151,7 +157,7 @@ def test_what_must_be_there_is_there_and_in_that_order(name: str) -> None:
 
 
 def test_every_golden_file_has_its_test() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.json")} == {*LINES, "deliver"}
+    assert {path.stem for path in GOLDEN.glob("*.json")} == {*LINES, "deliver", "reply"}
 
 
 def test_no_json_has_a_random_or_missing_value(shop: Talk) -> None:

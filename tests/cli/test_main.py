@@ -275,7 +275,7 @@ def test_what_was_printed_stands_before_the_error() -> None:
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}])
 def test_output_is_utf8_whatever_the_locale(locale: dict[str, str]) -> None:
-    done = started("inbox", "--help", **locale)
+    done = started("inbox", "list", "--help", **locale)
     assert "[QUERY]…" in done.stdout.decode()
 
 

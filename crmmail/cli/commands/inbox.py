@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
-from crmmail.cli import shapes
-from crmmail.cli.command import command
+from crmmail.cli import order, shapes
+from crmmail.cli.command import noun
 from crmmail.cli.line import ENVELOPE, STARRED, UNREAD, Body, Line, Span
-from crmmail.cli.options import listing_options
+from crmmail.cli.options import NUMBER, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, quote, text, when
+from crmmail.errors import Refused
 from crmmail.services import fields, inbox
 from crmmail.store.inbox import Item
 
@@ -34,7 +36,7 @@ COLUMNS = (
 ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unread", "starred", "quarantine"))
 
 
-@command(
+@noun(
     "inbox",
     examples=(
         "crmmail inbox",
@@ -42,8 +44,17 @@ ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unr
         "crmmail inbox --starred",
         "crmmail inbox --json --fields id,subject",
         "crmmail inbox from:ann -o ids --fields message | crmmail star -",
+        'crmmail inbox reply 12 -m "It works again."',
     ),
 )
+def inbox_command() -> None:
+    """What waits for you: unread messages, newest first.
+
+    `crmmail inbox list --help` has the options and the query, which can stand here too.
+    """
+
+
+@inbox_command.command("list", examples=("crmmail inbox list reply", "crmmail inbox list --all --limit 20"))
 @click.argument("words", nargs=-1, metavar="[QUERY]…")
 @click.option("--starred", is_flag=True, help="Your stars instead, dismissed or not.")
 @click.option("--all", "everything", is_flag=True, help="Also what you have dismissed.")
@@ -52,7 +63,7 @@ ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unr
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
 @listing_options
 @pass_session
-def inbox_command(
+def inbox_list(
     session: Session,
     words: tuple[str, ...],
     starred: bool,
@@ -61,7 +72,7 @@ def inbox_command(
     count: bool,
     limit: int | None,
 ) -> None:
-    """What waits for you: unread messages, newest first.
+    """What waits for you; `list` can be left out, unless the query begins with a word that is a command.
 
     Listing changes nothing: `show` marks read, `done` dismisses, `undo` brings back.
     A query is words and from: kind: state: section: responsible: after: before: has:attachment mine unassigned late.
@@ -80,6 +91,27 @@ def inbox_command(
     columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
     keys = tuple(shapes.item(EMPTY))
     voice.listing([shapes.item(one) for one in found], columns, empty=empty, keys=keys, row_style=_style)
+
+
+@inbox_command.command(
+    "reply", examples=('crmmail inbox reply 12 -m "It works again."', "crmmail inbox reply 12 --then close")
+)
+@click.argument("item", type=NUMBER)
+@order.reply_options
+@pass_session
+def inbox_reply(session: Session, item: int, **options: Any) -> int:
+    """Answer the letter that an item is about; as `crmmail reply` on its record (F42)."""
+    from crmmail.cli.commands.post import run  # a listing has no use for it
+
+    found = inbox.item(session.workspace, item)
+    if found.record is None or found.message is None:  # answering the record it may belong to answers somebody else
+        raise Refused(
+            f"item {item} is about letter {found.quarantine} in quarantine: give it a record first "
+            f"(crmmail quarantine show {found.quarantine})"
+        )
+    # A note or a change of state is no letter: then the last one that came is answered.
+    is_letter = found.message_kind == "email_in" and not found.internal
+    return run(session, order.order("reply", found.record, message=found.message if is_letter else None, **options))
 
 
 EMPTY = Item(

@@ -33,7 +33,7 @@ def init_command(
     )
     for line in (  # each unbroken: they are there to be copied
         f"store: {made.place}   admin: {made.user}",
-        "for cron (crontab -e), every five minutes:",
+        "for cron (crontab -e), every minute:",
         f"    {made.cron}",
         "for fetchmailrc, in the line of the mailbox:",
         f"    {made.fetchmail}",

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from crmmail.cli import compose, order, preview, shapes
+from crmmail.cli import compose, keep, order, preview, shapes
 from crmmail.cli.acts import changed
 from crmmail.cli.command import command
+from crmmail.cli.line import Line
 from crmmail.cli.options import NUMBER, RECORD, dry_run_option, json_option
 from crmmail.cli.order import Order
 from crmmail.cli.session import Session, pass_session
@@ -87,9 +88,7 @@ def send_command(session: Session, record: int | None, **options: Any) -> int:
 @click.option("--no-attachments", is_flag=True, help="Without the files that came with it.")
 @order.sending_options
 @pass_session
-def forward_command(
-    session: Session, message: int, as_attachment: bool, no_attachments: bool, **options: Any
-) -> int:
+def forward_command(session: Session, message: int, as_attachment: bool, no_attachments: bool, **options: Any) -> int:
     """Pass a letter on to somebody.
 
     Its words go along, and its files; your own words stand above and may be missing.
@@ -129,7 +128,7 @@ def run(session: Session, wanted: Order) -> int:
     """From the words to the mail; the number to exit with."""
     workspace, voice = session.workspace, session.voice
     wanted = compose.composed(session, wanted)
-    with compose.kept(session, wanted):
+    with keep.kept(session, wanted):
         draft = wanted.draft
         assert draft.record is not None
         this = post.plan(workspace, draft.verb, draft.record, compose.words(workspace, wanted))
@@ -190,7 +189,7 @@ def report(session: Session, this: Plan, posted: Posted, copies: list[Delivery])
     voice, now, way_out = session.voice, session.workspace.now(), send.way_out(session.workspace)
     lost = [copy for copy in copies if copy.state in ("failed", "bounced")]
     letters = [copy for copy in copies if preview.is_letter(copy)]
-    lines = [preview.fate(posted.record, copy, now, way_out) for copy in letters if copy not in lost]
+    lines: list[Line] = [preview.fate(posted.record, copy, now, way_out) for copy in letters if copy not in lost]
     if this.internal:
         lines = [f"#{posted.record.id} {posted.record.title}: note {posted.message} {preview.told(this)}"]
     done = Done(posted.record.id, posted.record.title, posted.details)

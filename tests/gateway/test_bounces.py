@@ -1,0 +1,401 @@
+"""A bounce comes home: to the letter of ours that it speaks of, before its author, and nowhere else (F84, safety 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from conversation import Letter, Talk
+from smtpd import Received, Sink
+
+from crmmail.store import outbox, tables
+
+ANA = "ana@example.com"
+REFUSED = "550 5.1.1 <ana@example.com>: User unknown"
+
+
+@pytest.fixture
+def shop(talk: Talk, sink: Sink) -> Talk:
+    """The shop can send, its bounces come to an address of their own, and its host has plus-addresses."""
+    talk.environ(CRMMAIL_SMTP_URL=sink.url)
+    talk.do("config set mail.bounce bounce@crm.test")
+    talk.do("config set mail.plus_addresses yes")
+    return talk
+
+
+@pytest.fixture
+def case(shop: Talk) -> Letter:
+    """Ana's case, which agent has answered; the mail has left."""
+    asked = shop.mail(ANA, subject="Printer broken", text="It burns.")
+    shop.do(f"reply {asked.record} -m 'Pull the plug!' --no-quote --yes", user="agent")
+    shop.quiet()
+    return asked
+
+
+def left(sink: Sink, to: str = ANA) -> Received:
+    """The newest mail that left for somebody."""
+    return [one for one in sink.received if one.recipient == to][-1]
+
+
+def parsed(mail: Received) -> EmailMessage:
+    found = message_from_bytes(mail.data, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def identifier(mail: Received) -> str:
+    return str(parsed(mail)["Message-ID"]).strip("<>")
+
+
+def bounce(
+    to: str,
+    *parts: tuple[str, str],
+    sender: str = "MAILER-DAEMON@mx.example.com",
+    subject: str = "Undelivered Mail Returned to Sender",
+    report: bool = True,
+    id: str = "b1@mx.example.com",
+    more: str = "",
+) -> bytes:
+    """A bounce of these parts: (type, text)."""
+    head = f"Return-Path: <>\nFrom: {sender}\nTo: {to}\nSubject: {subject}\nMessage-ID: <{id}>\n{more}MIME-Version: 1.0\n"
+    if not report:
+        return f"{head}Content-Type: text/plain\n\n{parts[0][1]}\n".encode()
+    head += 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+    return (head + "".join(f"--b\nContent-Type: {kind}\n\n{text}\n" for kind, text in parts) + "--b--\n").encode()
+
+
+def fate(action: str = "failed", status: str = "5.1.1", words: str = REFUSED, recipient: str = ANA) -> tuple[str, str]:
+    lines = ["Reporting-MTA: dns; mx.example.com", "", f"Final-Recipient: rfc822; {recipient}", f"Action: {action}"]
+    return "message/delivery-status", "\n".join([*lines, f"Status: {status}", f"Diagnostic-Code: smtp; {words}", ""])
+
+
+HUMAN = ("text/plain", "I'm sorry to have to inform you that your message could not be delivered.")
+
+
+def dsn(mail: Received, action: str = "failed", status: str = "5.1.1", words: str = REFUSED, **more: str) -> bytes:
+    """A whole report on a mail of ours, to its return path."""
+    return bounce(mail.sender, HUMAN, fate(action, status, words), ("message/rfc822", mail.data.decode()), **more)
+
+
+def marks(talk: Talk, record: int | None) -> list[tuple[str, str]]:
+    """(state, kind of failure) of all mails about a record that left, or should."""
+    with talk.open():
+        rows = tables.Delivery.select().where(tables.Delivery.thread == record).order_by(tables.Delivery.id)
+        return [(row.state, row.failure or "") for row in rows]
+
+
+def why_heard(talk: Talk, user: str) -> list[tuple[int | None, str]]:
+    return [(one["record"], one["why"]) for one in talk.inbox(user)]
+
+
+# --- how it finds its letter --------------------------------------------------------------------------------
+
+
+def by_token_alone(mail: Received) -> bytes:
+    return bounce(mail.sender, HUMAN, fate())
+
+
+def by_token_and_nothing_else(mail: Received) -> bytes:
+    return bounce(mail.sender, ("text/plain", "Sorry, no."), report=False)
+
+
+def by_attached_message(mail: Received) -> bytes:
+    return bounce("bounce@crm.test", HUMAN, fate(), ("message/rfc822", mail.data.decode()))
+
+
+def by_headers_only(mail: Received) -> bytes:
+    head = mail.data.decode().partition("\r\n\r\n")[0]
+    return bounce("bounce@crm.test", HUMAN, fate(), ("text/rfc822-headers", head))
+
+
+def by_original_id(mail: Received) -> bytes:
+    kind, text = fate()
+    return bounce("bounce@crm.test", HUMAN, (kind, f"Original-Message-ID: <{identifier(mail)}>\n{text}"))
+
+
+def plain(mail: Received) -> bytes:
+    """As qmail and Exim write them, to the section's own address."""
+    text = (
+        "Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to deliver your message.\n\n"
+        f"<{ANA}>:\n{REFUSED}\n\n--- Below this line is a copy of the message.\n\n{mail.data.decode()}"
+    )
+    return bounce("support@crm.test", ("text/plain", text), subject="failure notice", report=False)
+
+
+def by_recipient_of_the_envelope(mail: Received) -> bytes:
+    return bounce("undisclosed@mx.example.com", HUMAN, fate(), more=f"Delivered-To: {mail.sender}\n")
+
+
+WAYS = (
+    by_token_alone, by_token_and_nothing_else, by_attached_message, by_headers_only, by_original_id, plain,
+    by_recipient_of_the_envelope,
+)  # fmt: skip
+
+
+class TestItFindsItsLetter:
+    @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+    def test_and_marks_it(self, shop: Talk, sink: Sink, case: Letter, way: Callable[[Received], bytes]) -> None:
+        letter = shop.post(way(left(sink)))
+        assert (letter.fates, letter.record) == ([("stored", "bounce")], case.record)
+        assert marks(shop, case.record)[-1][0] == "bounced"
+        assert why_heard(shop, "agent") == [(case.record, "bounced")]
+        assert shop.field(case.record, "envelope") == "bounced"
+
+    def test_by_the_envelope_that_the_mail_server_tells(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        mail = left(sink)
+        letter = shop.post(bounce("x@mx.example.com", HUMAN, fate()), "--sender=", f"--recipient={mail.sender}")
+        assert (letter.reason, letter.record) == ("bounce", case.record)
+
+    def test_without_plus_addresses_by_what_it_shows(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.do("config set mail.plus_addresses no")
+        shop.do(f"reply {case.record} -m 'Did you?' --no-quote --yes", user="agent")
+        mail = left(sink)
+        assert mail.sender == "bounce@crm.test"
+        assert shop.post(dsn(mail)).record == case.record
+        assert [state for state, _ in marks(shop, case.record)] == ["sent", "bounced"]
+
+    def test_without_a_bounce_address_at_the_sections(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.do("config set mail.bounce ''")
+        shop.do(f"reply {case.record} -m 'Did you?' --no-quote --yes", user="agent")
+        mail = left(sink)
+        assert mail.sender.startswith("support+") and mail.sender.endswith("@crm.test")
+        letter = shop.post(bounce(mail.sender, HUMAN, fate()))
+        assert (letter.reason, letter.record, shop.all("case")) == ("bounce", case.record, [case.record])
+
+
+# --- what it says -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "kind", "marked"),
+    [
+        ("5.1.1", REFUSED, "recipient", True),
+        ("5.1.2", "Host not found", "address", True),
+        ("5.2.2", "552 5.2.2 Mailbox full", "quota", False),
+        ("5.7.1", "554 5.7.1 Message looks like spam", "content", False),
+        ("4.2.2", "452 4.2.2 Mailbox full", "quota", False),
+        ("4.4.7", "Message expired", "later", False),
+        ("4.1.1", "450 4.1.1 User unknown, try later", "recipient", False),
+    ],
+)
+def test_hard_and_soft(
+    shop: Talk, sink: Sink, case: Letter, status: str, words: str, kind: str, marked: bool
+) -> None:
+    letter = shop.post(dsn(left(sink), "failed", status, words))
+    assert marks(shop, case.record)[-1] == ("bounced", kind)
+    assert ("not delivered for good" if status[0] == "5" else "not delivered this time") in shop.why(letter)
+    with shop.open():
+        assert bool(outbox.bad([ANA])) is marked
+    said = shop.cli(f"reply {case.record} -m 'Again.' --no-quote --dry-run", "agent")
+    assert ("came back before" in said.out + said.err) is marked
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [("delayed", "4.4.1"), ("delivered", "2.0.0"), ("relayed", "2.0.0"), ("expanded", "2.0.0")]
+)
+def test_a_report_that_is_no_failure_changes_nothing(
+    shop: Talk, sink: Sink, case: Letter, action: str, status: str
+) -> None:
+    before, state = marks(shop, case.record), shop.state(case.record)
+    letter = shop.post(dsn(left(sink), action, status, "250 2.0.0 OK" if status[0] == "2" else "Connection refused"))
+    assert (letter.fates, letter.record) == ([("stored", "bounce-report")], case.record)
+    assert (marks(shop, case.record), shop.state(case.record), shop.inbox("agent")) == (before, state, [])
+    assert f"the mail to {ANA} is {action}" in shop.why(letter)
+
+
+# --- who hears of it ----------------------------------------------------------------------------------------
+
+
+class TestWhoHears:
+    def test_of_a_notification_the_user_whom_it_was_for(self, shop: Talk, sink: Sink) -> None:
+        shop.do("users set agent --notify email")
+        case = shop.mail(ANA, subject="Printer broken", text="It burns.").record
+        shop.do("tick")
+        assert shop.inbox("agent") == []
+        shop.post(dsn(left(sink, "agent@crm.test")))
+        assert why_heard(shop, "agent") == [(case, "bounced")]
+        assert shop.field(case, "envelope") is None  # no letter of the record's went astray
+
+    def test_of_a_copy_to_a_follower_outside_whoever_is_in_charge(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.do(f"follow {case.record} --who expert@firm.example")
+        shop.mail(ANA, answers=case, text="More.")
+        shop.do("tick")
+        shop.quiet()
+        shop.post(dsn(left(sink, "expert@firm.example")))
+        assert why_heard(shop, "agent") == [(case.record, "bounced")]
+
+    def test_where_the_author_left_whoever_is_in_charge(self, shop: Talk, sink: Sink) -> None:
+        shop.do("users add bob --email bob@crm.test")
+        case = shop.mail(ANA, subject="Printer broken", text="It burns.").record
+        shop.do(f"reply {case} -m 'Pull the plug!' --no-quote --yes", user="bob")
+        shop.quiet()
+        shop.do("users remove bob")
+        shop.post(dsn(left(sink)))
+        assert why_heard(shop, "agent") == [(case, "bounced")]
+
+    def test_nobody_else(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.do(f"follow {case.record} --who boss")
+        shop.do(f"follow {case.record} --who expert@firm.example")
+        shop.do("users set boss --notify both")
+        shop.do("users set agent --notify both")
+        before = shop.cli("outbox list --all --json").json
+        shop.post(dsn(left(sink)))
+        assert shop.cli("outbox list --all --json").json[1:] == before[1:]
+        shop.do("tick")
+        assert len(sink.received) == 1
+        assert shop.inbox("boss") == []
+
+
+# --- what it must not do ------------------------------------------------------------------------------------
+
+
+class TestItDoesNothingElse:
+    def test_no_record_no_reopening_no_follower(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.do(f"close {case.record}", user="agent")
+        followers = shop.followers(case.record)
+        shop.post(dsn(left(sink)))
+        shop.do("tick")
+        assert (shop.state(case.record), shop.all("case"), shop.followers(case.record)) == (
+            "done",
+            [case.record],
+            followers,
+        )
+        last = shop.show(case.record)["messages"][-1]
+        assert (last["internal"], last["automatic"]) == (True, True)
+        assert len(sink.received) == 1
+
+    def test_it_counts_for_no_loop(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.environ(CRMMAIL_LOOP_MESSAGES="3")
+        for number in range(6):  # some mailers write in the name of the recipient
+            shop.post(dsn(left(sink), id=f"b{number}@mx.example.com", sender=ANA))
+        assert shop.quarantine() == []
+        assert shop.mail(ANA, answers=case, text="I am here.").outcome == "stored"
+
+    def test_twice_the_same(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.post(dsn(left(sink)))
+        shop.quiet()
+        again = shop.post(dsn(left(sink)))
+        assert again.outcome == "duplicate"
+        assert shop.inbox("agent") == []
+        other = shop.post(dsn(left(sink), id="b2@mx.example.com"))  # another hop tells the same
+        assert other.reason == "bounce"
+        assert marks(shop, case.record)[-1] == ("bounced", "recipient")
+        assert len(shop.inbox("agent")) == 1
+
+    def test_nor_can_it_be_answered_or_read_outside(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        number = shop.post(dsn(left(sink))).message
+        assert "internal" in shop.refused(f"forward {number} --to x@y.example -m x", "agent")
+        shop.do(f"reply {case.record} -m 'Still there?' --yes", user="agent")
+        assert "not be delivered" not in left(sink).data.decode()
+
+
+class TestForgeries:
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            "1.u2.0123456789abcdef.abcdefghijklmnop@crm.test",
+            "m1@example.com",  # a letter of hers
+            "99999999999999999999.x.0.abcdefghijklmnop@crm.test",
+        ],
+    )
+    def test_an_id_that_is_not_ours(self, shop: Talk, case: Letter, forged: str) -> None:
+        copy = f"Message-ID: <{forged}>\nFrom: agent@crm.test\nTo: {ANA}\nSubject: x\n\nx"
+        tag = forged.partition("@")[0]
+        letter = shop.post(bounce(f"bounce+{tag}@crm.test", HUMAN, fate(), ("message/rfc822", copy)))
+        assert letter.fates == [("quarantined", "bounce-unmatched")]
+        assert marks(shop, case.record) == [("sent", "")]
+        assert "names no letter of ours" in shop.why(letter)
+
+    def test_an_id_that_was_tampered_with(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        shop.mail("bea@example.com", subject="Record 2")
+        changed = left(sink).data.replace(f"<{case.record}.x.".encode(), b"<2.x.")
+        assert changed != left(sink).data
+        tag = identifier(left(sink)).partition("@")[0].replace(f"{case.record}.x.", "2.x.", 1)
+        letter = shop.post(bounce(f"bounce+{tag}@crm.test", HUMAN, fate(), ("message/rfc822", changed.decode())))
+        assert letter.fates == [("quarantined", "bounce-unmatched")]
+        assert marks(shop, case.record) == [("sent", "")]
+
+    def test_a_person_who_quotes_numbers_to_the_bounce_address_is_an_answer(
+        self, shop: Talk, sink: Sink, case: Letter
+    ) -> None:
+        shop.do(f"close {case.record}", user="agent")
+        mail = left(sink)
+        letter = shop.mail(
+            ANA, mail.sender, answers=identifier(mail), text=f"It says 550 5.1.1, and <{ANA}>: what is that?"
+        )
+        assert (letter.outcome, letter.record, shop.state(case.record)) == ("stored", case.record, "open")
+        assert letter.reason == "token"
+        assert marks(shop, case.record) == [("sent", "")]
+
+    def test_nor_does_a_bounce_of_an_unknown_mail_hide_in_a_record(self, shop: Talk, case: Letter) -> None:
+        letter = shop.post(bounce("support@crm.test", HUMAN, fate(), more=f"In-Reply-To: <{case.id}>\n"))
+        assert letter.fates == [("quarantined", "bounce-unmatched")]
+
+
+# --- records that went elsewhere ----------------------------------------------------------------------------
+
+
+class TestElsewhere:
+    def test_of_a_message_that_was_moved(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        other = shop.mail("bea@example.com", subject="Scanner").record
+        answer = next(one["id"] for one in shop.show(case.record)["messages"] if one["kind"] == "email_out")
+        shop.do(f"message move {answer} {other}")
+        shop.quiet()
+        letter = shop.post(dsn(left(sink)))
+        assert letter.record == other
+        assert why_heard(shop, "agent") == [(other, "bounced")]
+
+    def test_of_a_record_that_lives_on_as_another(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        other = shop.mail("bea@example.com", subject="Scanner").record
+        shop.quiet()
+        with shop.open() as workspace, workspace.store.transaction():
+            tables.Thread.update(moved_to=other).where(tables.Thread.id == case.record).execute()
+        letter = shop.post(dsn(left(sink)))
+        assert letter.record == other
+        assert [one["why"] for one in shop.inbox("agent")] == ["bounced"]
+
+
+# --- other automatic mail, and forgiving --------------------------------------------------------------------
+
+
+def test_a_vacation_notice_to_the_return_path_joins_its_thread(shop: Talk, sink: Sink, case: Letter) -> None:
+    shop.do(f"close {case.record}", user="agent")
+    mail = left(sink)
+    for headers in ({"Auto-Submitted": "auto-replied"}, {"Precedence": "auto_reply"}):
+        letter = shop.mail(ANA, mail.sender, "Away", "I am back on Monday.", headers=headers | {"Return-Path": "<>"})
+        assert (letter.outcome, letter.record) == ("stored", case.record)
+    shop.do("tick")
+    assert (shop.state(case.record), marks(shop, case.record), len(sink.received)) == ("done", [("sent", "")], 1)
+
+
+def test_an_address_that_writes_to_us_is_alive(shop: Talk, sink: Sink, case: Letter) -> None:
+    shop.post(dsn(left(sink)))
+    said = shop.cli(f"reply {case.record} -m 'Again.' --no-quote --dry-run", "agent")
+    assert f"mail to {ANA} came back before" in said.out + said.err
+    shop.mail(ANA, subject="Away", text="Robot", headers={"Auto-Submitted": "auto-generated"})
+    with shop.open():
+        assert outbox.bad([ANA])  # a machine proves nothing
+    shop.mail(ANA, answers=case, text="Here I am.")
+    said = shop.cli(f"reply {case.record} -m 'Again.' --no-quote --dry-run", "agent")
+    assert "came back before" not in said.out + said.err
+
+
+class TestInWords:
+    def test_why(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        letter = shop.post(dsn(left(sink)))
+        said = shop.why(letter)
+        assert f"a bounce: the mail to {ANA} was not delivered for good ({REFUSED})" in said
+        assert "machine mail" in said
+
+    def test_explain_before_it_is_taken(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        raw = dsn(left(sink))
+        said = shop.do("deliver --dry-run --explain", input=raw)
+        assert said.startswith(f"stored in #{case.record}: a bounce: the mail to {ANA} was not delivered for good")
+        assert (marks(shop, case.record), shop.inbox("agent")) == ([("sent", "")], [])
+
+    def test_a_bounce_without_a_reason_has_no_empty_brackets(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        letter = shop.post(by_token_and_nothing_else(left(sink)))
+        assert "was not delivered for good" in shop.why(letter)
+        assert "()" not in shop.why(letter)
