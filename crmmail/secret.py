@@ -37,7 +37,9 @@ def _printed(command: str) -> str:
     try:
         done = subprocess.run(shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
     except (OSError, ValueError) as error:
-        raise ConfigBroken(f"smtp.password_command cannot be run: {error}") from None
+        # Without its words: somebody may have put the password there.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigBroken(f"smtp.password_command cannot be run: {why}") from None
     except subprocess.TimeoutExpired:
         raise ConfigBroken(f"smtp.password_command did not answer within {SECONDS} s") from None
     if done.returncode:

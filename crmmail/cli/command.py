@@ -122,6 +122,11 @@ class Group(_Helpful, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
+        listing = self.commands.get(self.default or "") if self.default_takes_words() else None
+        rows = [param.get_help_record(ctx) for param in listing.params] if listing else []
+        if listing and any(rows):
+            with formatter.section(f"Options of `{listing.name}`"):
+                formatter.write_dl([row for row in rows if row])
         super().format_options(ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

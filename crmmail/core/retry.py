@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-GIVE_UP = timedelta(days=5)  # after the first try, as RFC 5321 4.5.4.1 asks of mail servers
+GIVE_UP = timedelta(days=5)  # as RFC 5321 4.5.4.1 asks of mail servers
 
 # Minutes before the next try, by the number of tries that failed; the last one stays.
 _ITS_OWN = (5, 15, 60, 180, 360)
 _OURS = (1, 2, 5, 10, 15)
+
+
+def is_over(attempts: int, age: timedelta) -> bool:
+    """Is it time to give up?  Not before a mail has had all its delays, however long it waited for its first try."""
+    return age > GIVE_UP and attempts > len(_ITS_OWN)
 
 
 def delay(attempts: int, ours: bool) -> timedelta:

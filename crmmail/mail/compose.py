@@ -111,6 +111,12 @@ def compose(letter: Letter, *, mark: str = "") -> bytes:
     return message.as_bytes()
 
 
+def marked(data: bytes, mark: str) -> bytes:
+    """What `compose` made, with its mark, and not composed again: the mark is a word over the mail's own content."""
+    head, version, rest = data.partition(b"\r\nMIME-Version:")  # a folded line begins with a blank: it is the field
+    return b"".join((head, f"\r\nX-Crmmail-Sent: {mark}".encode("ascii"), version, rest))
+
+
 def needs_utf8(letter: Letter) -> bool:
     """Whether some address of it has a local part beyond ASCII: only a server with SMTPUTF8 takes it (RFC 6531)."""
     named = [letter.sender, *letter.to, *letter.cc, *([letter.reply_to] if letter.reply_to else [])]

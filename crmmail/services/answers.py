@@ -15,7 +15,8 @@ from crmmail.core.sender import Sender
 from crmmail.services import correspondent
 from crmmail.services.enqueue import put_letter
 from crmmail.services.tell import own_addresses
-from crmmail.store import directory, inbox, outbox, records, threads
+from crmmail.store import directory, inbox, messages, outbox, records, threads
+from crmmail.store.messages import Message
 from crmmail.workspace import Workspace
 
 
@@ -90,7 +91,6 @@ def pass_on(
         notes: gets what `why` should tell.
     """
     from crmmail.core import reply
-    from crmmail.store import messages
 
     this, letter = records.record(number), messages.message(message)
     asked, customer = correspondent.of_notification(this, _told_of(mail))
@@ -123,9 +123,9 @@ def pass_on(
     return PassedOn(set(), empty)
 
 
-def _told_of(mail: Mail) -> int | None:
-    """The message that he answers: that of the notification, or that which a letter of ours is."""
+def _told_of(mail: Mail) -> Message | None:
+    """The message that he was told of, by the mail of ours that he answers."""
     ids = answered_ids(mail)
     found = outbox.by_identifier(ids)
     rows = [found[one.lower()] for one in ids if one.lower() in found]
-    return next((copy.message for copy in outbox.deliveries(numbers=rows[:1])), None)
+    return next((messages.message(copy.message) for copy in outbox.deliveries(numbers=rows[:1])), None)

@@ -16,21 +16,24 @@ def last_letter(this: Record) -> Message | None:
 
 
 def _letters(this: Record) -> list[Message]:
-    """The letters from outside; what a colleague's vacation responder wrote is none."""
-    letters = [one for one in messages.of_thread(this.id) if one.kind == "email_in"]
-    return [one for one in letters if not one.internal and not one.author]
+    return [one for one in messages.of_thread(this.id) if _from_outside(one)]
 
 
-def of_notification(this: Record, message: int | None) -> tuple[Message | None, list[Address]]:
+def _from_outside(message: Message) -> bool:
+    """A letter; what a colleague's vacation responder wrote is none."""
+    return message.kind == "email_in" and not message.internal and not message.author
+
+
+def of_notification(this: Record, told: Message | None) -> tuple[Message | None, list[Address]]:
     """The letter that an answer to a notification answers, and whom it goes to.
 
     Who is told of Ann's letter answers Ann, though Bob wrote after her; who is told of anything else answers the last
     letter from outside.
 
     Args:
-        message: what the notification told of; None where that is not known.
+        told: what the notification told of; None where that is not known.
     """
-    asked = next((one for one in _letters(this) if one.id == message), None) or last_letter(this)
+    asked = told if told and told.thread == this.id and _from_outside(told) else last_letter(this)
     return asked, (of_letter(asked)[0] if asked else []) or of_record(this)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from crmmail.core import failure as failures
 from crmmail.core.failure import Failure
 from crmmail.core.letter import Letter
-from crmmail.errors import CrmmailError, Refused
+from crmmail.errors import NotFound, Refused
 from crmmail.services import outgoing, worker
 from crmmail.services.outgoing import Unbuildable
 from crmmail.store import journal, outbox
@@ -39,7 +39,7 @@ def preview(workspace: Workspace, number: int) -> Preview:
     try:
         letter, data, _ = outgoing.build(workspace, copy)
         return Preview(copy, letter, data, "")
-    except (CrmmailError, Unbuildable) as error:
+    except (Refused, NotFound, Unbuildable) as error:
         return Preview(copy, None, b"", str(error))
 
 

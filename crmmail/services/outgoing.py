@@ -15,7 +15,7 @@ from crmmail.core.known import answered_ids
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address
 from crmmail.errors import NotFound, Refused
-from crmmail.mail.compose import Unbuildable, compose, needs_utf8
+from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
 from crmmail.services import answers, correspondent, envelope
@@ -64,8 +64,9 @@ def build(workspace: Workspace, copy: Delivery, facts: Facts | None = None) -> t
     with speaking_plainly(workspace.store.place):
         try:
             this = letter(workspace, copy, facts or gather([copy]))
-            digest = parse(compose(this)).content_hash
-            return this, compose(this, mark=token.sent_mark(workspace.secret, this.identifier, digest)), digest
+            data = compose(this)
+            digest = parse(data).content_hash
+            return this, marked(data, token.sent_mark(workspace.secret, this.identifier, digest)), digest
         except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
             # A slip of ours must not hold the other mails up.
             raise Unbuildable(f"crmmail cannot make this mail: {type(error).__name__}: {error}") from error
@@ -165,7 +166,7 @@ def _heard_words(workspace: Workspace, message: Message) -> str:
 
 def _customer(record: Record, message: Message) -> str:
     """Whom the answer to a notification of this message goes to; "" where that is nobody."""
-    _, people = correspondent.of_notification(record, message.id)
+    _, people = correspondent.of_notification(record, message)
     return next((one.name or one.address for one in people), "")
 
 

@@ -153,7 +153,7 @@ def _one(
     now = workspace.now()
     if failure is None:
         return _settle(workspace, me, copy, Result(copy, "sent"), content_hash=digest, sent=now)
-    if failure.permanent or (not failure.ours and now - copy.created > retry.GIVE_UP):
+    if failure.permanent or (not failure.ours and retry.is_over(copy.attempts + 1, now - copy.created)):
         return _settle(workspace, me, copy, Result(copy, "failed", failure))
     due = now + retry.delay(copy.attempts + 1, failure.ours)
     return _settle(workspace, me, copy, Result(copy, "queued", failure, due), due=due)

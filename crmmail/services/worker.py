@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 
-LINUX_STAT_BEGAN = 19  # /proc/N/stat, counted behind the name: field 22 of proc(5), when the process began
+# /proc/N/stat, counted behind the name: fields 3 and 22 of proc(5), its state and when it began.
+STATE, BEGAN = 0, 19
+ENDED = "ZX"  # a zombie: killed, and nobody has buried it yet
 
 
 def name() -> str:
@@ -28,9 +30,10 @@ def alive(worker: str) -> bool:
 
 
 def _began(process: int) -> str:
-    """When it began, in the kernel's ticks; "0" where the system does not tell."""
+    """When it began, in the kernel's ticks; "0" where the system does not tell; "" of one that has ended."""
     try:
         with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[LINUX_STAT_BEGAN]
+            facts = file.read().rpartition(")")[2].split()
+        return "" if facts[STATE] in ENDED else facts[BEGAN]
     except (OSError, IndexError):
         return "0"

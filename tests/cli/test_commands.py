@@ -143,7 +143,7 @@ def test_init_prints_the_two_lines_and_makes_nothing_twice(talk: Talk, tmp_path:
     assert f"--db {store} " in said
     assert 'mda "/' in said
     assert "--sender=%F --recipient=%T" in said
-    assert "*/5 * * * * /" in said
+    assert "\n    * * * * * /" in said and said.count(" tick\n") == 1
     assert "is in use already" in talk.refused(f"init --db {store} --domain crm.example --user boss:boss@crm.example")
 
 

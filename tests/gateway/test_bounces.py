@@ -286,7 +286,7 @@ class TestItDoesNothingElse:
 
     def test_nor_can_it_be_answered_or_read_outside(self, shop: Talk, sink: Sink, case: Letter) -> None:
         number = shop.post(dsn(left(sink))).message
-        assert "internal" in shop.refused(f"forward {number} --to x@y.example -m x", "agent")
+        assert "stays inside" in shop.refused(f"forward {number} --to x@y.example -m x", "agent")
         shop.do(f"reply {case.record} -m 'Still there?' --yes", user="agent")
         assert "not be delivered" not in left(sink).data.decode()
 

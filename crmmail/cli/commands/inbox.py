@@ -50,7 +50,8 @@ ON_SCREEN = tuple(one for one in COLUMNS if one.key not in ("from_address", "unr
 def inbox_command() -> None:
     """What waits for you: unread messages, newest first.
 
-    `crmmail inbox list --help` has the options and the query, which can stand here too.
+    Listing changes nothing: `show` marks read, `done` dismisses, `undo` brings back.
+    A query is words and from: kind: state: section: responsible: after: before: has:attachment mine unassigned late.
     """
 
 
