@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
 import pytest
 from conversation import Talk
+from smtpd import Sink
 
 S2 = "-u3 -padmin -ssupport -esupport@mycompany.com"
 
@@ -62,6 +66,30 @@ def test_3_the_responsible_and_the_partner_work_by_mail(talk: Talk) -> None:
     ]
 
 
+def test_3_word_for_word_with_the_mails_that_leave(talk: Talk, sink: Sink) -> None:
+    talk.environ(CRMMAIL_SMTP_URL=sink.url)
+    talk.do("users set agent --notify email")
+    talk.do("sections set support --assign manager")
+    case = talk.mail("ana@example.com", subject="Printer broken", text="It burns.").record  # new mail → case
+    talk.do("tick")
+    (notice,) = left(sink, "agent@crm.test")  # the responsible gets `[id] subject`
+    assert (talk.field(case, "responsible"), notice["Subject"]) == ("agent", f"[{case}] Printer broken")
+    talk.mail("agent@crm.test", answers=str(notice["Message-ID"]).strip("<>"), subject="Re: x", text="Use water.")
+    assert talk.state(case) == "done"  # his answer by mail → done
+    talk.do("tick")
+    (mail,) = left(sink, "ana@example.com")
+    assert mail.get_content().strip() == "Use water."
+    talk.mail("ana@example.com", answers=str(mail["Message-ID"]).strip("<>"), subject="Re: x", text="It still burns.")
+    assert talk.state(case) == "open"  # the partner's answer → open
+    assert talk.words(case) == ["It burns.", "Use water.", "It still burns."]  # both texts in the history
+
+
+def left(sink: Sink, to: str) -> list[EmailMessage]:
+    """What left for somebody."""
+    mails = [message_from_bytes(one.data, policy=policy.default) for one in sink.received if one.recipient == to]
+    return [mail for mail in mails if isinstance(mail, EmailMessage)]
+
+
 class TestALetterToSalesDoesFiveThings:
     """Oracle 8; F124–F128."""
 
@@ -96,6 +124,20 @@ class TestALetterToSalesDoesFiveThings:
         letter = talk.show(lead)["messages"][1]
         assert (letter["kind"], letter["subtype"], letter["text"]) == ("email_in", "discussion", "What is the price?")
         assert (letter["from_name"], letter["from_address"]) == ("Ana Lima", "ana@example.com")
+
+
+def test_9_an_answer_to_a_mail_from_a_contacts_card_comes_to_the_card(talk: Talk, sink: Sink) -> None:
+    talk.environ(CRMMAIL_SMTP_URL=sink.url)
+    talk.do("aliases add crm@crm.test --kind lead")
+    card = int(talk.do("contacts add 'Ana Lima' --email ana@example.com"))
+    talk.do(f"send {card} -s 'New printers' -m 'Will you see them?' --yes", user="agent")
+    (mail,) = left(sink, "ana@example.com")
+    answer = talk.mail(
+        "ana@example.com", "crm@crm.test", "Re: New printers", "I will.", answers=str(mail["Message-ID"]).strip("<>")
+    )
+    assert (answer.record, answer.outcomes[0].created) == (card, False)
+    assert talk.words(card)[-1] == "I will."
+    assert talk.all("lead") == []
 
 
 def test_10_a_new_letter_of_the_same_client_is_a_new_lead(talk: Talk) -> None:
@@ -212,6 +254,27 @@ def test_14_a_star_is_seen_by_its_owner_only(talk: Talk) -> None:
     assert talk.cli("--json", user="boss").json["starred"] == 0
     talk.do(f"unstar {again.message}", user="boss")
     assert starred("agent") == [again.message]
+
+
+def test_15_a_failure_is_a_red_envelope_and_retry_clears_it(talk: Talk, sink: Sink) -> None:
+    talk.environ(CRMMAIL_SMTP_URL=sink.url)
+    case = talk.mail("ana@example.com", subject="Printer broken", text="It burns.").record
+    talk.do("done --all", user="agent")
+    sink.answer(recipient={"ana@example.com": "550 5.1.1 no such user"})
+    talk.cli(f"reply {case} -m 'Use water.' --no-quote --yes", user="agent")
+    assert talk.field(case, "envelope") == "failed"
+    assert [(one["why"], one["envelope"]) for one in talk.inbox("agent")] == [("failed", "failed")]
+    assert "✉! ana@example.com: failed" in talk.do(f"show {case} --peek")
+    (row,) = talk.cli("outbox --json").json
+    assert (row["state"], row["reason"]) == ("failed", "550 5.1.1 no such user")
+
+    sink.behave()
+    talk.do(f"outbox retry {row['id']}")
+    talk.do("tick")
+    assert len(left(sink, "ana@example.com")) == 1
+    assert talk.field(case, "envelope") is None
+    assert [one["envelope"] for one in talk.inbox("agent")] == [None]
+    assert "✉!" not in talk.do(f"show {case} --peek")
 
 
 def test_22_v_explains(talk: Talk) -> None:

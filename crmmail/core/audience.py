@@ -64,21 +64,24 @@ def audience(
     """Who gets an inbox item and who a mail.
 
     Args:
-        followers: of the thread; users who are addressed must be among them or in `addressed`.
-        addressed: ids of users told explicitly; they get an inbox item whatever they follow.
+        followers: of the thread, and users who are addressed, so that these hear as they have set.
+        addressed: ids of users told explicitly, whatever they follow.
         holders: addresses that have the letter already (its From, To and Cc).
         aliases: our own addresses, to which nothing of ours is ever sent (loops).
         silent: the message came from a machine: it is stored and shown, but no mail leaves because of it.
     """
-    inbox: list[int] = [user for user in addressed if user != author]
+    present = {one.user for one in followers}
+    inbox: list[int] = [user for user in addressed if user != author and user not in present]
     copies: dict[str, Copy] = {}
     for one in followers:
-        if not follows(one, subtype) or (one.user is not None and one.user == author):
+        named = one.user is not None and one.user in addressed
+        if not (named or follows(one, subtype)) or (one.user is not None and one.user == author):
             continue
         no_way_back = not one.address or without_tag(one.address) in aliases
         # Who hears by mail only finds in his inbox what cannot be mailed to him: a machine's letter, because no mail
         # leaves because of one, and all where his address is an alias of ours.
         by_inbox = one.notify in ("inbox", "both") or (one.notify == "email" and (silent or no_way_back))
+        by_inbox = by_inbox or (named and one.notify == "none")  # he wants no news, but this is a word to him
         if one.user is not None and by_inbox and one.user not in inbox:
             inbox.append(one.user)
         wants_mail = one.notify in ("email", "both") if one.user is not None else not internal

@@ -108,9 +108,9 @@ def bounced(mail: Mail, known: Known) -> Route:
     report, thread = mail.report, known.redirects.get(sent.thread, sent.thread)
     if report.action == "failed":
         failure = failures.bounced(report.status, report.words)
-        how = "for good" if failure.permanent else "this time"
+        fate = "refused" if failure.permanent else "given up"
         said = f" ({failure.words})" if failure.words else ""
-        reason, sentence = "bounce", f"a bounce: the mail to {sent.address} was not delivered {how}{said}"
+        reason, sentence = "bounce", f"a bounce: the mail to {sent.address} was {fate}{said}"
     else:
         failure, reason = None, "bounce-report"
         sentence = f"a report: the mail to {sent.address} is {report.action}"

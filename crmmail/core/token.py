@@ -69,6 +69,14 @@ def read_tag(secret: bytes, tag: str) -> Token | None:
     return _checked(secret, "to", body, match, mac)
 
 
+def without_mark(address: str) -> str:
+    """An address as people know it: without a plus-tag that looks like one of ours, signed or not."""
+    local, at, host = address.rpartition("@")
+    head, plus, tag = local.partition("+")
+    marked = plus and (_TAG.match(tag.lower()) or _ID.match(f"{tag.lower()}@"))
+    return f"{head}{at}{host}" if marked else address
+
+
 def sent_mark(secret: bytes, identifier: str, content_hash: str) -> str:
     """The value of X-Crmmail-Sent for a mail of ours: valid for exactly this Message-ID and content."""
     return sign(secret, "sent", identifier, content_hash)

@@ -167,6 +167,7 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
     if mail.guessed_charset:
         said.append("its character set was guessed")
     said += [f"defect: {defect}" for defect in mail.defects[:10]]
+    said = list(dict.fromkeys(said))
     # A copy that comes again hangs on nothing but its original: it must not stand in the way of an undo.
     again = route.outcome == "duplicate"
     where = {} if again else {"thread": record, "message": message, "quarantine": quarantine}

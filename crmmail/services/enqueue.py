@@ -23,7 +23,7 @@ def put_letter(workspace: Workspace, record: int, message: int, people: Sequence
             message, record, role, [Address(one.name, one.address) for one in people if one.role == role]
         )
     marks = [identifier(workspace, token.Token(record, _for_whom(one))) for one in people]
-    if marks:
+    if marks and not messages.message(message).message_id:  # what came by mail has its own
         messages.change_message(message, message_id=marks[0])
     return [
         _put_row(workspace, record, message, one, mark) for one, mark in zip(people, marks, strict=True)

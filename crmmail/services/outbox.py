@@ -10,13 +10,13 @@ from crmmail.core import failure as failures
 from crmmail.core.failure import Failure
 from crmmail.core.letter import Letter
 from crmmail.errors import NotFound, Refused
-from crmmail.services import outgoing, worker
+from crmmail.services import outgoing, trouble, worker
 from crmmail.services.outgoing import Unbuildable
 from crmmail.store import journal, outbox
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace, os_login
 
-__all__ = ["Delivery", "Preview", "advice", "cancel", "listing", "preview", "raw", "retry"]
+__all__ = ["Delivery", "Preview", "advice", "cancel", "listing", "preview", "raw", "retry", "troubles"]
 
 
 class Preview(NamedTuple):
@@ -31,6 +31,11 @@ class Preview(NamedTuple):
 def listing(workspace: Workspace, *, everything: bool = False) -> list[Delivery]:
     """What waits, failed or came back; or all that ever was in it."""
     return outbox.deliveries(states=None if everything else ("queued", *outbox.TROUBLE))
+
+
+def troubles(workspace: Workspace) -> set[str]:
+    """What kinds of failure hold mail up at present."""
+    return outbox.kinds_of_waiting()
 
 
 def preview(workspace: Workspace, number: int) -> Preview:
@@ -48,7 +53,8 @@ def advice(copy: Delivery) -> str:
     if copy.failure not in failures.KINDS:
         return ""
     over = copy.state in outbox.TROUBLE
-    return failures.advice(Failure(copy.failure, over, False, copy.reason), gave_up=over)
+    said = failures.advice(Failure(copy.failure, over, False, copy.reason), gave_up=over)
+    return said.replace("crmmail outbox retry`", f"crmmail outbox retry {copy.id}`")
 
 
 def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]:
@@ -84,6 +90,7 @@ def cancel(workspace: Workspace, numbers: Sequence[int]) -> list[Delivery]:
             changes = journal.update("delivery", copy.id, state="cancelled")
             sentence = f"mail {copy.id} to {copy.to} will not be sent"
             journal.write(me.id, os_login(), workspace.now(), "cancel-mail", sentence, changes, thread=copy.record)
+            trouble.lower_envelope(workspace, copy.message)
     return copies
 
 

@@ -14,7 +14,7 @@ from crmmail.core import quote, reply, text, token
 from crmmail.core.known import answered_ids
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address
-from crmmail.errors import NotFound, Refused
+from crmmail.errors import CrmmailError, NotFound, Refused
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
@@ -61,15 +61,16 @@ def build(workspace: Workspace, copy: Delivery, facts: Facts | None = None) -> t
         Refused, NotFound, Unbuildable: it cannot be made; the sentence says why.
         StoreBusy, StoreBroken: the store could not be read, which is no fault of the mail's.
     """
-    with speaking_plainly(workspace.store.place):
-        try:
+    try:
+        with speaking_plainly(workspace.store.place):
             this = letter(workspace, copy, facts or gather([copy]))
-            data = compose(this)
-            digest = parse(data).content_hash
-            return this, marked(data, token.sent_mark(workspace.secret, this.identifier, digest)), digest
-        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-            # A slip of ours must not hold the other mails up.
-            raise Unbuildable(f"crmmail cannot make this mail: {type(error).__name__}: {error}") from error
+        data = compose(this)
+        digest = parse(data).content_hash
+        return this, marked(data, token.sent_mark(workspace.secret, this.identifier, digest)), digest
+    except CrmmailError:
+        raise
+    except Exception as error:  # a slip of ours must not hold the other mails up
+        raise Unbuildable(f"crmmail cannot make it: {type(error).__name__}: {error}") from error
 
 
 def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
@@ -131,12 +132,19 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         return render("copy", language or DEFAULT_LANGUAGE, values)
     values["record"] |= {"kind": record.kind, "state": record.state}
     values |= {
+        "to": text.one_line(_recipients(message)),
         "customer": text.one_line(_customer(record, message)),
         "internal": message.internal,
         "open": answers.opening_of(workspace, record.id),
         "files": [{"id": one.id, "name": text.one_line(one.name), "size": one.size} for one in message.attachments],
     }
     return render("notification", facts.users[copy.user].lang, values)
+
+
+def _recipients(message: Message) -> str:
+    """Whom a letter of ours went to: a colleague must see whether that was the customer.  "" of other messages."""
+    people = [one for some in outbox.named(message.id).values() for one in some] if message.kind == "email_out" else []
+    return ", ".join(one.name or one.address for one in people)
 
 
 def _sender(workspace: Workspace, message: Message, record: Record, facts: Facts) -> Address:

@@ -267,8 +267,8 @@ def _own(words: Words) -> str:
 def _below(this: Record, verb: str, answers: Message | None) -> str:
     if answers is None:
         return ""
-    who = text.person(answers.from_name, answers.from_address, 80)
     if verb == "forward":
+        who = " ".join(filter(None, (answers.from_name, answers.from_address and f"<{answers.from_address}>")))
         return reply.forwarded(
             answers.text, who=who, moment=answers.date, to=[*answers.to, *answers.cc], subject=answers.subject
         )

@@ -171,6 +171,8 @@ def _settle(workspace: Workspace, me: str, copy: Delivery, result: Result, **col
     with workspace.store.transaction():
         if not outbox.settle(copy.id, me, state=result.state, **columns):
             return None
+        if copy.attempts and result.state in ("sent", "cancelled"):
+            trouble.lower_envelope(workspace, copy.message)
         if result.state == "failed":
             trouble.raise_envelope(workspace, copy, "failed")
         elif result.state == "queued" and copy.attempts + 1 == PATIENCE:

@@ -40,14 +40,16 @@ def who_hears(
         skip: users who were told of this act already.
         outside: False: followers outside get no copy (a letter passed on to somebody else).
     """
+    wanted = [user for user in addressed if user not in skip]
     listeners = followers.listeners(thread)
+    listeners += followers.users_as_listeners(set(wanted) - {one.user for one in listeners})
     return audience.audience(
         [one for one in listeners if one.user not in skip and (outside or one.user is not None)],
         subtype=subtype,
         internal=internal,
         author=author,
         author_address=author_address,
-        addressed=[user for user in addressed if user not in skip],
+        addressed=wanted,
         holders=holders,
         aliases=own_addresses(workspace),
         silent=silent,

@@ -13,6 +13,7 @@ from crmmail.store import directory, inbox, messages, outbox, records
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace
 
+WHY = ("failed", "bounced", "waiting")  # why somebody is told of a message that is his own
 DEAD = ("recipient", "address")  # kinds of failure that say of an address that it does not exist
 
 
@@ -20,6 +21,13 @@ def raise_envelope(workspace: Workspace, copy: Delivery, why: str) -> None:
     """Puts the message before whoever should know.  `why`: failed | bounced | waiting."""
     for user in _who(copy):
         inbox.raise_notification(user, why, workspace.now(), message=copy.message, thread=copy.record)
+
+
+def lower_envelope(workspace: Workspace, message: int) -> None:
+    """Takes the items about a message out of the inboxes, once none of its mails is in trouble any more."""
+    copies = outbox.deliveries(messages=[message])
+    if not any(one.state in outbox.TROUBLE or (one.state == "queued" and one.attempts) for one in copies):
+        inbox.settle_notifications(message, WHY, workspace.now())
 
 
 def mark_address(workspace: Workspace, copy: Delivery, failure: Failure) -> None:

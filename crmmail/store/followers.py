@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -76,11 +76,18 @@ def listeners(thread: int) -> list[audience.Follower]:
         if one.user is None:
             found.append(audience.Follower(None, one.contact, one.address, one.types))
             continue
-        user = users[one.user]
-        if user.active:
-            virtual = user.email in user.virtual
-            found.append(audience.Follower(user.id, None, user.email, one.types, user.notify, virtual))
+        if users[one.user].active:
+            found.append(_listener(users[one.user], one.types))
     return found
+
+
+def users_as_listeners(numbers: Collection[int]) -> list[audience.Follower]:
+    """Users who need not follow anything, as `core.audience` wants them."""
+    return [_listener(one, None) for one in directory.users_by_id(numbers).values() if one.active]
+
+
+def _listener(user: directory.User, types: tuple[str, ...] | None) -> audience.Follower:
+    return audience.Follower(user.id, None, user.email, types, user.notify, user.email in user.virtual)
 
 
 def put_follower(

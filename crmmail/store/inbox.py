@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -186,6 +186,13 @@ def raise_notification(user: int, why: str, now: datetime, *, message: int, thre
     put_notification(user, why, now, message=message, thread=thread)
     mine = (t.Notification.user == user) & (t.Notification.message == message)
     t.Notification.update(why=why, done=None).where(mine).execute()
+
+
+def settle_notifications(message: int, whys: Collection[str], now: datetime) -> None:
+    """Dismisses the items about a message that stand in the inboxes for one of these reasons."""
+    item = t.Notification
+    mine = (item.message == message) & item.why.in_(list(whys)) & item.done.is_null()
+    item.update(done=now).where(mine).execute()
 
 
 def unread(user: int, *, thread: int | None = None) -> list[int]:

@@ -139,7 +139,7 @@ def letters_before(thread: int, message: int) -> list[LetterId]:
         .where(t.Message.thread == thread, t.Message.id < message, ~t.Message.internal, ~t.Message.automatic)
         .order_by(t.Message.id)
     )
-    return [LetterId(row.id, (row.message_id or "") if row.original_id else "") for row in rows]
+    return [LetterId(row.id, (row.message_id or "") if row.kind == "email_in" else "") for row in rows]
 
 
 def newest(limit: int, *, author: int | None = None) -> list[Message]:

@@ -192,6 +192,12 @@ def counts() -> dict[str, int]:
     return dict(rows.tuples())
 
 
+def kinds_of_waiting() -> set[str]:
+    """What kinds of failure hold mail up at present."""
+    rows = t.Delivery.select(t.Delivery.failure).where(t.Delivery.state == "queued", t.Delivery.failure.is_null(False))
+    return {row.failure for row in rows.distinct()}
+
+
 def oldest_waiting() -> datetime | None:
     """Since when the oldest queued mail has been due."""
     value: datetime | None = t.Delivery.select(fn.MIN(t.Delivery.due)).where(t.Delivery.state == "queued").scalar()

@@ -185,7 +185,7 @@ def test_hard_and_soft(
 ) -> None:
     letter = shop.post(dsn(left(sink), "failed", status, words))
     assert marks(shop, case.record)[-1] == ("bounced", kind)
-    assert ("not delivered for good" if status[0] == "5" else "not delivered this time") in shop.why(letter)
+    assert ("was refused" if status[0] == "5" else "was given up") in shop.why(letter)
     with shop.open():
         assert bool(outbox.bad([ANA])) is marked
     said = shop.cli(f"reply {case.record} -m 'Again.' --no-quote --dry-run", "agent")
@@ -386,16 +386,16 @@ class TestInWords:
     def test_why(self, shop: Talk, sink: Sink, case: Letter) -> None:
         letter = shop.post(dsn(left(sink)))
         said = shop.why(letter)
-        assert f"a bounce: the mail to {ANA} was not delivered for good ({REFUSED})" in said
+        assert f"a bounce: the mail to {ANA} was refused ({REFUSED})" in said
         assert "machine mail" in said
 
     def test_explain_before_it_is_taken(self, shop: Talk, sink: Sink, case: Letter) -> None:
         raw = dsn(left(sink))
         said = shop.do("deliver --dry-run --explain", input=raw)
-        assert said.startswith(f"stored in #{case.record}: a bounce: the mail to {ANA} was not delivered for good")
+        assert said.startswith(f"stored in #{case.record}: a bounce: the mail to {ANA} was refused")
         assert (marks(shop, case.record), shop.inbox("agent")) == ([("sent", "")], [])
 
     def test_a_bounce_without_a_reason_has_no_empty_brackets(self, shop: Talk, sink: Sink, case: Letter) -> None:
         letter = shop.post(by_token_and_nothing_else(left(sink)))
-        assert "was not delivered for good" in shop.why(letter)
+        assert "was refused" in shop.why(letter)
         assert "()" not in shop.why(letter)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
-from conversation import Talk
+from conversation import SHOP, Talk, founded, opened
 from smtpd import Sink
+
+from crmmail.store import tables
 
 
 @pytest.fixture
@@ -97,3 +100,130 @@ class TestTheWholeLoop:
         shop.do("tick")
         assert letters(sink, "ana@example.com") == []
         assert [one["why"] for one in shop.inbox("agent")] == ["not sent"]
+
+
+class TestFromTheTerminal:
+    def test_an_answer_leaves_at_once_and_hers_comes_home(self, shop: Talk, sink: Sink) -> None:
+        first = shop.mail('"Ana" <ana@example.com>', subject="Printer broken", text="It smokes.")
+        shop.do(f"reply {first.record} -m 'Pull the plug!' --then close --yes", user="agent")
+        (mail,) = letters(sink, "ana@example.com")
+        assert words(mail).startswith("Pull the plug!\n\nOn ")
+        assert mail["In-Reply-To"] == f"<{first.id}>"
+        assert shop.state(first.record) == "done"
+        again = shop.mail("ana@example.com", answers=identifier(mail), subject="Re: Printer", text="Still smokes.")
+        assert (again.record, shop.state(first.record)) == (first.record, "open")
+        shop.do("tick")
+        assert "Still smokes." in words(letters(sink, "agent@crm.test")[-1])
+
+    def test_both_ways_in_one_conversation(self, shop: Talk, sink: Sink) -> None:
+        """From the terminal and by mail in turn; the customer sees one thread, each letter once (F91, F167)."""
+        asked = shop.mail("ana@example.com", subject="Printer broken", text="Question 0.")
+        ids = [asked.id]
+        for turn in range(3):
+            shop.do("tick")
+            if turn % 2:
+                shop.do(f"reply {asked.record} -m 'Answer {turn}.' --no-quote --yes", user="agent")
+            else:
+                notice = letters(sink, "agent@crm.test")[-1]
+                shop.mail("agent@crm.test", answers=identifier(notice), subject="Re: x", text=f"Answer {turn}.")
+                shop.do("tick")
+            mail = letters(sink, "ana@example.com")[-1]
+            assert words(mail) == f"Answer {turn}."
+            assert str(mail["References"]).split() == [f"<{one}>" for one in ids]
+            assert mail["In-Reply-To"] == f"<{ids[-1]}>"
+            ids.append(identifier(mail))
+            ids.append(
+                shop.mail(
+                    "ana@example.com", answers=ids[-1], subject="Re: Printer", text=f"Question {turn + 1}."
+                ).id
+            )
+        assert shop.words(asked.record) == [
+            "Question 0.",
+            *(f"{one} {turn + (one == 'Question')}." for turn in range(3) for one in ("Answer", "Question")),
+        ]
+        assert len(letters(sink, "ana@example.com")) == 3
+
+
+class TestSilence:
+    """Safety 4: whoever answers by machine, it ends."""
+
+    def test_a_vacation_responder_and_an_address_that_bounces(self, shop: Talk, sink: Sink) -> None:
+        shop.do("config set mail.plus_addresses yes")
+        asked = shop.mail("ana@example.com", subject="Printer broken", text="It smokes.")
+        shop.do(f"follow {asked.record} --who expert@firm.example")
+        shop.do(f"reply {asked.record} -m 'Pull the plug!' --yes", user="agent")
+        seen = 0
+        for _ in range(30):
+            shop.do("tick")
+            new = sink.received[seen:]
+            seen = len(sink.received)
+            if not new:
+                break
+            for at, one in enumerate(new):
+                if one.recipient == "expert@firm.example":
+                    shop.mail(
+                        "MAILER-DAEMON@firm.example",
+                        one.sender,
+                        "Undelivered Mail Returned to Sender",
+                        f"<{one.recipient}>: 550 5.1.1 unknown",
+                        headers={"Return-Path": "<>"},
+                    )
+                else:
+                    shop.mail(
+                        one.recipient,
+                        one.sender,
+                        f"Away {seen} {at}",
+                        "I am away.",
+                        headers={"Auto-Submitted": "auto-replied", "Return-Path": "<>"},
+                    )
+        assert seen <= 4
+        assert shop.all("case") == [asked.record]
+        assert shop.quarantine() == []
+
+    def test_two_shops_that_follow_each_other(
+        self, shop: Talk, sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "other"
+        folder.mkdir()
+        other = opened(founded(folder, [line.replace("crm.test", "other.test") for line in SHOP]), folder, monkeypatch)
+        shops = {"crm.test": shop, "other.test": other}
+
+        def at(one: Talk) -> Talk:
+            one.environ(CRMMAIL_DB=str(one.db), HOME=str(one.home), CRMMAIL_SMTP_URL=sink.url)
+            return one
+
+        asked = at(shop).mail("ana@example.com", subject="Printer broken", text="It smokes.")
+        shop.do(f"follow {asked.record} --who support@other.test")
+        theirs = at(other).mail("bea@example.com", "support@other.test", "Scanner broken", "It hums.")
+        other.do(f"follow {theirs.record} --who support@crm.test")
+        at(shop).mail("ana@example.com", answers=asked, text="It burns.")
+        at(other).mail("bea@example.com", "support@other.test", answers=theirs, text="It sings.")
+        seen, crossed = 0, 0
+        for _ in range(30):
+            for one in shops.values():
+                at(one).do("tick")
+            new = sink.received[seen:]
+            seen = len(sink.received)
+            if not new:
+                break
+            for mail in new:
+                domain = mail.recipient.partition("@")[2]
+                if mail.recipient.startswith("support@"):
+                    crossed += 1
+                    at(shops[domain]).post(mail.data)
+        assert 2 <= crossed <= 10
+        for one in shops.values():
+            assert [entry for entry in at(one).outbox() if entry.startswith("support@")] == []
+
+
+def test_a_reply_to_a_record_that_lives_on_as_another(shop: Talk, sink: Sink) -> None:
+    case = shop.mail("ana@example.com", subject="Printer broken", text="It smokes.").record
+    other = shop.mail("ana@example.com", subject="It smokes again", text="Help.").record
+    shop.do("tick")
+    notice = letters(sink, "agent@crm.test")[0]
+    with shop.open() as workspace, workspace.store.transaction():
+        tables.Thread.update(moved_to=other).where(tables.Thread.id == case).execute()
+    answer = shop.mail("agent@crm.test", answers=identifier(notice), subject="Re: x", text="Pull the plug!")
+    shop.do("tick")
+    assert answer.record == other
+    assert [words(mail) for mail in letters(sink, "ana@example.com")] == ["Pull the plug!"]

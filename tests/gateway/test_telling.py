@@ -58,6 +58,7 @@ def test_why_prints_what_was_stored_without_judging_anew(
         "    reference",
         "    reference: it answers <m1@example.com> → record 1",
         "    subject: [1] in the subject → record 1",
+        "told: agent (follower) by inbox, unread",
     ]
     (decision,) = talk.cli(f"why {letter.message} --json").json["decisions"]
     assert (decision["outcome"], decision["reason"], decision["record"]) == ("stored", "reference", case.record)

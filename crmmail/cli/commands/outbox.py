@@ -31,6 +31,15 @@ COLUMNS = (
     Column("reason", "reason", width=30),
     Column("subject", "subject", flex=True),
 )
+# On a screen there is no room for all; of a mail in trouble the reason is what matters.
+ON_SCREEN = (
+    Column("id", "mail"),
+    Column("record", "record", lambda row: f"#{row['record']}", justify="right"),
+    Column("to", "to", width=26),
+    COLUMNS[4],
+    Column("attempts", "tries"),
+    Column("subject", "reason or subject", lambda row: row["reason"] or row["subject"], flex=True),
+)
 KEYS = ("id", "message", "record", "to", "state", "attempts", "reason", "subject", "purpose", "due", "sent", "advice")
 
 
@@ -46,7 +55,9 @@ def outbox_command() -> None:
 def outbox_list(session: Session, everything: bool) -> None:
     """One line a recipient."""
     found = [shapes.outgoing(one) for one in outbox.listing(session.workspace, everything=everything)]
-    session.voice.listing(found, COLUMNS, empty="Nothing waits to be sent.", keys=KEYS)
+    voice = session.voice
+    columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
+    voice.listing(found, columns, empty="Nothing waits to be sent.", keys=KEYS)
 
 
 @outbox_command.command("show", examples=("crmmail outbox show 3", "crmmail outbox show 3 --raw"))
@@ -167,7 +178,8 @@ def tick_command(session: Session) -> int:
     Silent when all is well.  Of what fails for good, and of a mail server that begins to fail, it says a line, which
     cron mails to its owner; while the trouble lasts it says nothing more: `crmmail doctor` does.
     """
+    known = outbox.troubles(session.workspace)
     results = send_now(session)
-    new = [one for one in results if one.state == "failed" or (one.failure is not None and not one.delivery.attempts)]
-    report(session, [one for one in new if one.state == "failed" or (one.failure and one.failure.ours)])
+    new = [one for one in results if one.failure is not None and one.failure.ours and one.failure.kind not in known]
+    report(session, [one for one in results if one.state == "failed" or one in new])
     return int(any(one.state == "failed" for one in results))

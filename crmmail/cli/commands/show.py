@@ -12,7 +12,7 @@ from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE, UNREAD, Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
-from crmmail.core import quote, text, when
+from crmmail.core import quote, text, token, when
 from crmmail.errors import NotFound
 from crmmail.services import letters, outbox, records
 from crmmail.store.messages import Message
@@ -124,7 +124,8 @@ def conversation(one: Message, view: records.View, full: bool, now: datetime) ->
         *(["machine"] if one.automatic else []),
         *([f"superseded by {one.superseded_by}"] if one.superseded_by else []),
     ]
-    to = f" → {', '.join([*one.to, *one.cc])}" if one.to or one.cc else ""
+    named = dict.fromkeys(token.without_mark(address) for address in (*one.to, *one.cc))
+    to = f" → {', '.join(named)}" if named else ""
     yield (
         mark,
         Span(sender, "unread" if unread else "title"),

@@ -1,0 +1,13 @@
+"""What the tests of the sending pass begin with."""
+
+from __future__ import annotations
+
+import pytest
+from conversation import Talk
+from outgoing import Office
+from smtpd import Sink
+
+
+@pytest.fixture
+def office(talk: Talk, sink: Sink) -> Office:
+    return Office(talk, sink)

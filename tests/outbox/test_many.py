@@ -1,0 +1,77 @@
+"""A thousand mails over one connection, killed in the middle and taken up again (safety.md: none lost)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from doors import CRMMAIL, SOUND, open_shop
+from outgoing import fill, identifier, read
+from smtpd import Sink
+
+COUNT = 1_000
+
+
+class Screen:
+    """A terminal, and all that was written to it."""
+
+    def __init__(self) -> None:
+        self.shown = b""
+        self._ours, self.theirs = pty.openpty()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(self._ours, 4096):
+                self.shown += data
+
+    def close(self) -> None:
+        os.close(self.theirs)
+        self._reader.join(5)
+        os.close(self._ours)
+
+
+def test_a_thousand_mails_killed_in_the_middle(tmp_path: Path, sink: Sink) -> None:
+    shop = open_shop(tmp_path)
+    wanted = fill(shop.place, COUNT, records=100)
+    env = shop.env(CRMMAIL_SMTP_URL=sink.url)
+    screen = Screen()
+    first = subprocess.Popen([CRMMAIL, "outbox", "send"], env=env, stdout=screen.theirs, stderr=screen.theirs)
+    end = time.monotonic() + 60
+    while len(sink.received) < COUNT // 3 or b"Sending" not in screen.shown:
+        assert time.monotonic() < end and first.poll() is None
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    screen.close()
+    assert len(sink.received) < COUNT - 100, "it was not killed in the middle"
+    assert f"/{COUNT} [".encode() in screen.shown
+    assert "█".encode() in screen.shown
+
+    second = subprocess.run([CRMMAIL, "outbox", "send"], env=env, capture_output=True, text=True, timeout=60)
+    assert (second.returncode, second.stderr) == (0, "")  # no bar where nobody looks
+    assert int(second.stdout.removesuffix(" sent\n")) >= COUNT - len(sink.received)
+    ids = Counter(identifier(read(mail)) for mail in sink.received)
+    assert set(ids) == set(wanted)
+    assert sum(ids.values()) <= COUNT + 1
+    assert sink.connections == 2
+    assert shop.rows("SELECT state, count(*) FROM crm_delivery GROUP BY state") == [("sent", COUNT)]
+    assert shop.check() == SOUND
+
+
+def test_two_hundred_over_one_connection_in_their_order(tmp_path: Path, sink: Sink) -> None:
+    shop = open_shop(tmp_path)
+    wanted = fill(shop.place, 200)
+    env = shop.env(CRMMAIL_SMTP_URL=sink.url)
+    done = subprocess.run([CRMMAIL, "tick"], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [identifier(read(mail)) for mail in sink.received] == wanted
+    assert sink.connections == 1
