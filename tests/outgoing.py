@@ -1,8 +1,8 @@
 """For tests of the sending pass: a shop that can send, many rows of the outbox at once, and mails as their readers see them.
 
-    letter = office.letter("ann@customer.example", text="Here it is.")     # queued, and not sent
-    office.talk.do("tick")
-    office.row(letter).state
+letter = office.letter("ann@customer.example", text="Here it is.")     # queued, and not sent
+office.talk.do("tick")
+office.row(letter).state
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from smtpd import Received, Sink
 from typing import Any
 
 from conversation import Talk
-from smtpd import Received, Sink
 
 from crmmail.core import token
 from crmmail.services import outgoing, post
@@ -42,14 +42,16 @@ class Office:
         """The server by which mail leaves."""
         self.talk.environ(CRMMAIL_SMTP_URL=url, **more)
 
-    def letter(self, to: str = "ana@example.com", text: str = "Pull the plug!", user: str = "agent", **more: Any) -> int:
+    def letter(
+        self, to: str = "ana@example.com", text: str = "Pull the plug!", user: str = "agent", **more: Any
+    ) -> int:
         """A letter to somebody waits in the outbox; the number of its row."""
         return self.letters([to], text, user, **more)[0]
 
     def letters(self, to: Sequence[str], text: str = "Pull the plug!", user: str = "agent", **more: Any) -> list[int]:
+        record = more.pop("record", self.case)
         with self.talk.open(user) as workspace:
-            words = Words(text=text, to=tuple(to), **more)
-            plan = post.plan(workspace, "send", more.pop("record", self.case), words)
+            plan = post.plan(workspace, "send", record, Words(text=text, to=tuple(to), **more))
             return post.post(workspace, plan).deliveries
 
     def row(self, number: int) -> Delivery:

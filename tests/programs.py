@@ -53,8 +53,7 @@ _OF_PHONE = {
 COPYING = {
     **{("outlook", language): f"\n{head}" for language, head in _HEADS.items()},
     **{
-        ("outlook phone", language): f"\n{_OF_PHONE[language]}\n{'_' * 32}\n{head}"
-        for language, head in _HEADS.items()
+        ("outlook phone", language): f"\n{_OF_PHONE[language]}\n{'_' * 32}\n{head}" for language, head in _HEADS.items()
     },
 }
 PROGRAMS = (*MARKING, *COPYING)

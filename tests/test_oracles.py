@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from smtpd import Sink
 
 import pytest
 from conversation import Talk
-from smtpd import Sink
 
 S2 = "-u3 -padmin -ssupport -esupport@mycompany.com"
 
@@ -49,7 +49,7 @@ def test_3_the_responsible_and_the_partner_work_by_mail(talk: Talk) -> None:
     case = question.record
     assert talk.field(case, "responsible") == "agent"
 
-    notice = talk.notice("agent", case)
+    notice = talk.notice("agent", case or 0)
     assert notice.subject == f"[{case}] Printer broken"
     assert notice.to == "agent@crm.test"
     assert talk.inbox("agent") == []  # he hears by mail
@@ -273,7 +273,7 @@ def test_15_a_failure_is_a_red_envelope_and_retry_clears_it(talk: Talk, sink: Si
     talk.do("tick")
     assert len(left(sink, "ana@example.com")) == 1
     assert talk.field(case, "envelope") is None
-    assert [one["envelope"] for one in talk.inbox("agent")] == [None]
+    assert [one for one in talk.inbox("agent") if one["envelope"]] == []
     assert "✉!" not in talk.do(f"show {case} --peek")
 
 

@@ -1,4 +1,4 @@
-"""The main job from end to end on real servers: nobody in the middle but fetchmail, dovecot, Postfix and processes of ours.
+"""The main job on real servers: nobody in the middle but fetchmail, dovecot, Postfix and processes of ours.
 
 A customer's mail lies in dovecot; fetchmail hands it to crmmail-mda; `crmmail tick` sends the agent's notification
 through Postfix; he answers from his mail program; Postfix's pipe hands that to crmmail-mda; `crmmail tick` sends it to

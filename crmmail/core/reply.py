@@ -108,11 +108,10 @@ def _without_house(lines: list[str], number: int, opening: str) -> list[str]:
     for at, line in enumerate(lines):
         if at in gone:
             continue
+        opened = len(opening) > _TELLING and opening in line  # whoever quoted it took the dashes above away
         if _SAVE.search(line):
             gone.add(at)
-        elif _begins_foot(lines, at, number, opening):
-            gone.update(range(at, _foot_end(lines, at)))
-        elif len(opening) > _TELLING and opening in line:  # whoever quoted it took the dashes away
+        elif opened or _begins_foot(lines, at, number, opening):
             gone.update(range(at, _foot_end(lines, at)))
         elif f"#{number} " in line and _begins_quote(lines, at):
             above = lines[at : at + _HEADING_LINES]

@@ -93,9 +93,7 @@ def due(workspace: Workspace, numbers: Sequence[int] | None = None) -> int:
 def _claim(workspace: Workspace, me: str, numbers: Sequence[int] | None) -> list[int]:
     now = datetime.now(UTC)
     with workspace.store.transaction():
-        return outbox.claim(
-            me, workspace.now(), now, now + LEASE, alive=worker.alive, numbers=numbers, limit=BATCH
-        )
+        return outbox.claim(me, workspace.now(), now, now + LEASE, alive=worker.alive, numbers=numbers, limit=BATCH)
 
 
 def _send_batch(

@@ -219,15 +219,26 @@ def identifiers(thread: int, address: str) -> list[tuple[int, str]]:
     return [(row.message_id, row.identifier) for row in rows.order_by(t.Delivery.id)]
 
 
-def named(message: int) -> dict[str, tuple[Address, ...]]:
-    """The To and Cc of a letter of ours, with the names: those whom it was sent to, and nobody else."""
-    names = {row.address: row.name for row in t.MessageAddress.select().where(t.MessageAddress.message == message)}
-    found: dict[str, list[Address]] = {"to": [], "cc": []}
-    rows = t.Delivery.select().where(t.Delivery.message == message, t.Delivery.purpose == "mail")
+class Named(NamedTuple):
+    """Whom a letter of ours names: those whom it was sent to, and nobody else."""
+
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+
+
+def named(messages: Iterable[int]) -> dict[int, Named]:
+    """The To and Cc of letters of ours, with the names."""
+    wanted = list(messages)
+    people = t.MessageAddress.select().where(t.MessageAddress.message.in_(wanted))
+    names = {(row.message_id, row.address): row.name for row in people}
+    found: dict[int, dict[str, list[Address]]] = {number: {"to": [], "cc": []} for number in wanted}
+    rows = t.Delivery.select(t.Delivery.message, t.Delivery.role, t.Delivery.address).where(
+        t.Delivery.message.in_(wanted), t.Delivery.purpose == "mail", t.Delivery.role.in_(["to", "cc"])
+    )
     for row in rows.order_by(t.Delivery.id):
-        if row.role in found:
-            found[row.role].append(Address(names.get(row.address, ""), row.address))
-    return {role: tuple(addresses) for role, addresses in found.items()}
+        name = names.get((row.message_id, row.address), "")
+        found[row.message_id][row.role].append(Address(name, row.address))
+    return {number: Named(tuple(one["to"]), tuple(one["cc"])) for number, one in found.items()}
 
 
 # --- addresses that bounced ---------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def notification(language: str = "en", text: str = QUESTION, title: str = "Print
             "tagged": f"[101] {title}",
             "sender": "Ana Lima",
             "text": text,
+            "to": "Carl Lima",
             "customer": "Ana Lima",
             "internal": False,
             "open": OPENING,
@@ -153,7 +154,16 @@ class TestNote:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "Hello.", "#notebook", "#note-worthy", "note\nHello", "Press #note on it.", "See\n#noted\n", "> #note\n\nYes"],
+        [
+            "",
+            "Hello.",
+            "#notebook",
+            "#note-worthy",
+            "note\nHello",
+            "Press #note on it.",
+            "See\n#noted\n",
+            "> #note\n\nYes",
+        ],
     )
     def test_or_not(self, text: str) -> None:
         assert reply.note(text, 101, OPENING) is None
@@ -228,8 +238,8 @@ class TestAddressees:
     OURS = Address("", "support@crm.test")
 
     def found(self, **more: Any) -> list[tuple[str, str, str]]:
-        wanted: dict[str, Any] = dict(customer=(), others=(), to=(), cc=(), bcc=(), everybody=False)
-        wanted |= dict(ours={"support@crm.test"}, users={"agent@crm.test": 2}, known={"ana@x.example"})
+        wanted: dict[str, Any] = {"customer": (), "others": (), "to": (), "cc": (), "bcc": (), "everybody": False}
+        wanted |= {"ours": {"support@crm.test"}, "users": {"agent@crm.test": 2}, "known": {"ana@x.example"}}
         return [(one.address, one.role, one.why) for one in reply.addressees(**{**wanted, **more})]
 
     def test_the_customer(self) -> None:

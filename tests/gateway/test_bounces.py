@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from smtpd import Received, Sink
 
 import pytest
 from conversation import Letter, Talk
-from smtpd import Received, Sink
 
 from crmmail.store import outbox, tables
 
@@ -59,7 +59,9 @@ def bounce(
     more: str = "",
 ) -> bytes:
     """A bounce of these parts: (type, text)."""
-    head = f"Return-Path: <>\nFrom: {sender}\nTo: {to}\nSubject: {subject}\nMessage-ID: <{id}>\n{more}MIME-Version: 1.0\n"
+    head = (
+        f"Return-Path: <>\nFrom: {sender}\nTo: {to}\nSubject: {subject}\nMessage-ID: <{id}>\n{more}MIME-Version: 1.0\n"
+    )
     if not report:
         return f"{head}Content-Type: text/plain\n\n{parts[0][1]}\n".encode()
     head += 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
@@ -74,9 +76,18 @@ def fate(action: str = "failed", status: str = "5.1.1", words: str = REFUSED, re
 HUMAN = ("text/plain", "I'm sorry to have to inform you that your message could not be delivered.")
 
 
-def dsn(mail: Received, action: str = "failed", status: str = "5.1.1", words: str = REFUSED, **more: str) -> bytes:
+def dsn(
+    mail: Received,
+    action: str = "failed",
+    status: str = "5.1.1",
+    words: str = REFUSED,
+    *,
+    id: str = "b1@mx.example.com",
+    sender: str = "MAILER-DAEMON@mx.example.com",
+) -> bytes:
     """A whole report on a mail of ours, to its return path."""
-    return bounce(mail.sender, HUMAN, fate(action, status, words), ("message/rfc822", mail.data.decode()), **more)
+    parts = (HUMAN, fate(action, status, words), ("message/rfc822", mail.data.decode()))
+    return bounce(mail.sender, *parts, id=id, sender=sender)
 
 
 def marks(talk: Talk, record: int | None) -> list[tuple[str, str]]:
@@ -180,9 +191,7 @@ class TestItFindsItsLetter:
         ("4.1.1", "450 4.1.1 User unknown, try later", "recipient", False),
     ],
 )
-def test_hard_and_soft(
-    shop: Talk, sink: Sink, case: Letter, status: str, words: str, kind: str, marked: bool
-) -> None:
+def test_hard_and_soft(shop: Talk, sink: Sink, case: Letter, status: str, words: str, kind: str, marked: bool) -> None:
     letter = shop.post(dsn(left(sink), "failed", status, words))
     assert marks(shop, case.record)[-1] == ("bounced", kind)
     assert ("was refused" if status[0] == "5" else "was given up") in shop.why(letter)

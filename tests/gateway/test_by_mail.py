@@ -1,15 +1,15 @@
-"""A user answers by mail: his words leave, the house's do not; and who else hears of it (F45-F48, F165-F171, safety 3)."""
+"""A user answers by mail: his words leave, the house's do not, and who else hears (F45-F48, F165-F171, safety 3)."""
 
 from __future__ import annotations
 
 import random
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from smtpd import Sink
 
 import pytest
 from conversation import OURS, Letter, Talk
 from programs import MARKING, PROGRAMS, Told, quoting, written
-from smtpd import Sink
 
 ANA = "ana@example.com"
 PROVEN = {"Authentication-Results": f"{OURS}; dmarc=pass"}
@@ -369,9 +369,7 @@ class TestWhoElseHears:
         assert len(list(copy.iter_attachments())) == (shape == "a file alone")
 
     @pytest.mark.parametrize(("policy_", "state"), [("close", "done"), ("pending", "pending"), ("keep", "draft")])
-    def test_and_what_becomes_of_the_case(
-        self, shop: Talk, sink: Sink, case: Letter, policy_: str, state: str
-    ) -> None:
+    def test_and_what_becomes_of_the_case(self, shop: Talk, sink: Sink, case: Letter, policy_: str, state: str) -> None:
         shop.do(f"sections set support --on-user-reply {policy_}")
         answers(shop, sink, "Pull the plug!")
         assert (shop.state(case.record), len(received(sink, ANA))) == (state, 1)
@@ -539,7 +537,7 @@ def test_no_word_of_a_note_ever_reaches_a_customer(shop: Talk, sink: Sink, seed:
         str(part.get_content())
         for one in outside
         for part in message_from_bytes(one.data, policy=policy.default).walk()
-        if part.get_content_maintype() == "text"  # type: ignore[attr-defined]
+        if part.get_content_maintype() == "text"
     ]
     for text in (*texts, *bodies):
         assert "secret" not in text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from smtpd import Sink
 
 import pytest
 from conversation import SHOP, Talk, founded, opened
-from smtpd import Sink
 
 from crmmail.store import tables
 
@@ -23,11 +23,7 @@ def shop(talk: Talk, sink: Sink) -> Talk:
 
 def letters(sink: Sink, to: str) -> list[EmailMessage]:
     """What somebody received, oldest first."""
-    return [
-        message_from_bytes(one.data, policy=policy.default)  # type: ignore[misc]
-        for one in sink.received
-        if one.recipient == to
-    ]
+    return [message_from_bytes(one.data, policy=policy.default) for one in sink.received if one.recipient == to]
 
 
 def words(mail: EmailMessage) -> str:
@@ -133,9 +129,7 @@ class TestFromTheTerminal:
             assert mail["In-Reply-To"] == f"<{ids[-1]}>"
             ids.append(identifier(mail))
             ids.append(
-                shop.mail(
-                    "ana@example.com", answers=ids[-1], subject="Re: Printer", text=f"Question {turn + 1}."
-                ).id
+                shop.mail("ana@example.com", answers=ids[-1], subject="Re: Printer", text=f"Question {turn + 1}.").id
             )
         assert shop.words(asked.record) == [
             "Question 0.",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from smtpd import Sink
+
 import pytest
 from conversation import Talk
 from outgoing import Office
-from smtpd import Sink
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from smtpd import Sink
 from typing import NamedTuple
 
 import pytest
 from conversation import Talk
 from outgoing import Office, identifier
 from postfix import Postfix
-from smtpd import Sink
 
 ANA = "ana@example.com"
 
@@ -30,7 +30,9 @@ class Trouble(NamedTuple):
 
 
 REFUSALS = [
-    Trouble("recipient", "failed", {"recipient": "550 5.1.1 no such user"}, "550 5.1.1 no such user", "no such mailbox"),
+    Trouble(
+        "recipient", "failed", {"recipient": "550 5.1.1 no such user"}, "550 5.1.1 no such user", "no such mailbox"
+    ),
     Trouble("recipient", "failed", {"recipient": "550 unknown user"}, "550 unknown user", "no such mailbox"),
     Trouble("address", "failed", {"recipient": "550 5.1.2 host unknown"}, "5.1.2", "behind the @"),
     Trouble("sender", "failed", {"sender": "553 5.7.1 not allowed"}, "553 5.7.1 not allowed", "let us send from"),
@@ -169,9 +171,7 @@ class TestTheWayOutIsShut:
 
     @pytest.mark.usefixtures("trusted")
     @pytest.mark.parametrize("tls", ["starttls", "tls"])
-    def test_with_the_right_password_it_leaves(
-        self, office: Office, new_sink: Callable[..., Sink], tls: str
-    ) -> None:
+    def test_with_the_right_password_it_leaves(self, office: Office, new_sink: Callable[..., Sink], tls: str) -> None:
         server = new_sink(tls=tls, user="agent", password="right")
         office.use(server.url, CRMMAIL_SMTP_PASSWORD_COMMAND="echo right")
         office.letter()
@@ -263,9 +263,7 @@ class TestPostfix:
             ("ann@elsewhere.example", "address", "failed", "550 5.4.4"),
         ],
     )
-    def test_a_recipient(
-        self, office: Office, postfix: Postfix, to: str, kind: str, state: str, reason: str
-    ) -> None:
+    def test_a_recipient(self, office: Office, postfix: Postfix, to: str, kind: str, state: str, reason: str) -> None:
         office.use(postfix.url)
         numbers = office.letters([to, "ann@customer.example"])
         assert office.talk.cli("outbox send").code == (1 if state == "failed" else 0)

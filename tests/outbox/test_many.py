@@ -11,10 +11,10 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from smtpd import Sink
 
 from doors import CRMMAIL, SOUND, open_shop
 from outgoing import fill, identifier, read
-from smtpd import Sink
 
 COUNT = 1_000
 

@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from smtpd import Sink
 
 import pytest
 from outgoing import Office
-from smtpd import Sink
 
 from crmmail import secret
 from crmmail.errors import ConfigBroken
@@ -60,9 +60,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
     assert smtp_password("", there, {}) == PASSWORD
 
 
-@pytest.mark.parametrize(
-    ("path", "sentence"), [("/nowhere/password", "No such file"), ("/", "Is a directory")]
-)
+@pytest.mark.parametrize(("path", "sentence"), [("/nowhere/password", "No such file"), ("/", "Is a directory")])
 def test_a_file_that_cannot_be_read(path: str, sentence: str) -> None:
     with pytest.raises(ConfigBroken, match=sentence):
         smtp_password("", path, {})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from smtpd import Sink
 from typing import Any
 
 import pytest
 from conversation import Talk
 from outgoing import Office, identifier, raw_store, words
-from smtpd import Sink
 
 from crmmail import render
 from crmmail.mail.compose import compose
@@ -228,7 +228,13 @@ class TestInside:
         with office.talk.open() as workspace, workspace.store.transaction():
             note = tables.Message.get(tables.Message.kind == "note")
             row = tables.Delivery.get_by_id(number)
-            columns = {**row.__data__, "id": None, "message": note.id, "address": EVE, "identifier": "1.x.evil@crm.test"}
+            columns = {
+                **row.__data__,
+                "id": None,
+                "message": note.id,
+                "address": EVE,
+                "identifier": "1.x.evil@crm.test",
+            }
             forged = tables.Delivery.create(**columns | {"state": "queued", "purpose": purpose}).id
         assert office.talk.cli("outbox send").code == 1
         assert office.row(forged).state == "failed"
@@ -269,9 +275,7 @@ class TestByHand:
         office.talk.do("outbox retry")
         assert office.talk.do("outbox send") == "nothing is due"
 
-    def test_cancel_is_refused_while_it_is_sent(
-        self, office: Office, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_cancel_is_refused_while_it_is_sent(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         number = office.letter()
         heard = []
         real = send.outgoing.build

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from smtpd import Sink
 
 import pytest
 from doors import CRMMAIL, Shop, open_shop
-from outgoing import Office, fill, identifier, read
-from smtpd import Sink
+from outgoing import Office, fill, identifier, raw_store, read
 
 from crmmail.services import worker
 
@@ -141,9 +141,6 @@ def test_the_rows_of_one_that_lives_are_left_to_it(workers: Workers, sink: Sink)
     with pytest.raises(AssertionError, match="is being sent at this moment"):
         workers.shop.crmmail("outbox", "cancel", "2")
     past = (datetime.now(UTC) - timedelta(seconds=1)).replace(tzinfo=None).isoformat(" ")
-    workers.shop.rows("SELECT 1")
-    from outgoing import raw_store
-
     with raw_store(workers.shop.place) as store:
         store.execute("UPDATE crm_delivery SET lease = ?", (past,))
     assert workers.run() == "3 sent\n"  # it has held them for longer than any mail may take
@@ -194,9 +191,7 @@ def test_another_computer_is_believed_until_its_lease_is_over(claimed: Callable[
 
 
 @pytest.mark.parametrize("name", ["", "nonsense", f"{HOST}:x:1", f"{HOST}:99999999999999999999:1"])
-def test_a_name_that_says_nothing_is_believed_until_its_lease_is_over(
-    claimed: Callable[..., bool], name: str
-) -> None:
+def test_a_name_that_says_nothing_is_believed_until_its_lease_is_over(claimed: Callable[..., bool], name: str) -> None:
     assert not claimed(name)
     assert claimed(name, lease=timedelta(seconds=-1))
 
