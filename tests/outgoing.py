@@ -1,8 +1,10 @@
-"""For tests of the sending pass: a shop that can send, many rows of the outbox at once, and mails as their readers see them.
+"""For tests of the sending pass: a shop that can send, many rows of the outbox at once, mails as they are read.
 
-letter = office.letter("ann@customer.example", text="Here it is.")     # queued, and not sent
-office.talk.do("tick")
-office.row(letter).state
+    letter = office.letter("ann@customer.example", text="Here it is.")     # queued, and not sent
+    office.talk.do("tick")
+    office.row(letter).state
+
+`fill` writes many rows into the store of another process at once; `read`, `words` and `identifier` read what arrived.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class Office:
 
 
 def read(mail: Received) -> EmailMessage:
-    return message_from_bytes(mail.data, policy=policy.default)  # type: ignore[return-value]
+    return message_from_bytes(mail.data, policy=policy.default)
 
 
 def identifier(mail: EmailMessage) -> str:

@@ -208,9 +208,7 @@ def addressees(
         for one in people:
             if one.address and one.address not in ours:
                 new = one.address not in known and one.address not in users
-                found.setdefault(
-                    one.address, Addressee(one.name, one.address, role, why, users.get(one.address), new)
-                )
+                found.setdefault(one.address, Addressee(one.name, one.address, role, why, users.get(one.address), new))
 
     add(to, "to", "explicit")
     if not to:

@@ -43,6 +43,7 @@ class Facts(NamedTuple):
     messages: dict[int, Message]
     records: dict[int, Record]
     users: dict[int, directory.User]
+    named: dict[int, outbox.Named]
 
 
 def gather(copies: Sequence[Delivery]) -> Facts:
@@ -51,6 +52,7 @@ def gather(copies: Sequence[Delivery]) -> Facts:
         messages.several({one.message for one in copies}),
         records.several({one.record for one in copies}),
         {one.id: one for one in directory.users()},
+        outbox.named({one.message for one in copies}),
     )
 
 
@@ -83,9 +85,9 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
     mark = token.read_message_id(workspace.secret, copy.identifier)
     sender = _sender(workspace, message, record, facts)
     if mail:
-        words, named = _own(workspace, message), outbox.named(message.id)
+        words, named = _own(workspace, message), facts.named[message.id]
     else:
-        words, named = _rendered(workspace, copy, message, record, facts), {"to": (Address("", copy.to),), "cc": ()}
+        words, named = _rendered(workspace, copy, message, record, facts), outbox.Named((Address("", copy.to),))
     chain = _chain(message, copy)
     return Letter(
         recipient=copy.to,
@@ -93,8 +95,8 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
         identifier=copy.identifier,
         date=message.date if mail else copy.created,
         sender=sender,
-        to=named["to"],
-        cc=named["cc"],
+        to=named.to,
+        cc=named.cc,
         reply_to=Address("", envelope.reply_to(workspace, base, mark)) if base and mark else None,
         subject=text.one_line(words.subject),
         text=words.text,
@@ -132,7 +134,7 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         return render("copy", language or DEFAULT_LANGUAGE, values)
     values["record"] |= {"kind": record.kind, "state": record.state}
     values |= {
-        "to": text.one_line(_recipients(message)),
+        "to": text.one_line(_recipients(message, facts)),
         "customer": text.one_line(_customer(record, message)),
         "internal": message.internal,
         "open": answers.opening_of(workspace, record.id),
@@ -141,9 +143,10 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
     return render("notification", facts.users[copy.user].lang, values)
 
 
-def _recipients(message: Message) -> str:
+def _recipients(message: Message, facts: Facts) -> str:
     """Whom a letter of ours went to: a colleague must see whether that was the customer.  "" of other messages."""
-    people = [one for some in outbox.named(message.id).values() for one in some] if message.kind == "email_out" else []
+    named = facts.named[message.id]
+    people = (*named.to, *named.cc) if message.kind == "email_out" else ()
     return ", ".join(one.name or one.address for one in people)
 
 

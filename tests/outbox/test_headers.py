@@ -3,6 +3,7 @@ say.  They are read with the standard library, as their readers' programs would.
 
 from __future__ import annotations
 
+from email import message_from_bytes
 from email.message import EmailMessage
 from smtpd import Sink
 
@@ -12,6 +13,8 @@ from outgoing import Office, fill, identifier, raw_store, words
 
 from crmmail.core import token
 from crmmail.core.letter import File
+from crmmail.mail.compose import compose, marked
+from crmmail.services import outgoing
 from crmmail.store import tables
 
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"
@@ -248,6 +251,13 @@ class TestMarks:
             )
             assert back.fates == [("ignored", "own")]
         assert talk.count(tables.Message) == before
+
+    def test_the_mark_is_put_in_as_if_the_mail_had_been_composed_with_it(self, office: Office) -> None:
+        number = office.letter(text="Hello.\nMIME-Version: 1.0\n\n*Yes*")
+        with office.talk.open() as workspace:
+            letter, data, _ = outgoing.build(workspace, outgoing.delivery(number))
+        mark = str(message_from_bytes(data)["X-Crmmail-Sent"])
+        assert marked(compose(letter), mark) == compose(letter, mark=mark) == data
 
     def test_known_even_without_the_mark(self, office: Office, sink: Sink) -> None:
         office.letter(BOB)

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from conversation import Talk
 from outgoing import Office, identifier, raw_store, words
+from peewee import OperationalError
 
 from crmmail import render
 from crmmail.mail.compose import compose
-from crmmail.services import outgoing, send
+from crmmail.mail.smtp import Connection
+from crmmail.services import letters, outbox, outgoing, send
 from crmmail.store import tables
 
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"
@@ -30,7 +32,7 @@ class TestDelay:
     def test_it_grows_and_after_five_days_it_is_over(self, office: Office, sink: Sink) -> None:
         number = office.letter()
         sink.answer(recipient="451 4.3.0 disk trouble")
-        waits = []
+        waits: list[float] = []
         while office.row(number).state == "queued":
             office.talk.wait(seconds=max((office.row(number).due - office.talk.clock).total_seconds(), 0))
             began = office.talk.clock
@@ -55,7 +57,7 @@ class TestDelay:
     def test_a_fault_of_ours_is_tried_for_ever(self, office: Office, sink: Sink) -> None:
         number = office.letter()
         sink.answer(connect="421 4.3.2 closing")
-        waits = []
+        waits: list[float] = []
         for _ in range(7):
             office.talk.cli("tick")
             wait = office.row(number).due - office.talk.clock
@@ -130,7 +132,7 @@ class TestShut:
         self, office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         office.letters([ANA, BOB, EVE])
-        real = send.smtp.Connection.send
+        real = Connection.send
 
         def interrupted(self: Any, sender: str, recipient: str, *rest: Any, **more: Any) -> Any:
             if recipient == BOB:
@@ -138,7 +140,7 @@ class TestShut:
             return real(self, sender, recipient, *rest, **more)
 
         with monkeypatch.context() as patch, office.talk.open() as workspace:
-            patch.setattr(send.smtp.Connection, "send", interrupted)
+            patch.setattr(Connection, "send", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 send.send(workspace)
         with raw_store(office.talk.db) as store:
@@ -228,14 +230,9 @@ class TestInside:
         with office.talk.open() as workspace, workspace.store.transaction():
             note = tables.Message.get(tables.Message.kind == "note")
             row = tables.Delivery.get_by_id(number)
-            columns = {
-                **row.__data__,
-                "id": None,
-                "message": note.id,
-                "address": EVE,
-                "identifier": "1.x.evil@crm.test",
-            }
-            forged = tables.Delivery.create(**columns | {"state": "queued", "purpose": purpose}).id
+            mine = {"id": None, "message": note.id, "address": EVE, "identifier": "1.x.evil@crm.test"}
+            columns = {**row.__data__, **mine, "state": "queued", "purpose": purpose}
+            forged = tables.Delivery.create(**columns).id
         assert office.talk.cli("outbox send").code == 1
         assert office.row(forged).state == "failed"
         assert "is internal" in office.row(forged).reason
@@ -278,17 +275,15 @@ class TestByHand:
     def test_cancel_is_refused_while_it_is_sent(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         number = office.letter()
         heard = []
-        real = send.outgoing.build
+        real = outgoing.build
 
         def build(*arguments: Any) -> Any:
-            from crmmail.services import outbox
-
             with pytest.raises(Exception, match="is being sent at this moment") as error:
                 outbox.cancel(arguments[0], [number])
             heard.append(str(error.value))
             return real(*arguments)
 
-        monkeypatch.setattr(send.outgoing, "build", build)
+        monkeypatch.setattr(outgoing, "build", build)
         assert office.talk.do("outbox send", "agent") == "1 sent"
         assert heard == [f"mail {number} to {ANA} is being sent at this moment"]
 
@@ -312,22 +307,21 @@ class TestByHand:
         self, office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = office.letter(), office.letter(BOB)
-        real = send.smtp.Connection.send
-
-        def sending(self: Any, *arguments: Any, **more: Any) -> Any:
-            from crmmail.services import letters
-
-            with office.talk.open() as other:  # another process would do it; the store is one
-                letters.delete(other, office_message)
-            return real(self, *arguments, **more)
-
-        office_message = office.row(second).message
+        message = office.row(second).message
+        real = Connection.send
         with office.talk.open() as workspace:
-            monkeypatch.setattr(send.smtp.Connection, "send", sending)
-            monkeypatch.setattr(office.talk, "open", lambda: _kept(workspace))
+
+            def sending(self: Any, *arguments: Any, **more: Any) -> Any:
+                letters.delete(workspace, message)
+                return real(self, *arguments, **more)
+
+            monkeypatch.setattr(Connection, "send", sending)
             results = send.send(workspace)
         assert [one.delivery.id for one in results] == [first]
         assert sink.recipients == [ANA]
+        monkeypatch.setattr(Connection, "send", real)
+        office.talk.do("undo")
+        assert office.talk.do("outbox send") == "1 sent"
 
     def test_only_what_is_named_is_sent(self, office: Office, sink: Sink) -> None:
         first, second = office.letter(), office.letter(BOB)
@@ -352,22 +346,7 @@ class TestByHand:
         assert office.talk.do("outbox send") == "2 sent"
 
 
-class _kept:
-    """A workspace that stays open when somebody is done with it."""
-
-    def __init__(self, workspace: Any) -> None:
-        self.workspace = workspace
-
-    def __enter__(self) -> Any:
-        return self.workspace
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 def test_a_busy_store_parks_nothing(office: Office, monkeypatch: pytest.MonkeyPatch, talk: Talk) -> None:
-    from peewee import OperationalError
-
     number = office.letter()
 
     def locked(*_: object, **__: object) -> None:

@@ -57,7 +57,7 @@ class Workers:
         return Counter(identifier(read(mail)) for mail in self.sink.received)
 
     def states(self) -> dict[str, int]:
-        return dict(self.shop.rows("SELECT state, count(*) FROM crm_delivery GROUP BY state"))  # type: ignore[arg-type]
+        return dict(self.shop.rows("SELECT state, count(*) FROM crm_delivery GROUP BY state"))
 
 
 @pytest.fixture
