@@ -21,8 +21,8 @@ from typing import Any
 from conversation import Talk
 
 from crmmail.core import token
-from crmmail.services import outgoing, post
-from crmmail.services.post import Words
+from crmmail.services import outgoing, post, preview
+from crmmail.services.preview import Words
 from crmmail.store import outbox
 from crmmail.store.outbox import Delivery
 
@@ -53,7 +53,7 @@ class Office:
     def letters(self, to: Sequence[str], text: str = "Pull the plug!", user: str = "agent", **more: Any) -> list[int]:
         record = more.pop("record", self.case)
         with self.talk.open(user) as workspace:
-            plan = post.plan(workspace, "send", record, Words(text=text, to=tuple(to), **more))
+            plan = preview.plan(workspace, "send", record, Words(text=text, to=tuple(to), **more))
             return post.post(workspace, plan).deliveries
 
     def row(self, number: int) -> Delivery:

@@ -21,8 +21,8 @@ from crmmail.core.draft import Draft
 from crmmail.core.letter import File
 from crmmail.core.text import one_line
 from crmmail.errors import Refused, UsageError
-from crmmail.services import attach, drafts, letters, post
-from crmmail.services.post import Words
+from crmmail.services import attach, drafts, letters, preview
+from crmmail.services.preview import Words
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -74,7 +74,7 @@ def _about(workspace: Workspace, order: Order) -> Order:
         return order._replace(draft=_passed_on(workspace, order))
     if draft.record is not None or order.resume is not None:
         return order
-    found = post.candidates(workspace, draft.to)
+    found = preview.candidates(workspace, draft.to)
     people = ", ".join(draft.to)
     if not found:
         raise Refused(
@@ -100,7 +100,7 @@ def _passed_on(workspace: Workspace, order: Order) -> Draft:
     """A letter that is passed on, with what goes along; a draft that is resumed names its files itself."""
     draft = order.draft
     assert draft.message is not None
-    record = post.record_of(draft.message)
+    record = preview.record_of(draft.message)
     along: list[str] = []
     if order.resume is None and order.along == "letter":
         along = [f"{LETTER}{draft.message}"]

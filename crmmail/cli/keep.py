@@ -14,8 +14,8 @@ from crmmail.core.draft import Draft
 from crmmail.core.reply import Addressee
 from crmmail.core.text import one_line
 from crmmail.errors import CrmmailError, NotFound, Refused, StoreBroken, StoreBusy, UsageError
-from crmmail.services import drafts, post
-from crmmail.services.post import Plan, Words
+from crmmail.services import drafts, preview
+from crmmail.services.preview import Plan, Words
 from crmmail.workspace import Workspace
 
 # --- going on -----------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def _as_far_as_known(workspace: Workspace, order: Order) -> Draft:
     if draft.record is None:
         return draft
     try:
-        post.below(workspace, draft.verb, draft.record, None)
+        preview.below(workspace, draft.verb, draft.record, None)
     except NotFound:
         return draft._replace(record=None)  # there is no such record: the next command names another
     with suppress(CrmmailError):
@@ -135,7 +135,7 @@ def filled(workspace: Workspace, order: Order, plan: Plan) -> Draft:
     draft = order.draft
     if plan.internal:
         return draft
-    below = post.below(workspace, draft.verb, plan.record.id, draft.message)
+    below = preview.below(workspace, draft.verb, plan.record.id, draft.message)
     return draft._replace(
         message=plan.answers.id if plan.answers else None,
         to=_spelled(plan.addressees, "to"),
@@ -177,4 +177,4 @@ def without_files(order: Order) -> Words:
 def first_plan(workspace: Workspace, order: Order) -> Plan:
     """Who would get it, before there are words."""
     assert order.draft.record is not None
-    return post.plan(workspace, order.draft.verb, order.draft.record, without_files(order), begun=True)
+    return preview.plan(workspace, order.draft.verb, order.draft.record, without_files(order), begun=True)

@@ -11,7 +11,7 @@ from crmmail.core.reply import Addressee
 from crmmail.core.text import cells, mark_address, one_line
 from crmmail.services import outbox
 from crmmail.services.outbox import Delivery
-from crmmail.services.post import Hearer, Plan
+from crmmail.services.preview import Hearer, Plan
 from crmmail.store.records import Record
 
 ROLES = {"to": "To", "cc": "Cc", "bcc": "Bcc"}

@@ -20,7 +20,8 @@ from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
 
 if TYPE_CHECKING:
-    from crmmail.services.post import Plan, Posted  # most commands write nothing
+    from crmmail.services.post import Posted  # most commands write nothing
+    from crmmail.services.preview import Plan
 
 Shape = dict[str, Any]
 

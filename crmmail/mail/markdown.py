@@ -13,6 +13,7 @@ alive in a letter of ours.  An answer between two quotes stays outside them.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def as_html(text: str) -> str:
     return page if len(page) <= MAX_PAGE else ""
 
 
+@cache
 def _reader() -> MarkdownIt:
     from markdown_it import MarkdownIt
 

@@ -45,15 +45,15 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
     letter = Spoken("email_in", mail, route)
     if sender.user is None or route.thread is None or sender.machine or route.supersedes or route.superseded_by:
         return letter
-    from crmmail.core import reply  # the tables of quotes, which only users' answers need
+    from crmmail.core import answer  # the tables of quotes, which only users' answers need
 
     opening = opening_of(workspace, route.thread)
-    noted = reply.note(mail.text, route.thread, opening)
+    noted = answer.note(mail.text, route.thread, opening)
     if noted is None and not sender.proven:
         return letter
     if noted is not None or route.internal:
         words = mail.text if noted is None else noted
-        mentioned = _mentioned(reply.words_by_mail(words, route.thread, opening))
+        mentioned = _mentioned(answer.words_by_mail(words, route.thread, opening))
         return Spoken("note", mail._replace(text=words), route._replace(internal=True), mentioned)
     if sender.address in {one.address for one in correspondent.of_record(records.record(route.thread))}:
         return letter
@@ -90,7 +90,7 @@ def pass_on(
         holders: addresses that stood in his letter and have it already.
         notes: gets what `why` should tell.
     """
-    from crmmail.core import reply
+    from crmmail.core import answer, reply
 
     this, letter = records.record(number), messages.message(message)
     asked, customer = correspondent.of_notification(this, _told_of(mail))
@@ -105,7 +105,7 @@ def pass_on(
         users=directory.users_by_address(one.address for one in customer),
         known=threads.participants(number),
     )
-    empty = not (reply.words_by_mail(letter.text, number, opening_of(workspace, number)) or letter.attachments)
+    empty = not (answer.words_by_mail(letter.text, number, opening_of(workspace, number)) or letter.attachments)
     if empty:
         notes.append("not sent on: it has no words of its own")
     elif people:

@@ -10,13 +10,7 @@ from crmmail.store.records import Record
 
 def last_letter(this: Record) -> Message | None:
     """The last letter from outside, a person's before a machine's; None where nobody wrote."""
-    letters = _letters(this)
-    people = [one for one in letters if not one.automatic]
-    return people[-1] if people else letters[-1] if letters else None
-
-
-def _letters(this: Record) -> list[Message]:
-    return [one for one in messages.of_thread(this.id) if _from_outside(one)]
+    return messages.last_letter(this.id)
 
 
 def _from_outside(message: Message) -> bool:

@@ -29,8 +29,7 @@ def of_house(workspace: Workspace, this: Record, name: str) -> Address:
 
 def reply_address(workspace: Workspace, this: Record) -> str:
     """Where answers come back, without token; "" where nothing of ours receives mail (F89)."""
-    section = offices.section(this.section) if this.section else None
-    return (section.address if section else "") or this.address or workspace.config.mail_catchall
+    return offices.address_of(this.section) or this.address or workspace.config.mail_catchall
 
 
 def reply_to(workspace: Workspace, base: str, mark: token.Token) -> str:

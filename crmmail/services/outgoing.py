@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from crmmail.core import quote, reply, text, token
+from crmmail.core import answer, quote, reply, text, token
 from crmmail.core.known import answered_ids
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address
@@ -116,7 +116,7 @@ def _own(workspace: Workspace, message: Message) -> Rendered:
     quotes is our notification, which tells of the house."""
     if message.original is None:
         return Rendered(message.subject, message.text)
-    words = reply.words_by_mail(message.text, message.thread, answers.opening_of(workspace, message.thread))
+    words = answer.words_by_mail(message.text, message.thread, answers.opening_of(workspace, message.thread))
     return Rendered(reply.without_tag(message.subject, message.thread), words)
 
 

@@ -125,6 +125,15 @@ def of_thread(thread: int) -> list[Message]:
     return _messages(t.Message.select().where(t.Message.thread == thread).order_by(t.Message.id))
 
 
+def last_letter(thread: int) -> Message | None:
+    """The last letter of a thread from outside, a person's before a machine's; without its outgoing mails."""
+    letters = t.Message.select().where(
+        t.Message.thread == thread, t.Message.kind == "email_in", ~t.Message.internal, t.Message.author.is_null()
+    )
+    found = _messages(letters.order_by(t.Message.automatic, t.Message.id.desc()).limit(1), deliveries=False)
+    return found[0] if found else None
+
+
 class LetterId(NamedTuple):
     """A letter of a conversation, by its own id."""
 

@@ -94,6 +94,12 @@ def section(code: str) -> Section:
     raise NotFound(f"there is no section {code!r}; sections: {codes or 'none yet (crmmail sections add CODE)'}")
 
 
+def address_of(code: str) -> str:
+    """Where answers about a section's records come back; "" where it has no address, or there is no section."""
+    row = t.Section.select(t.Section.address).where(t.Section.code == code).first() if code else None
+    return (row.address or "") if row else ""
+
+
 def manager(code: str) -> directory.User | None:
     """Who manages a section; None where nobody does, or he has left."""
     login = section(code).manager if code else ""

@@ -11,7 +11,7 @@ from store import rows
 from store.rows import NOW, ago
 
 from crmmail.errors import Changed
-from crmmail.store import followers, journal, messages, outbox
+from crmmail.store import followers, journal, outbox
 from crmmail.store import tables as t
 from crmmail.store.database import Store
 from crmmail.store.journal import Change

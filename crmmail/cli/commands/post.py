@@ -19,7 +19,8 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.errors import CrmmailError, Refused
 from crmmail.services import drafts, envelope, outgoing, post, send
 from crmmail.services.outbox import Delivery
-from crmmail.services.post import Plan, Posted
+from crmmail.services.post import Posted
+from crmmail.services.preview import Plan, plan
 from crmmail.services.records import Done
 
 MANY = 10  # people outside, more than whom nobody writes to without being asked
@@ -131,7 +132,7 @@ def run(session: Session, wanted: Order) -> int:
     with keep.kept(session, wanted):
         draft = wanted.draft
         assert draft.record is not None
-        this = post.plan(workspace, draft.verb, draft.record, compose.words(workspace, wanted))
+        this = plan(workspace, draft.verb, draft.record, compose.words(workspace, wanted))
         if wanted.dry_run:
             return _show(session, wanted, this)
         for warning in this.warnings:
