@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from crmmail.core.evidence import Evidence
-from crmmail.core.failure import Failure
 from crmmail.core.sender import Sender
+
+if TYPE_CHECKING:
+    from crmmail.core.failure import Failure  # its tables cost 6 ms, and only bounces need them
 
 
 class Route(NamedTuple):

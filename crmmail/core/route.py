@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from crmmail.core import address as addresses
 from crmmail.core import automatic, pairing
-from crmmail.core import failure as failures
 from crmmail.core.copies import borrowed_name, came_from_us, cut_copy, same_letter
 from crmmail.core.decision import Decision, Route, quarantine
 from crmmail.core.evidence import Evidence, reply_evidence
@@ -105,6 +104,8 @@ def bounced(mail: Mail, known: Known) -> Route:
     sent = next(iter(known.sent.values()), None)
     if sent is None or mail.report is None:
         return quarantine("bounce-unmatched", "a bounce that names no letter of ours")
+    from crmmail.core import failure as failures  # see `core.decision`
+
     report, thread = mail.report, known.redirects.get(sent.thread, sent.thread)
     if report.action == "failed":
         failure = failures.bounced(report.status, report.words)

@@ -7,13 +7,16 @@ for, and nobody who was not (F90).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from crmmail.core import token
 from crmmail.core.message import Address
-from crmmail.core.reply import Addressee
 from crmmail.services.tell import identifier
 from crmmail.store import directory, messages, outbox
 from crmmail.workspace import Workspace
+
+if TYPE_CHECKING:
+    from crmmail.core.reply import Addressee  # which only users' answers need
 
 
 def put_letter(workspace: Workspace, record: int, message: int, people: Sequence[Addressee]) -> list[int]:

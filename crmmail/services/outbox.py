@@ -71,6 +71,8 @@ def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]
             if numbers is None and copy.state == "bounced":
                 continue
             outbox.change(copy.id, state="queued", due=workspace.now())
+            if copy.state in outbox.TROUBLE:
+                outbox.forgive(copy.to)  # whoever tries again believes in the address
             changed.append(copy)
     return changed
 

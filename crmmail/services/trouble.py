@@ -7,11 +7,15 @@ he had dismissed it.
 
 from __future__ import annotations
 
-from crmmail.core.failure import Failure
+from typing import TYPE_CHECKING
+
 from crmmail.services.tell import in_charge
 from crmmail.store import directory, inbox, messages, outbox, records
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace
+
+if TYPE_CHECKING:
+    from crmmail.core.failure import Failure
 
 WHY = ("failed", "bounced", "waiting")  # why somebody is told of a message that is his own
 DEAD = ("recipient", "address")  # kinds of failure that say of an address that it does not exist

@@ -256,5 +256,5 @@ def bad(addresses: Iterable[str]) -> dict[str, tuple[datetime, str]]:
 
 
 def forgive(address: str) -> None:
-    """The address is alive: somebody wrote from it."""
+    """The address is alive: somebody wrote from it, or a person believes so."""
     t.BadAddress.delete().where(t.BadAddress.address == address).execute()
