@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from settings_page import page
 
 from crmmail.cli.main import COMMANDS, HIDDEN
 from crmmail.config import HELP, KEYS, Config
@@ -25,6 +26,11 @@ def test_every_command_stands_in_the_readme(name: str) -> None:
 
 def test_every_setting_has_its_help() -> None:
     assert set(HELP) == set(Config._fields) == set(KEYS.values())
+
+
+def test_the_page_of_settings_is_what_the_program_knows() -> None:
+    said = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert said == page(), "run: python tests/settings_page.py > docs/settings.md"
 
 
 def test_every_feature_line_is_whole() -> None:

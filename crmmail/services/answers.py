@@ -43,19 +43,26 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
     of a record writes as the customer.
     """
     letter = Spoken("email_in", mail, route)
-    if sender.user is None or route.thread is None or sender.machine or route.supersedes or route.superseded_by:
+    thread = route.thread
+    if sender.user is None or thread is None or sender.machine:
         return letter
     from crmmail.core import answer  # the tables of quotes, which only users' answers need
 
-    opening = opening_of(workspace, route.thread)
-    noted = answer.note(mail.text, route.thread, opening)
+    other = route.supersedes or route.superseded_by
+    copy = messages.message(other) if other else None
+    if copy is not None:  # one letter in two copies, whole and cut short, is one thing: inside where either is
+        if copy.kind == "email_in":
+            return letter
+        route = route._replace(internal=copy.internal)
+    opening = opening_of(workspace, thread)
+    noted = answer.note(mail.text, thread, opening)
     if noted is None and not sender.proven:
         return letter
     if noted is not None or route.internal:
         words = mail.text if noted is None else noted
-        mentioned = _mentioned(answer.words_by_mail(words, route.thread, opening))
+        mentioned = _mentioned(answer.words_by_mail(words, thread, opening))
         return Spoken("note", mail._replace(text=words), route._replace(internal=True), mentioned)
-    if sender.address in {one.address for one in correspondent.of_record(records.record(route.thread))}:
+    if sender.address in {one.address for one in correspondent.of_record(records.record(thread))}:
         return letter
     return Spoken("email_out", mail, route)
 
@@ -93,6 +100,7 @@ def pass_on(
     from crmmail.core import answer, reply
 
     this, letter = records.record(number), messages.message(message)
+    _take_back_the_half(message)
     asked, customer = correspondent.of_notification(this, _told_of(mail))
     people = reply.addressees(
         customer=[one for one in customer if one.address not in holders],
@@ -121,6 +129,13 @@ def pass_on(
     if sender.user is not None:
         inbox.raise_notification(sender.user, "not sent", workspace.now(), message=message, thread=number)
     return PassedOn(set(), empty)
+
+
+def _take_back_the_half(message: int) -> None:
+    """Of an answer that the line had cut short, what has not left yet need not: the whole of it is here."""
+    for copy in outbox.deliveries(messages=messages.superseded(message), states=["queued"]):
+        if copy.purpose == "mail" or copy.user is None:
+            outbox.change(copy.id, state="cancelled", reason="the line had cut it short, and the whole came")
 
 
 def _told_of(mail: Mail) -> Message | None:

@@ -33,3 +33,16 @@ def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filin
         trouble.mark_address(workspace, copy, route.failure)
         trouble.raise_envelope(workspace, copy, "bounced")
     return filing.Filed(records.record(route.thread), message, False, [], [])
+
+
+def own_mail_back(workspace: Workspace, mail: Mail) -> list[str]:
+    """A notification that comes back to us never reached its reader: his address has no mailbox of its own, and the
+    catchall receives it.  He hears by inbox; what `why` should tell."""
+    row = outbox.by_identifier([mail.message_id]).get(mail.message_id)
+    copy = next(iter(outbox.deliveries(numbers=[row])), None) if row is not None else None
+    if copy is None or copy.user is None or copy.state == "bounced":
+        return []
+    why = "it came back to us: the address has no mailbox of its own"
+    outbox.change(copy.id, state="bounced", reason=why, failure="address", worker=None, lease=None)
+    trouble.raise_envelope(workspace, copy, "bounced")
+    return [f"the notification to {copy.to} came back: he hears by inbox"]

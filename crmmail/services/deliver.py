@@ -158,6 +158,8 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
         said += filed.notes
     elif route.outcome in ("quarantined", "unconfirmed"):
         quarantine = hold(workspace, mail, route, original)
+    elif route.reason == "own":
+        said += bounces.own_mail_back(workspace, mail)
     elif record is not None:
         kind = filing.kind_of(record)
     if decision.sender.machine:

@@ -125,6 +125,11 @@ def of_thread(thread: int) -> list[Message]:
     return _messages(t.Message.select().where(t.Message.thread == thread).order_by(t.Message.id))
 
 
+def superseded(message: int) -> list[int]:
+    """The copies that a message is the whole of."""
+    return [row.id for row in t.Message.select(t.Message.id).where(t.Message.superseded_by == message)]
+
+
 def last_letter(thread: int) -> Message | None:
     """The last letter of a thread from outside, a person's before a machine's; without its outgoing mails."""
     letters = t.Message.select().where(
