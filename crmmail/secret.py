@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shlex
 import stat
 import subprocess
+import time
 from collections.abc import Mapping
+from typing import IO
 
 from crmmail.errors import ConfigBroken
 
 VARIABLE = "CRMMAIL_SMTP_PASSWORD"
 SECONDS = 30  # a command that asks a person, or a dead key server, must not hold the outbox
+LONGEST = 65_536  # bytes that a command may print: `pass show` has notes below the password, `yes` has no end
 
 
 def smtp_password(command: str, file: str, environ: Mapping[str, str]) -> str:
@@ -34,17 +38,46 @@ def smtp_password(command: str, file: str, environ: Mapping[str, str]) -> str:
 
 def _printed(command: str) -> str:
     """The first line that the command prints.  What it prints on stderr is not repeated: it may be a secret too."""
+    end = time.monotonic() + SECONDS
+    nothing = subprocess.DEVNULL
     try:
-        done = subprocess.run(shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
-    except (OSError, ValueError) as error:
+        process = subprocess.Popen(shlex.split(command), stdin=nothing, stdout=subprocess.PIPE, stderr=nothing)
+    except (OSError, ValueError, IndexError) as error:
         # Without its words: somebody may have put the password there.
         why = error.strerror if isinstance(error, OSError) else error
         raise ConfigBroken(f"smtp.password_command cannot be run: {why}") from None
-    except subprocess.TimeoutExpired:
-        raise ConfigBroken(f"smtp.password_command did not answer within {SECONDS} s") from None
-    if done.returncode:
-        raise ConfigBroken(f"smtp.password_command ended with {done.returncode}: try it in a terminal")
-    return _first_line(done.stdout, "smtp.password_command printed nothing")
+    with process:
+        assert process.stdout
+        try:
+            data = _all(process.stdout, end)
+            code = process.wait(max(end - time.monotonic(), 0))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise ConfigBroken(f"smtp.password_command did not answer within {SECONDS} s") from None
+        finally:
+            process.kill()  # does nothing to one that has ended; else leaving would wait for it
+    if code:
+        raise ConfigBroken(f"smtp.password_command ended with {code}: try it in a terminal")
+    return _first_line(data, "smtp.password_command printed nothing")
+
+
+def _all(stream: IO[bytes], end: float) -> bytes:
+    """What a command prints until its end.
+
+    Raises:
+        TimeoutError: it does not end in time (`time.monotonic`).
+        ConfigBroken: it prints more than LONGEST.
+    """
+    data = b""
+    with selectors.DefaultSelector() as ready:
+        ready.register(stream, selectors.EVENT_READ)
+        while len(data) <= LONGEST:
+            if not ready.select(max(end - time.monotonic(), 0)):
+                raise TimeoutError
+            piece = os.read(stream.fileno(), LONGEST)
+            if not piece:
+                return data
+            data += piece
+    raise ConfigBroken(f"smtp.password_command prints more than {LONGEST} bytes: it is to print the password only")
 
 
 def _read(path: str) -> str:

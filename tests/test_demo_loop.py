@@ -137,6 +137,10 @@ def test_it_is_played_on_a_narrow_terminal_in_colours_too() -> None:
     )
     assert code == 0, screen[-2000:]
     assert "\x1b[1m# A customer writes to support@: a case." in screen
+    comments = [line for line in demo.STYLED.sub("", screen).split("\n") if line.startswith("# ")]
+    assert "# The agent is told by mail. It leaves with the next tick," in comments
+    assert "# which cron calls each minute." in comments
+    assert max(map(len, comments)) <= 60
 
 
 def test_a_second_demo_does_not_touch_what_the_first_one_kept(played: Played) -> None:

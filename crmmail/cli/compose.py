@@ -3,7 +3,7 @@
     -m TEXT …, -f FILE, stdin where it is no terminal, else the editor; --resume goes on with a draft
 
 The editor works on the draft's own file, so whatever becomes of the terminal, the words are there.  Whatever refuses a
-letter later leaves its words in a draft too, and the sentence says where.
+letter later leaves its words in a draft too, and a line says where.  A draft that nobody wrote into is no draft.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from crmmail.cli import editor
 from crmmail.cli.keep import check_same, filled, first_plan, kept, resumed, without_files
 from crmmail.cli.order import FILE, LETTER, THEN, Order, at_terminal
 from crmmail.cli.session import Session
+from crmmail.core import when
 from crmmail.core.draft import Draft
 from crmmail.core.letter import File
 from crmmail.core.text import one_line
 from crmmail.errors import Refused, UsageError
-from crmmail.services import attach, drafts, letters, preview
+from crmmail.services import attach, drafts, preview
 from crmmail.services.preview import Words
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
@@ -105,8 +106,7 @@ def _passed_on(workspace: Workspace, order: Order) -> Draft:
     if order.resume is None and order.along == "letter":
         along = [f"{LETTER}{draft.message}"]
     elif order.resume is None and order.along == "files":
-        files = letters.attachments(workspace, record)
-        along = [f"{FILE}{one.id}" for one in files if one.message == draft.message]
+        along = [f"{FILE}{one}" for one in attach.of_message(workspace, draft.message)]
     return draft._replace(record=record, attach=(*draft.attach, *along))
 
 
@@ -141,19 +141,24 @@ def _decoded(data: bytes, where: str) -> str:
 
 def _edited(session: Session, order: Order) -> Order:
     """The order as the person leaves it in his editor; what he changed in its header counts."""
-    workspace = session.workspace
-    if not order.path:
-        with kept(session, order):
-            draft = filled(workspace, order, first_plan(workspace, order))
-        order = order._replace(path=drafts.put(workspace, draft))
+    workspace, begun = session.workspace, bool(order.path)
+    if not begun:
+        _speak_of_older(session, order)
+        order = _filled_in(session, order)
+    elif drafts.load(order.path).record != order.draft.record:  # it was begun without one, or with a wrong one
+        order = _filled_in(session, order)
     before = drafts.load(order.path)
-    editor.edit(order.path, workspace.environ)
+    with kept(session, order):
+        editor.edit(order.path, workspace.environ)
     try:
         after = drafts.load(order.path)
     except Refused as error:
         raise Refused(f"{error}; mend it: `{order.again}`") from None
+    if after == before and not after.text and not begun:
+        drafts.remove(order.path, workspace.environ)
+        raise Refused(f"nothing was {_done(after)}: there are no words")
     if not after.text or after == before:
-        raise Refused(_unchanged(order, after))
+        raise _unchanged(order, after)
     with kept(session, order):
         check_same(order, after)
         if before.to and not after.to:
@@ -161,11 +166,36 @@ def _edited(session: Session, order: Order) -> Order:
     return _taken_over(order, before, after)
 
 
-def _unchanged(order: Order, after: Draft) -> str:
-    what = "written" if after.verb == "note" else "sent"
+def _speak_of_older(session: Session, order: Order) -> None:
+    """Who begins anew may have forgotten what he began before."""
+    workspace, wanted = session.workspace, order.draft
+    for one in drafts.listing(workspace):
+        if one.draft.text and (one.draft.verb, one.draft.record) == (wanted.verb, wanted.record):
+            ago = when.ago(one.updated, workspace.now().astimezone()).replace("now", "a moment ago")
+            session.voice.warn(f"a draft of {ago} is there: --resume goes on with it")
+            return
+
+
+def _filled_in(session: Session, order: Order) -> Order:
+    """The order with a file that has all that stands for itself; it takes the place of a draft that lacked it."""
+    workspace = session.workspace
+    with kept(session, order):
+        path = drafts.put(workspace, filled(workspace, order, first_plan(workspace, order)))
+    if order.path and drafts.is_ours(order.path, workspace.environ):
+        drafts.remove(order.path, workspace.environ)
+    return order._replace(path=path)
+
+
+def _unchanged(order: Order, after: Draft) -> Refused:
     why = "the draft is unchanged" if after.text else "the words are empty"
     so = " (--yes sends it as it is)" if after.text else ""
-    return f"nothing was {what}: {why}; the draft is {order.path}, go on with `{order.again}`{so}"
+    error = Refused(f"nothing was {_done(after)}: {why}")
+    error.add_note(f"the draft is {order.path}: go on with `{order.again}`{so}")
+    return error
+
+
+def _done(draft: Draft) -> str:
+    return "written" if draft.verb == "note" else "sent"
 
 
 def _taken_over(order: Order, before: Draft, after: Draft) -> Order:

@@ -3,7 +3,7 @@ refused, so that none are lost."""
 
 from __future__ import annotations
 
-import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,19 +18,30 @@ from crmmail.services import drafts, preview
 from crmmail.services.preview import Plan, Words
 from crmmail.workspace import Workspace
 
+_PLAIN_NAME = re.compile(r"\w[\w .-]*")
+
 # --- going on -----------------------------------------------------------------------------------------------
 
 
 def resumed(workspace: Workspace, order: Order) -> Order:
-    """The order with a draft's words; what the command line names takes the place of what the draft says."""
+    """The order with a draft's words; what the command line names takes the place of what the draft says.
+
+    A draft without a record, or with one that does not exist, is taken only where it is named: its words were meant
+    for somebody else than whom the newest letter is about.
+    """
     given = order.draft
-    found = drafts.find(workspace, order.resume) if order.resume else _newest(workspace, given)
+    if order.resume:
+        found = drafts.find(workspace, order.resume)
+    else:
+        found = drafts.newest(workspace, given.verb, given.record)
     if found.error:
         raise Refused(f"{found.error}; mend it with your editor")
     order, draft = order._replace(path=found.path), found.draft
+    if order.resume and not _is_there(workspace, draft):
+        draft = draft._replace(record=None)
     check_same(order, draft)
-    if draft.store and os.path.realpath(draft.store) != os.path.realpath(workspace.store.place):
-        raise Refused(f"{found.path} belongs to another store: --db {draft.store}")
+    if not drafts.is_of_store(workspace, found):
+        raise Refused(f"{found.path} belongs to another store: --db {draft.store or 'PATH'}")
     if draft.user not in ("", workspace.user().login):
         raise Refused(f"{found.path} is {draft.user}'s: --as {draft.user}")
     merged = draft._replace(
@@ -54,15 +65,15 @@ def resumed(workspace: Workspace, order: Order) -> Order:
     return order
 
 
-def _newest(workspace: Workspace, given: Draft) -> drafts.Kept:
-    """The newest draft about this record, else one that names none."""
+def _is_there(workspace: Workspace, draft: Draft) -> bool:
+    """Is there the record that the draft names?"""
+    if draft.record is None:
+        return False
     try:
-        return drafts.newest(workspace, given.verb, given.record)
-    except NotFound as error:
-        try:
-            return drafts.newest(workspace, given.verb, None)
-        except NotFound:
-            raise error from None
+        preview.below(workspace, "send", draft.record, None)
+    except NotFound:
+        return False
+    return True
 
 
 def check_same(order: Order, draft: Draft) -> None:
@@ -81,13 +92,13 @@ def check_same(order: Order, draft: Draft) -> None:
 
 @contextmanager
 def kept(session: Session, order: Order) -> Iterator[None]:
-    """Whatever goes wrong inside, the words are kept, and somebody is told where."""
+    """Whatever goes wrong inside, the words are kept, and a line of its own says where."""
     try:
         yield
     except CrmmailError as error:
         where = _kept_where(session, order, busy=isinstance(error, StoreBusy | StoreBroken))
-        if where and not (order.path and order.path in str(error)):
-            error.args = (f"{error}; {where}",)
+        if where:
+            error.add_note(where)
         raise
     except BaseException:  # ^C at a question, or a fault of ours
         where = _kept_where(session, order, busy=True)
@@ -103,25 +114,23 @@ def _kept_where(session: Session, order: Order, *, busy: bool) -> str:
     path = order.path
     if not path and (order.dry_run or not order.draft.text.strip()):
         return ""
+    workspace = session.workspace
     try:
         if not path:
-            workspace = session.workspace
-            draft = order.draft if busy else _as_far_as_known(workspace, order)
-            path, order = drafts.put(workspace, draft), order._replace(draft=draft)
+            path = drafts.put(workspace, order.draft if busy else _as_far_as_known(workspace, order))
     except CrmmailError as error:
         return f"and your words could not be kept: {error}"
-    return f"your words are in {path} (go on with `{order.again}`)"
+    order = order._replace(path=path)
+    if not (busy or _is_there(workspace, order.draft)):  # the next command names another record
+        order = order._replace(draft=order.draft._replace(record=None))
+    return f"your words are in {path}: go on with `{order.again}`"
 
 
 def _as_far_as_known(workspace: Workspace, order: Order) -> Draft:
     """The draft with whatever can be filled in although something is wrong with it."""
     draft = order.draft
-    if draft.record is None:
+    if not _is_there(workspace, draft):
         return draft
-    try:
-        preview.below(workspace, draft.verb, draft.record, None)
-    except NotFound:
-        return draft._replace(record=None)  # there is no such record: the next command names another
     with suppress(CrmmailError):
         return filled(workspace, order, first_plan(workspace, order))
     return draft
@@ -151,9 +160,11 @@ def _spelled(people: Sequence[Addressee], role: str) -> tuple[str, ...]:
 
 
 def spelled(name: str, address: str) -> str:
-    """`"Doe, Ann" <ann@customer.example>`, as it is typed."""
+    """`Ann <ann@customer.example>`, `"Doe, Ann" <ann@customer.example>`, as it is typed: quotes where they must be."""
     name = one_line(name.replace('"', "").replace("\\", ""))
-    return f'"{name}" <{address}>' if name else address
+    if not name:
+        return address
+    return f"{name} <{address}>" if _PLAIN_NAME.fullmatch(name) else f'"{name}" <{address}>'
 
 
 def without_files(order: Order) -> Words:

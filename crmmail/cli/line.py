@@ -3,14 +3,18 @@
 A line is a `str` or a tuple of `str` and `Span` (words with a style of STYLES); it stays one line, whatever is in it.
 A `Body` is many lines, such as the text of a mail.  Colour never stands alone: what a style means is also said by a
 word or a mark (● unread, ★ starred).
+
+On a terminal lines are broken between words; a line goes on below its own first word, so that its end is not taken for
+a line of its own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from crmmail.core.text import clean
+from crmmail.core.text import cells, clean
 
 Style = str  # a key of STYLES
 
@@ -30,6 +34,9 @@ STYLES: dict[Style, str] = {
 UNREAD, STARRED, ENVELOPE = "●", "★", "✉!"
 
 _FLAT = str.maketrans("\n\t", "  ")
+_BEGINNING = re.compile(r" *(?:[●★✉!]+ +)?")  # what stands before the words of a line
+_HANG = 2  # cells; how far a line goes in that has nothing before its words
+_NARROWEST = 20  # cells; room for words there is always
 
 
 class Span(NamedTuple):
@@ -52,18 +59,66 @@ Line = str | Span | Body | Sequence[str | Span]
 
 def flat(line: Line) -> str:
     """A line without its styles, cleaned."""
-    return "\n".join((indent + "".join(span.text for span in spans)).rstrip() for indent, spans in paragraphs([line]))
+    return "\n".join((one.before + one.words).rstrip() for one in paragraphs([line]))
 
 
-def paragraphs(lines: Iterable[Line]) -> Iterator[tuple[str, list[Span]]]:
-    """Each line, each line of a body: what stands before it, and its pieces, cleaned."""
+class Paragraph(NamedTuple):
+    """A line before it is broken: what stands before it, and before what it goes on with; its pieces, cleaned."""
+
+    before: str
+    further: str
+    spans: list[Span]
+
+    @property
+    def words(self) -> str:
+        return "".join(span.text for span in self.spans)
+
+    def breaks(self, width: int) -> list[int]:
+        """Where in the words new lines begin, on a terminal of `width` cells."""
+        return breaks(self.words, width - cells(self.before), width - cells(self.further))
+
+
+def paragraphs(lines: Iterable[Line]) -> Iterator[Paragraph]:
+    """Each line, and each line of a body."""
     for line in lines:
         if isinstance(line, Body):
             for words in clean(line.text).split("\n"):
-                yield line.indent, [Span(words, line.style)]
+                yield Paragraph(line.indent, line.indent, [Span(words, line.style)])
         else:
-            pieces = (line,) if isinstance(line, str | Span) else line
-            yield "", [_span(piece) for piece in pieces]
+            spans = [_span(piece) for piece in ((line,) if isinstance(line, str | Span) else line)]
+            beginning = _BEGINNING.match("".join(span.text for span in spans))
+            assert beginning is not None  # nothing is a beginning too
+            yield Paragraph("", " " * (beginning.end() or _HANG), spans)
+
+
+def broken(line: Line, width: int) -> str:
+    """A line without its styles, cleaned, as it stands on a terminal of `width` cells."""
+    found = []
+    for one in paragraphs([line]):
+        words, cuts = one.words, one.breaks(width)
+        parts = [words[start:end] for start, end in zip([0, *cuts], [*cuts, len(words)], strict=True)]
+        found += [(f"{one.further if at else one.before}{part}").rstrip() for at, part in enumerate(parts)]
+    return "\n".join(found)
+
+
+def breaks(words: str, width: int, further: int) -> list[int]:
+    """Where new lines begin: the first has `width` cells, the others `further`.
+
+    A word that is longer is left whole, so that an address can be copied.
+    """
+    found: list[int] = []
+    room, further = max(_NARROWEST, width), max(_NARROWEST, further)
+    if cells(words) <= room and "\t" not in words:
+        return found
+    used = 0
+    for word in re.finditer(r"\s*\S+", words):
+        taken = cells(word[0].expandtabs(8))
+        if used and used + taken > room:
+            found.append(word.end() - len(word[0].lstrip()))
+            used, room = cells(word[0].lstrip()), further
+        else:
+            used += taken
+    return found
 
 
 def _span(piece: str | Span) -> Span:

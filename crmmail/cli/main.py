@@ -21,7 +21,8 @@ from crmmail import __version__
 from crmmail.cli.command import Group
 from crmmail.cli.session import Session
 from crmmail.cli.streams import forget, speak_utf8
-from crmmail.core.text import clean, one_line
+from crmmail.cli.voice import complain
+from crmmail.core.text import clean
 from crmmail.errors import CrmmailError
 
 FAILED, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
@@ -205,7 +206,7 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except CrmmailError as error:
-        return _complain(str(error), error.exit_code)
+        return _complain(str(error), error.exit_code, more=getattr(error, "__notes__", ()))
     except OSError as error:
         return _complain(_of_the_system(error), FAILED, session.verbose)
     except Exception as error:
@@ -225,8 +226,9 @@ def _call(arguments: list[str], session: Session) -> int:
     return answer if type(answer) is int else 0
 
 
-def _complain(sentence: str, code: int, whole_story: bool = False) -> int:
-    """Say it in one line.  A stderr that is closed or full changes no exit code."""
+def _complain(sentence: str, code: int, whole_story: bool = False, more: Sequence[str] = ()) -> int:
+    """Say it in one line, and what else there is to know in a line each.  A stderr that is closed or full changes no
+    exit code."""
     try:
         sys.stdout.flush()  # what was done stands above what failed
     except OSError:
@@ -236,7 +238,8 @@ def _complain(sentence: str, code: int, whole_story: bool = False) -> int:
             from traceback import format_exc
 
             print(clean(format_exc()), file=sys.stderr)
-        print(f"crmmail: {one_line(sentence)}", file=sys.stderr, flush=True)
+        for line in (sentence, *more):
+            complain(line)
     except OSError:
         forget(sys.stderr)
     return code

@@ -32,16 +32,20 @@ _ID = re.compile(r"#?([0-9]{1,18})", re.ASCII)
 
 
 class Number(click.ParamType):
-    """A number that crmmail gave to something: 101 or #101."""
+    """A number that crmmail gave to something: 101 or #101.  `hint` is for who gives something else."""
 
     name = "number"
+
+    def __init__(self, hint: str = "") -> None:
+        self.hint = hint
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         found = _ID.fullmatch(value.strip())
         if found is None or int(found[1]) == 0:
-            self.fail(f"{value!r} is no number: it must be like 101", param, ctx)
+            hint = f" ({self.hint})" if self.hint else ""
+            self.fail(f"{value!r} is no number: it must be like 101{hint}", param, ctx)
         return int(found[1])
 
 

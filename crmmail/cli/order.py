@@ -1,26 +1,31 @@
 """What the command line asks of a letter: the options that `reply`, `send`, `forward` and `note` share, and the order
 that is made of them.
 
-    @letter_options      -m -f --resume  --to --cc --bcc  -s  --plain  --yes
+    @words_options       -m -f --resume
+    @people_options      --to --cc --bcc  -s  --plain
     @file_options        --attach --attach-file --attach-message
-    @reply_options       all that an answer takes
+    @then_option         --then
+    @sending_options     --dry-run --yes --json
+    @reply_options       all of these, --all and --no-quote: what an answer takes
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from crmmail.cli.options import NUMBER, dry_run_option, json_option, yes_option
+from crmmail.cli.options import NUMBER, Number, dry_run_option, json_option, yes_option
 from crmmail.core.draft import Draft
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MESSAGE = Number("the words go with -m")  # in many programs they go with --message
 THEN = ("close", "pending")  # buttons that may be pressed after a letter
 FILE, LETTER = "file:", "message:"  # how a draft names what is attached from the store; anything else is a path
 
@@ -44,13 +49,16 @@ class Order(NamedTuple):
     @property
     def again(self) -> str:
         """The command line that goes on with the draft."""
-        about = self.draft.message if self.draft.verb == "forward" else self.draft.record
+        draft = self.draft
+        about = draft.message if draft.verb == "forward" and draft.record else draft.record
+        # A draft that is about nothing we know is gone on with only where it is named.
+        which = [] if draft.record or not self.path else [shlex.quote(os.path.basename(self.path))]
         flags = [
             word
             for word, is_set in (("--all", self.everybody), ("--no-quote", not self.quote), ("--plain", self.plain))
             if is_set
         ]
-        return " ".join(["crmmail", self.draft.verb, str(about or "NUMBER"), "--resume", *flags])
+        return " ".join(["crmmail", draft.verb, str(about or "NUMBER"), "--resume", *which, *flags])
 
 
 def order(
@@ -121,7 +129,7 @@ reply_options = _all(
     click.option("-a", "--all", "everybody", is_flag=True, help="Keep in who stood in To and Cc."),
     people_options,
     file_options,
-    click.option("--no-quote", "quote", is_flag=True, flag_value=False, default=True, help="Only the new words."),
+    click.option("--no-quote", "quote", is_flag=True, flag_value=False, default=True, help="Only your words."),
     then_option,
     sending_options,
 )

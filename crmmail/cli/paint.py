@@ -6,7 +6,6 @@ looked for in it.  Each function gives the whole text, with the terminal's codes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import NamedTuple
@@ -16,8 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crmmail.cli.columns import GAP
-from crmmail.cli.line import STYLES, Span
-from crmmail.core.text import cells
+from crmmail.cli.line import STYLES, Paragraph, Span
 
 
 class Head(NamedTuple):
@@ -46,34 +44,15 @@ def table(heads: Sequence[Head], rows: Iterable[Sequence[Span]], color: bool) ->
     return _written(console)
 
 
-def lines(paragraphs: Iterable[tuple[str, Sequence[Span]]], width: int, color: bool) -> str:
-    """Paragraphs of (what stands before each line, pieces), broken between words at `width`.
-
-    A word that is longer is left whole, so that an address can be copied.
-    """
+def lines(paragraphs: Iterable[Paragraph], width: int, color: bool) -> str:
+    """Paragraphs, broken between words at `width`: rich's own wrapping also cuts words."""
     console = _console(width, color)
-    for before, pieces in paragraphs:
-        text = Text.assemble(*((piece.text, STYLES[piece.style]) for piece in pieces))
-        for line in text.divide(_breaks(text.plain, max(20, width - cells(before)))):
+    for one in paragraphs:
+        text = Text.assemble(*((piece.text, STYLES[piece.style]) for piece in one.spans))
+        for at, line in enumerate(text.divide(one.breaks(width))):
             line.rstrip()
-            console.print(Text(before) + line, soft_wrap=True)
+            console.print(Text(one.further if at else one.before) + line, soft_wrap=True)
     return _written(console)
-
-
-def _breaks(words: str, width: int) -> list[int]:
-    """Where new lines begin.  rich's own wrapping also cuts words."""
-    found: list[int] = []
-    if cells(words) <= width and "\t" not in words:
-        return found
-    used = 0
-    for word in re.finditer(r"\s*\S+", words):
-        taken = cells(word[0].expandtabs(8))
-        if used and used + taken > width:
-            found.append(word.end() - len(word[0].lstrip()))
-            used = cells(word[0].lstrip())
-        else:
-            used += taken
-    return found
 
 
 def _console(width: int, color: bool) -> Console:
@@ -93,4 +72,6 @@ def _console(width: int, color: bool) -> Console:
 def _written(console: Console) -> str:
     file = console.file
     assert isinstance(file, StringIO)
+    if not file.getvalue():
+        return ""
     return "".join(line.rstrip() + "\n" for line in file.getvalue().removesuffix("\n").split("\n"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from crmmail.cli.keep import spelled
@@ -15,6 +15,10 @@ from crmmail.services.preview import Hearer, Plan
 from crmmail.store.records import Record
 
 ROLES = {"to": "To", "cc": "Cc", "bcc": "Bcc"}
+WAYS = {"inbox": "inbox", "mail": "mail", "both": "inbox and mail"}
+TITLE = 40  # cells of a record's title in a receipt, as in the inbox
+# How warnings begin, or go on, that tell of a slip of the hand: undo brings no letter back, so a person is asked.
+DOUBTS = ("the same words went to ", " came back before: ")
 
 
 def outside(plan: Plan) -> int:
@@ -22,20 +26,50 @@ def outside(plan: Plan) -> int:
     return len(plan.outside) + sum(not one.internal for one in plan.hearers)
 
 
+def doubts(plan: Plan) -> list[str]:
+    """The warnings after which a person may not want to send it."""
+    return [warning for warning in plan.warnings if any(words in warning for words in DOUBTS)]
+
+
+def left_out(plan: Plan, everybody: Plan) -> str:
+    """`not to paul@customer.example, who was in Cc (--all keeps them in)`; "" where all who stood in it stay in.
+
+    Args:
+        everybody: the same letter as `--all` would send it.
+    """
+    assert plan.answers is not None
+    staying = {one.address for one in plan.addressees}
+    out = [one.address for one in everybody.addressees if one.address not in staying]
+    if not out:
+        return ""
+    places = [name for name, people in (("To", plan.answers.to), ("Cc", plan.answers.cc)) if set(out) & set(people)]
+    who = ", ".join(shown(one) for one in out)
+    return f"not to {who}, who {'was' if len(out) == 1 else 'were'} in {' and '.join(places)} (--all keeps them in)"
+
+
 # --- before -------------------------------------------------------------------------------------------------
 
 
-def lines(plan: Plan, reply_to: str) -> Iterator[Line]:
-    """The header, who gets it and why, outside and inside apart, and the words."""
+def lines(plan: Plan, reply_to: str, logins: Mapping[int, str]) -> Iterator[Line]:
+    """The header, who gets it and why, outside and inside apart, and the words.
+
+    Args:
+        logins: user → login, for a colleague who is addressed and hears of it stands there once.
+    """
     if plan.internal:
         yield (Span("Note: ", "dim"), f"#{plan.record.id} {plan.record.title}")
     else:
         yield from _header(plan, reply_to)
     away: list[tuple[str, str, bool]] = []  # who, why, is he new here
     at_home: list[tuple[str, str, bool]] = []
+    hearing = {one.who: one for one in plan.hearers if one.internal and one.why == "addressed"}
     for one in plan.addressees:
-        (at_home if one.user is not None else away).append((shown(one.address), _role(one), one.new))
+        heard = hearing.pop(logins.get(one.user, ""), None) if one.user is not None else None
+        why = f"{_role(one)}, {WAYS[heard.by]}" if heard else _role(one)
+        (at_home if one.user is not None else away).append((shown(one.address), why, one.new))
     for other in plan.hearers:
+        if other.why == "addressed" and other.who not in hearing:
+            continue
         who = other.who if other.internal else shown(other.who)
         (at_home if other.internal else away).append((who, _hearing(other), False))
     for title, rows in (("Outside", away), ("Inside", at_home)):
@@ -73,8 +107,7 @@ def _role(one: Addressee) -> str:
 
 
 def _hearing(one: Hearer) -> str:
-    ways = {"inbox": "inbox", "mail": "mail", "both": "inbox and mail"}
-    return f"{one.why}, {ways[one.by]}"
+    return f"{one.why}, {WAYS[one.by]}"
 
 
 def _person(name: str, address: str) -> str:
@@ -93,20 +126,38 @@ def is_letter(copy: Delivery) -> bool:
     return copy.purpose == "mail" or copy.user is None
 
 
-def fate(this: Record, copy: Delivery, now: datetime, way_out: bool) -> Line:
-    """`#101 Printer broken: sent to ann@customer.example`."""
-    to = shown(copy.to)
-    if copy.state == "sent":
-        return f"#{this.id} {this.title}: sent to {to}"
-    if copy.state != "queued":
-        return f"#{this.id} {this.title}: not sent to {to}: {copy.reason or copy.state}"
+def fates(this: Record, copies: Sequence[Delivery], now: datetime, way_out: bool) -> Iterator[Line]:
+    """What became of a letter: a line for all whom it reached, three for those of one trouble.
+
+    #101 Printer broken: sent to 2: ann@customer.example, bob@customer.example
+    #101 Printer broken: mail to cy@customer.example waits in the outbox: next try in 5 min
+      451 4.7.1 Greylisted
+      The server will take it later. …
+    """
+    subject = f"#{this.id} {one_line(this.title, TITLE)}"
+    sent = [shown(copy.to) for copy in copies if copy.state == "sent"]
+    if sent:
+        yield f"{subject}: sent to {f'{len(sent)}: ' if len(sent) > 1 else ''}{', '.join(sent)}"
+    waiting: dict[tuple[str, ...], list[Delivery]] = {}
+    for copy in copies:
+        if copy.state == "queued":
+            waiting.setdefault(_trouble(copy, now, way_out), []).append(copy)
+        elif copy.state != "sent":
+            yield f"{subject}: not sent to {shown(copy.to)}: {copy.reason or copy.state}"
+    for (why, words, _), alike in waiting.items():
+        waits = f"waits in the outbox{f': {why}' if why else ''}"
+        yield (f"{subject}: mail to {', '.join(shown(copy.to) for copy in alike)} ", Span(waits, "waiting"))
+        numbers = " ".join(str(copy.id) for copy in alike)
+        said = outbox.advice(alike[0]).replace(f"outbox retry {alike[0].id}`", f"outbox retry {numbers}`")
+        yield from (f"  {line}" for line in (words, said) if line)
+
+
+def _trouble(copy: Delivery, now: datetime, way_out: bool) -> tuple[str, str, str]:
+    """Why it waits: until when, what the server said, the kind of failure."""
     if not way_out:
-        why = ["no mail server is set (crmmail config set smtp.url smtp://host:port)"]
-    else:
-        wait = [f"next try in {_in(copy.due - now)}"] if copy.due > now else []
-        why = [*filter(None, (copy.reason.rstrip("."), outbox.advice(copy).rstrip("."))), *wait]
-    waits = f"waits in the outbox{': ' if why else ''}{'; '.join(why)}"
-    return (f"#{this.id} {this.title}: mail to {to} ", Span(waits, "waiting"))
+        return "no mail server is set", "crmmail config set smtp.url smtp://host:port", ""
+    due = f"next try in {_in(copy.due - now)}" if copy.due > now else ""
+    return due, copy.reason, copy.failure
 
 
 def refusal(copy: Delivery) -> str:

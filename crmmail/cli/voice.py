@@ -21,15 +21,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from crmmail.cli import forms
+from crmmail.cli import forms, streams
 from crmmail.cli.columns import Column, Row, fit
-from crmmail.cli.line import STARRED, STYLES, UNREAD, Body, Line, Span, Style, flat, paragraphs
+from crmmail.cli.line import STARRED, STYLES, UNREAD, Body, Line, Span, Style, broken, flat, paragraphs
 from crmmail.core.text import cells, one_line
 from crmmail.errors import UsageError
 
 __all__ = ["STARRED", "STYLES", "UNREAD", "Body", "Column", "Line", "Row", "Span", "Style", "Voice"]
 
 _ENDLESS = 10_000  # cells
+
+
+def complain(sentence: str) -> None:
+    """One line on stderr, cleaned; on a terminal broken between words."""
+    line = f"crmmail: {one_line(sentence)}"
+    room = streams.width(sys.stderr)
+    print(broken(line, room) if room else line, file=sys.stderr, flush=True)
 
 
 class Voice:
@@ -97,14 +104,14 @@ class Voice:
         chosen = [{key: one[key] for key in self.fields} for one in data] if self.fields else list(data)
         self._write(forms.jsonl(chosen) if self.form == "jsonl" else forms.json(chosen))
 
-    def say(self, line: Line) -> None:
-        """One line on stdout: what was done, and how to undo it."""
-        self._short(line)
+    def say(self, line: Line, *, whole: bool = False) -> None:
+        """One line on stdout: what was done, and how to undo it.  `whole`: it is there to be copied, and not broken."""
+        self._short(line, whole)
 
     def warn(self, line: Line) -> None:
         """One line on stderr: what went wrong while the command goes on."""
         self._clear_bar()
-        print(f"crmmail: {flat(line)}", file=sys.stderr)
+        complain(flat(line))
 
     def page(self, lines: Iterable[Line]) -> None:
         """Many lines; in the pager when they are more than the terminal has."""
@@ -136,7 +143,7 @@ class Voice:
         if yes:
             return True
         self._clear_bar()
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.answered:
             raise UsageError(f"{one_line(question)} Nobody is here to answer: say --yes to do it")
         print(one_line(question), "[y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -167,6 +174,18 @@ class Voice:
         """Does a person read stdout?"""
         return sys.stdout.isatty()
 
+    @property
+    def answered(self) -> bool:
+        """Is a person there to answer a question?"""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
+    def width(self) -> int:
+        """`$COLUMNS`, else the terminal's; a table that is piped has all the room it wants."""
+        from shutil import get_terminal_size
+
+        return get_terminal_size((0, 0)).columns or (80 if self.terminal else _ENDLESS)
+
     # --- how it is done -------------------------------------------------------------------------------------
 
     def _check_fields(self, known: Sequence[str]) -> None:
@@ -183,7 +202,7 @@ class Voice:
 
         values = [[column.value(row) for column in columns] for row in rows]
         shown = [[one_line(self._words(value)) for value in line] for line in values]
-        widths = fit(columns, shown, self._width())
+        widths = fit(columns, shown, self.width)
         heads = [
             paint.Head(one_line(column.title, width), width, column.is_right([line[at] for line in values]))
             for at, (column, width) in enumerate(zip(columns, widths, strict=True))
@@ -211,27 +230,22 @@ class Voice:
             return "".join(flat(line) + "\n" for line in lines)
         from crmmail.cli import paint
 
-        return paint.lines(paragraphs(lines), self._width(), self._colored())
+        return paint.lines(paragraphs(lines), self.width, self._colored())
 
-    def _short(self, line: Line) -> None:
-        """One line, not broken.  rich is not read for words without a style."""
+    def _short(self, line: Line, whole: bool = False) -> None:
+        """One line, on a terminal broken between words.  rich is not read for words without a style."""
+        room = self.width if self.terminal and not whole else _ENDLESS
         if self._colored() and not isinstance(line, str):
             from crmmail.cli import paint
 
-            self._write(paint.lines(paragraphs([line]), _ENDLESS, color=True))
+            self._write(paint.lines(paragraphs([line]), room, color=True))
         else:
-            self._write(flat(line) + "\n")
+            self._write(broken(line, room) + "\n")
 
     def _colored(self) -> bool:
         if self.color != "auto":
             return self.color == "always"
         return self.terminal and not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb"
-
-    def _width(self) -> int:
-        """`$COLUMNS`, else the terminal's; a table that is piped has all the room it wants."""
-        from shutil import get_terminal_size
-
-        return get_terminal_size((0, 0)).columns or (80 if self.terminal else _ENDLESS)
 
     def _write(self, text: str) -> None:
         self._clear_bar()

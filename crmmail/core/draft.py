@@ -2,13 +2,13 @@
 
     Record: 101
     Verb: reply
-    To: "Ann" <ann@customer.example>
+    To: Ann <ann@customer.example>
     Subject: Re: Printer broken
     Attach: /home/me/manual.pdf
 
     the words
 
-    -- >8 -- what is below this line is not sent; the quote is added by itself -- >8 --
+    -- >8 -- nothing below is sent; the quote is added by itself -- >8 --
     > My printer is broken.
 
 The header ends at the first empty line; names in any case, a line that begins with a blank goes on with the one above.
@@ -29,7 +29,7 @@ from crmmail.errors import Refused
 
 VERBS = ("reply", "note", "forward", "send")
 MARK = "-- >8 --"
-SCISSORS = f"{MARK} what is below this line is not sent; the quote is added by itself {MARK}"
+SCISSORS = f"{MARK} nothing below is sent; the quote is added by itself {MARK}"
 
 # The names as they are written, in this order; in lower case each is a field of `Draft`.
 HEADERS = ("Record", "Verb", "Message", "To", "Cc", "Bcc", "Subject", "Attach", "Then", "Store", "User")
@@ -82,15 +82,30 @@ def read(text: str) -> Draft:
         Refused: an unknown header, a header that stands there twice, a number or verb that is none, an open quote; the
             sentence begins with the number of the line.
     """
+    above, below, first, end = _parts(text)
+    values: dict[str, Any] = {}
+    if end:
+        values, above = _values(above[first:end], first + 1), above[end:]
+    return Draft(**values, text=_trimmed(above), below=_trimmed(below))
+
+
+def first_line(text: str) -> int:
+    """The line, from 1, on which the words of a file begin, or shall begin: there an editor starts."""
+    above, _, _, end = _parts(text)
+    filled = next((at for at in range(end, len(above)) if above[at].strip()), None)
+    if filled is not None:
+        return filled + 1
+    return end + 2 if end else 1
+
+
+def _parts(text: str) -> tuple[list[str], list[str], int, int]:
+    """The lines above the scissors and below them; where above the header begins, and ends (0: there is none)."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     cut = next((at for at, line in enumerate(lines) if line.startswith(MARK)), len(lines))
     above, below = lines[:cut], lines[cut + 1 :]
     first = next((at for at, line in enumerate(above) if line.strip()), len(above))
     end = next((at for at in range(first, len(above)) if not above[at].strip()), len(above))
-    values: dict[str, Any] = {}
-    if _is_header(above[first:end]):
-        values, above = _values(above[first:end], first + 1), above[end:]
-    return Draft(**values, text=_trimmed(above), below=_trimmed(below))
+    return above, below, first, end if _is_header(above[first:end]) else 0
 
 
 def _lines(name: str, draft: Draft) -> Iterator[str]:

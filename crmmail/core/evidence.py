@@ -3,7 +3,8 @@
 token      a signed token in a recipient's address       from anybody
 own-id     our signed Message-ID in what it answers      from anybody
 reference  a stored Message-ID in what it answers        from participants and proven users
-subject    `[101]` in the subject                        from participants and proven users
+subject    `[101]` in the subject                        from participants and proven users; `[101] (note)`
+                                                         answers an internal notice
 
 The tokens of internal notices count only from a proven user: what somebody else answers to one, from a colleague's or
 from his own private address, could otherwise reach the customer.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crmmail.core import token
-from crmmail.core.known import Envelope, Known, Settings, answered_ids, subject_tags, tokens
+from crmmail.core.known import Envelope, Known, Settings, answered_ids, internal_tags, subject_tags, tokens
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender
 
@@ -28,7 +29,11 @@ class Evidence(NamedTuple):
 
 
 # Where a token was found → the kind of evidence, and in words.
-MARKS = {"address": ("token", "the signed token in its address"), "id": ("own-id", "our signed Message-ID")}
+MARKS = {
+    "address": ("token", "the signed token in its address"),
+    "path": ("token", "the signed token in its address"),
+    "id": ("own-id", "our signed Message-ID"),
+}
 
 
 def reply_evidence(
@@ -58,7 +63,7 @@ def reply_evidence(
         if known.redirects.get(number, number) not in known.threads:
             continue  # footnotes and trackers write such tags
         if believed(number, sender, known):
-            add("subject", number, f"[{number}] in the subject", True)
+            add("subject", number, f"[{number}] in the subject", True, number in internal_tags(mail.subject))
             break
         notes.append(f"[{number}] in the subject is no evidence: the sender takes no part in record {number}")
     if len({one.thread for one in found if one.counts}) > 1:

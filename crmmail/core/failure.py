@@ -103,8 +103,8 @@ KINDS = {
     "dropped": (
         "The connection was lost before the server confirmed the mail, so it may have arrived, and a second copy may "
         f"follow: {_ITSELF}.",
-        "The connection was lost before the server confirmed the mail, so it may have arrived: ask the recipient, and "
-        f"if not, {_THEN}.",
+        "The connection was lost before the server confirmed the mail, so it may well have arrived, possibly more than "
+        "once: ask the recipient before you run `crmmail outbox retry`.",
     ),
 }
 

@@ -142,14 +142,16 @@ def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
 
 
 def tokens(mail: Mail, envelope: Envelope, settings: Settings) -> list[tuple[token.Token, str]]:
-    """Our signed tokens in the letter, strongest first, each with where it was found: `address` or `id`."""
+    """Our signed tokens in the letter, strongest first, each with where it was found: `address` (a Reply-To of ours),
+    `path` (the return path of a mail of ours) or `id`."""
     found: list[tuple[token.Token, str]] = []
     for one in dict.fromkeys([*envelope.recipients, *recipients(mail)]):
         tag = addresses.tag_of(one)
         # An automatic answer goes to the return path, which carries the whole id (RFC 3834 §4).
-        mark = token.read_tag(settings.secret, tag) or token.read_message_id(settings.secret, f"{tag}@")
+        path = token.read_message_id(settings.secret, f"{tag}@")
+        mark = path or token.read_tag(settings.secret, tag)
         if mark:
-            found.append((mark, "address"))
+            found.append((mark, "path" if path else "address"))
     for identifier in answered_ids(mail):
         mark = token.read_message_id(settings.secret, identifier)
         if mark:
@@ -168,6 +170,7 @@ def reported(mail: Mail, envelope: Envelope, settings: Settings) -> tuple[str, .
 
 
 _TAG = re.compile(r"\[[ \t]{0,8}#?([0-9]{1,18})[ \t]{0,8}\]", re.ASCII)
+_INTERNAL_TAG = re.compile(rf"{_TAG.pattern}[ \t]{{0,8}}\(note\)", re.ASCII | re.IGNORECASE)
 
 
 def answered_ids(mail: Mail) -> list[str]:
@@ -178,6 +181,11 @@ def answered_ids(mail: Mail) -> list[str]:
 def subject_tags(subject: str) -> list[int]:
     """The record numbers in a subject: `Re: [101] Problem with …` → [101] (F116)."""
     return list(dict.fromkeys(int(number) for number in _TAG.findall(subject)))[:20]
+
+
+def internal_tags(subject: str) -> frozenset[int]:
+    """The numbers in it that an internal notice wrote: `Re: [101] (note) Problem with …` → {101}."""
+    return frozenset(int(number) for number in _INTERNAL_TAG.findall(subject))
 
 
 def recipients(mail: Mail) -> list[str]:

@@ -17,7 +17,9 @@ _PREFIX = re.compile(
     r"(?:\[\d{1,4}\]|\s?\(\d{1,4}\))?\s?[:：]\s*",
     re.IGNORECASE,
 )
-_OWN_TAG = re.compile(r"\[[ \t]{0,8}#?[0-9]{1,18}[ \t]{0,8}\]\s*")
+_OWN_TAG = re.compile(r"(\[[ \t]{0,8}#?[0-9]{1,18}[ \t]{0,8}\])\s*(?:\(note\)\s*)?", re.IGNORECASE)
+_MARKS = re.compile(r"\A(?:\(note\)\s*)+", re.IGNORECASE)
+INTERNAL = "(note)"  # behind the number, in the subject of a notice that stays inside: so does the answer
 
 MAX_QUOTED_LINES = 500  # an answer to a long letter repeats its beginning only
 MAX_REFERENCES = 20  # the first and the nearest ones; more serve no mail program
@@ -43,13 +45,16 @@ def subject(words: str, prefix: str = "Re: ") -> str:
 
 
 def without_tag(words: str, number: int) -> str:
-    """`words` without the `[101]` of notification mails: customers need not see our numbers."""
-    return _OWN_TAG.sub(lambda tag: "" if str(number) in re.findall(r"\d+", tag[0]) else tag[0], words).strip()
+    """`words` without the `[101]` or `[101] (note)` of notification mails: customers need not see our numbers."""
+    return _OWN_TAG.sub(lambda tag: "" if str(number) in re.findall(r"\d+", tag[1]) else tag[0], words).strip()
 
 
-def tagged(words: str, number: int) -> str:
-    """`words` with `[101]` before it, once (F165)."""
-    return f"[{number}] {without_tag(texts.one_line(words), number)}".rstrip()
+def tagged(words: str, number: int, *, internal: bool = False) -> str:
+    """`words` with `[101]` before it, once (F165), or `[101] (note)` where the notice stays inside: an answer that has
+    lost its threading headers is known by that."""
+    mark = f"[{number}] {INTERNAL}" if internal else f"[{number}]"
+    bare = _MARKS.sub("", without_tag(texts.one_line(words), number))  # nobody else's subject may say it
+    return f"{mark} {bare}".rstrip()
 
 
 ATTRIBUTION = {

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 GIVE_UP = timedelta(days=5)  # as RFC 5321 4.5.4.1 asks of mail servers
 
+DROPS = 3  # tries after which a mail that may have arrived each time is left to a person
+
 # Minutes before the next try, by the number of tries that failed; the last one stays.
 _ITS_OWN = (5, 15, 60, 180, 360)
 _OURS = (1, 2, 5, 10, 15)
@@ -18,6 +20,14 @@ _OURS = (1, 2, 5, 10, 15)
 def is_over(attempts: int, age: timedelta) -> bool:
     """Is it time to give up?  Not before a mail has had all its delays, however long it waited for its first try."""
     return age > GIVE_UP and attempts > len(_ITS_OWN)
+
+
+def is_spent(attempts: int, again: bool) -> bool:
+    """Has a mail that was lost before the server's answer come too often already?  `again`: it was lost so before.
+
+    A server that takes it each time and never says so would deliver it for five days.
+    """
+    return again and attempts >= DROPS
 
 
 def delay(attempts: int, ours: bool) -> timedelta:

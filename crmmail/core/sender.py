@@ -27,18 +27,27 @@ class Sender(NamedTuple):
 
 
 def identify(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> Sender:
-    """Who the sender is and what proves it.  A plain mail proves nothing: From can be typed by anybody."""
+    """Who the sender is and what proves it.  A plain mail proves nothing: From can be typed by anybody.
+
+    Nobody writes to a return path by hand: what comes there from a user is his vacation responder's, though it says
+    nothing of itself.  It is known as his, so that nobody takes him for the customer, but it is machine mail: it
+    answers nobody.
+    """
     address = mail.sender.address
     user = known.users.get(address) if address else None
     verdicts = authentication(mail, settings)
     proven, how, refuted = False, "", "dmarc=fail" in verdicts
+    machine = automatic.machine(mail)
+    found = tokens(mail, envelope, settings) if user is not None else []
+    if any(where == "path" for _, where in found):
+        machine = machine or "return-path"
     if user is not None and not refuted:
-        if any(mark.who == f"u{user}" for mark, _ in tokens(mail, envelope, settings)):
+        if any(mark.who == f"u{user}" for mark, _ in found):
             proven, how = True, "answers a notification that was made for this user"
         else:
             passed = proof_by_host(verdicts, address)
             proven, how = bool(passed), passed
-    return Sender(address, user, proven, how, automatic.machine(mail), refuted)
+    return Sender(address, user, proven, how, machine, refuted)
 
 
 def authentication(mail: Mail, settings: Settings) -> frozenset[str]:

@@ -28,6 +28,7 @@ from crmmail.errors import ConfigBroken
 
 PORT, SUBMISSION_PORT, TLS_PORT = 25, 587, 465
 CHUNK = 65_536  # bytes handed to the socket at once: each may take `timeout` seconds, so a slow line is no silent one
+PIECE = 8  # characters of base64 by which a password is known, where a server repeats it
 GOODBYE = 5.0  # seconds for QUIT: nothing depends on its answer
 
 
@@ -124,6 +125,7 @@ class _Mail(NamedTuple):
     sender: str
     recipient: str
     data: bytes  # CR LF at each line's end
+    given: bytes  # as the caller has it
     utf8: bool
 
 
@@ -139,7 +141,8 @@ class _Stopped(Exception):
 class Connection:
     """One connection for many mails: opened at the first, and again where the server closed it between two.
 
-    A failure that every mail would meet (`ours`) is remembered: later mails get it at once, without another try.
+    A failure before the first MAIL FROM meets every mail, so it is remembered: later mails get it at once, without
+    another try.  From MAIL FROM on it may be about this mail's sender only, whatever it says.
     """
 
     def __init__(
@@ -167,6 +170,22 @@ class Connection:
         self._stage = "idle"  # or of core.failure.STAGES, or "end": the dot is sent, the answer is not here
         self._late = False  # time is up for the present mail
         self._shut: Failure | None = None
+        self._named = False  # the server has heard of the present mail
+        self._dotted: bytes | None = None  # the last mail that it has had all of, with the dot
+
+    @property
+    def is_shut(self) -> bool:
+        """Would every other mail fail as the last one did, without a try?"""
+        return self._shut is not None
+
+    @property
+    def named(self) -> bool:
+        """Did the last mail get as far as MAIL FROM, so that its failure may be about itself?"""
+        return self._named
+
+    def may_have_arrived(self, data: bytes) -> bool:
+        """Did this mail go out whole just now, so that the server may have it, whatever has interrupted us since?"""
+        return self._dotted is data
 
     def send(self, sender: str, recipient: str, data: bytes, *, utf8: bool = False) -> Failure | None:
         """Hand one mail over.  None: the server has taken it.
@@ -179,11 +198,12 @@ class Connection:
         """
         if self._shut:
             return self._shut
+        self._named, self._dotted = False, None
         for address in (sender, recipient):
             if not _is_safe(address) or not recipient:
                 return Failure("unbuildable", True, False, shown(f"{address!r} cannot stand in an envelope"))
         lines = b"".join(line + b"\r\n" for line in data.splitlines())
-        mail = _Mail(sender, recipient, lines, utf8 or not (sender + recipient).isascii())
+        mail = _Mail(sender, recipient, lines, data, utf8 or not (sender + recipient).isascii())
         watch = self._watch(self._deadline)
         try:
             failure = self._try_twice(mail)
@@ -191,7 +211,7 @@ class Connection:
             watch.cancel()
         if self._late:
             self._drop()
-        if failure and failure.ours:
+        if failure and failure.ours and self._stage in OPENING:
             self._shut = failure
             self.close()
         return failure
@@ -405,6 +425,7 @@ class Connection:
 
     def _transfer(self, smtp: smtplib.SMTP, mail: _Mail) -> None:
         self._stage = "sender"
+        self._named, self._dotted = True, None
         options = self._options(smtp, mail)
         smtp.command_encoding = "utf-8" if mail.utf8 else "ascii"
         self._heard(*smtp.docmd("MAIL", " ".join((f"FROM:<{mail.sender}>", *options))))
@@ -415,6 +436,7 @@ class Connection:
         self._pour(smtp, mail.data)
         self._stage = "end"
         assert self._socket
+        self._dotted = mail.given
         self._socket.sendall(b".\r\n")
         self._heard(*smtp.getreply())
 
@@ -470,15 +492,41 @@ class Connection:
         # Without a code the two do not talk of the same thing any more; after 421 the server hangs up.
         astray = code // 100 not in (4, 5)
         words = said.decode("utf-8", "replace")
+        hidden = self._without_password(words)
         if astray and stage == "connect":
-            words = f"{self._server.place} does not speak SMTP: {words}"
+            hidden = f"{self._server.place} does not speak SMTP: {hidden}"
         if astray and self._stage == "end":
-            raise _Stopped(Failure("dropped", False, False, shown(words, code)))
-        raise _Stopped(classify(stage, code, words), fresh=stage not in OPENING and (astray or code == 421))
+            raise _Stopped(Failure("dropped", False, False, shown(hidden, code)))
+        failure = classify(stage, code, words)._replace(words=shown(hidden, code))
+        raise _Stopped(failure, fresh=stage not in OPENING and (astray or code == 421))
 
     def _no(self, kind: str, words: str) -> _Stopped:
         """A failure that every mail would meet, in our words."""
-        return _Stopped(Failure(kind, False, True, shown(words)))
+        return _Stopped(Failure(kind, False, True, shown(self._without_password(words))))
+
+    def _without_password(self, words: str) -> str:
+        """The server's words, where it repeats what we said at the login: as it is, or in one of its base64 forms."""
+        if not self._secret:
+            return words
+        user, password = self._server.user.encode(), self._secret.encode("utf-8", "surrogateescape")
+        pieces = {piece for said in _tokens(user, password) for piece in _pieces(_base64(said))}
+
+        def hidden(run: re.Match[str]) -> str:
+            return "***" if any(piece in run[0].casefold() for piece in pieces) else run[0]
+
+        words = re.sub(r"[a-z0-9+/=]{2,}", hidden, words, flags=re.I)
+        return re.sub(re.escape(password.decode("utf-8", "replace")), "***", words, flags=re.I)
+
+
+def _tokens(user: bytes, password: bytes) -> tuple[bytes, ...]:
+    """What a login says in base64."""
+    return password, user + b"\0" + password, b"\0" + user + b"\0" + password, user + b"\0" + user + b"\0" + password
+
+
+def _pieces(token: str) -> set[str]:
+    """All that betrays a token of base64, which may be cut at both ends and come in other letter case."""
+    token = token.rstrip("=").casefold()
+    return {token[start : start + PIECE] for start in range(max(len(token) - PIECE, 0) + 1)}
 
 
 def _is_safe(address: str) -> bool:

@@ -1,8 +1,12 @@
 """Drafts: letters that somebody began, each a file of his own (F99).
 
 They lie in `$XDG_STATE_HOME/crmmail/drafts`, not in the store: an editor needs a file, and a file is there when the
-terminal has died.  The folder is its owner's alone (0700, its files 0600).  A draft names its store and its writer, so
-that a machine with several stores mixes nothing up.
+terminal has died.  The folder is its owner's alone (0700, its files 0600).
+
+    101-reply-20261124-100000.boss-3f9a1c.txt        record, verb, moment; the writer and a mark of the store
+
+So a machine with several stores mixes nothing up, and a person who writes need not see what he knows.  Where writer or
+store are not the usual ones of his (`--as`, `--db`), the file also names them in its first lines, which count.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import re
 import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import count
 from typing import NamedTuple
 
@@ -22,10 +27,12 @@ from crmmail.errors import NotFound, Refused
 from crmmail.workspace import Workspace
 
 _POSITION = re.compile(r"#?([0-9]{1,9})", re.ASCII)
+_OWNER = re.compile(r".*\.([a-z0-9_-]{1,32})-([0-9a-f]{6})\.txt", re.ASCII)  # of a file's name: login, mark of a store
 
 
 class Kept(NamedTuple):
-    """A draft and its file.  `error` says what is wrong with a file that cannot be read; its draft is empty then."""
+    """A draft and its file.  `error` says what is wrong with a file that cannot be read; its draft is empty then, but
+    for whose it is."""
 
     path: str
     draft: Draft
@@ -45,14 +52,14 @@ def put(workspace: Workspace, draft: Draft) -> str:
         Refused: the folder or the file cannot be written.
     """
     place = folder(workspace.environ)
-    draft = draft._replace(store=workspace.store.place, user=workspace.user().login)
+    draft, owner = _signed(workspace, draft)
     stem = "-".join(str(part) for part in (draft.record, draft.verb) if part) or "draft"
     stem = os.path.join(place, f"{stem}-{workspace.now().astimezone():%Y%m%d-%H%M%S}")
     try:
         os.makedirs(place, 0o700, exist_ok=True)
         if stat.S_IMODE(os.stat(place).st_mode) != 0o700:
             os.chmod(place, 0o700)
-        path, handle = _new(stem)
+        path, handle = _new(stem, f"{owner}.txt")
     except OSError as error:
         raise Refused(f"cannot write a draft into {place}: {error.strerror}") from None
     try:
@@ -69,7 +76,7 @@ def put(workspace: Workspace, draft: Draft) -> str:
 
 
 def load(path: str) -> Draft:
-    """The draft in a file.
+    """The draft in a file; who wrote it, where only its name says that.
 
     Raises:
         NotFound: there is no such file.
@@ -85,7 +92,9 @@ def load(path: str) -> Draft:
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
     try:
-        return drafts.read(data.decode())
+        draft = drafts.read(data.decode())
+        owner = _OWNER.fullmatch(os.path.basename(path))
+        return draft if draft.user or not owner else draft._replace(user=owner[1])
     except UnicodeDecodeError:
         raise Refused(f"{path}: it is not in UTF-8: save it so with your editor") from None
     except Refused as error:
@@ -97,16 +106,30 @@ def listing(workspace: Workspace) -> list[Kept]:
 
     A file that cannot be read is among them, for nobody can say whose it is, and so is one without an owner.
     """
-    place, login = workspace.store.place, workspace.user().login
+    login = workspace.user().login
     return [
         one
         for path in _newest_first(folder(workspace.environ))
-        if (one := _kept(path)) and _same(one.draft.store, place) and one.draft.user in ("", login)
+        if (one := _kept(path)) and one.draft.user in ("", login) and is_of_store(workspace, one)
     ]
 
 
+def is_of_store(workspace: Workspace, one: Kept) -> bool:
+    """Does a draft belong to the open store, perhaps by another name?  One that names none belongs to all."""
+    if one.draft.store:
+        return os.path.realpath(one.draft.store) == os.path.realpath(workspace.store.place)
+    owner = _OWNER.fullmatch(os.path.basename(one.path))
+    return owner is None or owner[2] == _mark(workspace.store.place)
+
+
+def is_ours(path: str, environ: Mapping[str, str]) -> bool:
+    """Does it lie in the drafts' own folder?  Then it goes when its letter is sent."""
+    place = os.path.realpath(folder(environ))
+    return os.path.realpath(os.path.dirname(os.path.abspath(path))) == place and _is_draft(os.path.basename(path))
+
+
 def newest(workspace: Workspace, verb: str, record: int | None) -> Kept:
-    """The acting user's newest draft of this verb for this record.
+    """The acting user's newest draft of this verb for this record; one without a record is for none.
 
     Raises:
         NotFound: there is none.
@@ -145,10 +168,9 @@ def remove(path: str, environ: Mapping[str, str] | None = None) -> None:
     Raises:
         NotFound, Refused.
     """
-    place = os.path.realpath(folder(os.environ if environ is None else environ))
-    path = os.path.abspath(path)
-    if os.path.realpath(os.path.dirname(path)) != place or not _is_draft(os.path.basename(path)):
-        raise Refused(f"{path} is no draft in {place}: remove it yourself")
+    environ, path = os.environ if environ is None else environ, os.path.abspath(path)
+    if not is_ours(path, environ):
+        raise Refused(f"{path} is no draft in {os.path.realpath(folder(environ))}: remove it yourself")
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -157,11 +179,26 @@ def remove(path: str, environ: Mapping[str, str] | None = None) -> None:
         raise Refused(f"cannot remove {path}: {error.strerror}") from None
 
 
-def _new(stem: str) -> tuple[str, int]:
-    """A file that was not there before, and its descriptor: `…-100000.txt`, else `…-100000-2.txt`."""
+def _signed(workspace: Workspace, draft: Draft) -> tuple[Draft, str]:
+    """The draft as it is written down, and what its file's name says of its owner."""
+    place, login = workspace.store.place, workspace.user().login
+    owner = f".{login}-{_mark(place)}"
+    if not _OWNER.fullmatch(f"{owner}.txt"):
+        return draft._replace(store=place, user=login), ""
+    choice = workspace.choice
+    return draft._replace(store=place if choice.db or choice.config else "", user=login if choice.user else ""), owner
+
+
+def _mark(place: str) -> str:
+    """What tells a store from the others of this machine."""
+    return sha256(os.path.realpath(place).encode("utf-8", "replace")).hexdigest()[:6]
+
+
+def _new(stem: str, ending: str) -> tuple[str, int]:
+    """A file that was not there before, and its descriptor: `…-100000<ending>`, else `…-100000-2<ending>`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     for number in count(1):
-        path = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"
+        path = f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}"
         try:
             return path, os.open(path, flags, 0o600)
         except FileExistsError:
@@ -192,13 +229,9 @@ def _kept(path: str) -> Kept | None:
     except (NotFound, OSError):
         return None
     except Refused as error:
-        return Kept(path, Draft(), updated, str(error))
+        owner = _OWNER.fullmatch(os.path.basename(path))
+        return Kept(path, Draft(user=owner[1] if owner else ""), updated, str(error))
 
 
 def _is_draft(name: str) -> bool:
     return name.endswith(".txt") and not name.startswith((".", "#"))
-
-
-def _same(store: str, place: str) -> bool:
-    """Is `store` the store at `place`, perhaps by another name?  A draft that names none belongs to all."""
-    return store in ("", place) or os.path.realpath(store) == os.path.realpath(place)

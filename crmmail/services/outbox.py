@@ -60,6 +60,7 @@ def advice(copy: Delivery) -> str:
 def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]:
     """Makes failed and waiting mails due now, under their old Message-IDs; all of them where none is named.
 
+    Each has all its tries again: what is old would be given up at the first greylisting.
     What bounced is tried again only where it is named: it arrived once, and was sent back.
     """
     wanted = [outgoing.delivery(one) for one in numbers] if numbers is not None else listing(workspace)
@@ -70,7 +71,7 @@ def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]
                 raise Refused(f"mail {copy.id} to {copy.to} was {copy.state} already")
             if numbers is None and copy.state == "bounced":
                 continue
-            outbox.change(copy.id, state="queued", due=workspace.now())
+            outbox.change(copy.id, state="queued", due=workspace.now(), attempts=0)
             if copy.state in outbox.TROUBLE:
                 outbox.forgive(copy.to)  # whoever tries again believes in the address
             changed.append(copy)

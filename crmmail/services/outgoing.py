@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from crmmail.core import answer, quote, reply, text, token
-from crmmail.core.known import answered_ids
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address
 from crmmail.errors import CrmmailError, NotFound, Refused
+from crmmail.mail import mask
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
@@ -26,7 +26,10 @@ from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
-__all__ = ["Facts", "Unbuildable", "build", "delivery", "gather", "letter", "needs_utf8"]
+__all__ = [
+    "Facts", "Unbuildable", "build", "composed", "delivery", "gather", "is_ours_inside", "letter", "needs_utf8",
+    "own_words",
+]  # fmt: skip
 
 
 def delivery(number: int) -> Delivery:
@@ -35,6 +38,9 @@ def delivery(number: int) -> Delivery:
     if not found:
         raise NotFound(f"there is no mail {number} in the outbox: `crmmail outbox --all` lists them")
     return found[0]
+
+
+MAX_INNER = 50  # mails inside a mail; each is read
 
 
 class Facts(NamedTuple):
@@ -75,6 +81,11 @@ def build(workspace: Workspace, copy: Delivery, facts: Facts | None = None) -> t
         raise Unbuildable(f"crmmail cannot make it: {type(error).__name__}: {error}") from error
 
 
+def composed(workspace: Workspace, copy: Delivery) -> bytes:
+    """The mail of a row as a file, without what makes it ours: no mark, no address that answers come back to."""
+    return compose(letter(workspace, copy, gather([copy]))._replace(reply_to=None))
+
+
 def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
     """What the recipient of a row will read."""
     message, record = facts.messages[copy.message], facts.records[copy.record]
@@ -85,7 +96,7 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
     mark = token.read_message_id(workspace.secret, copy.identifier)
     sender = _sender(workspace, message, record, facts)
     if mail:
-        words, named = _own(workspace, message), facts.named[message.id]
+        words, named = own_words(workspace, message), facts.named[message.id]
     else:
         words, named = _rendered(workspace, copy, message, record, facts), outbox.Named((Address("", copy.to),))
     chain = _chain(message, copy)
@@ -111,7 +122,7 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
 # --- the words ----------------------------------------------------------------------------------------------
 
 
-def _own(workspace: Workspace, message: Message) -> Rendered:
+def own_words(workspace: Workspace, message: Message) -> Rendered:
     """A letter of ours as it was written.  Of a user's answer by mail only what he wrote himself leaves: what he
     quotes is our notification, which tells of the house."""
     if message.original is None:
@@ -125,7 +136,7 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
     subject = text.one_line(message.subject or record.title)
     values: dict[str, Any] = {
         "record": {"id": record.id, "title": text.one_line(record.title)},
-        "tagged": reply.tagged(subject, record.id),
+        "tagged": reply.tagged(subject, record.id, internal=message.internal and copy.user is not None),
         "sender": text.one_line(_name(message, facts)),
         "text": text.clean(_heard_words(workspace, message)).strip(),
     }
@@ -172,7 +183,7 @@ def _name(message: Message, facts: Facts) -> str:
 def _heard_words(workspace: Workspace, message: Message) -> str:
     """What somebody said anew; of a user's answer by mail nothing but his words, as the customer reads it."""
     by_mail = message.kind == "email_out" and message.original is not None
-    return _own(workspace, message).text if by_mail else quote.visible(message.text)
+    return own_words(workspace, message).text if by_mail else quote.visible(message.text)
 
 
 def _customer(record: Record, message: Message) -> str:
@@ -184,16 +195,36 @@ def _customer(record: Record, message: Message) -> str:
 def _files(workspace: Workspace, message: Message) -> tuple[File, ...]:
     """Its files; not the mails of ours to a user that a mail program attaches to his answer instead of quoting them."""
     files = (File(one.name, one.type, messages.attachment(one.id)[1]) for one in message.attachments)
-    return tuple(one for one in files if message.original is None or not _is_ours_inside(workspace, one))
+    return tuple(one for one in files if message.original is None or not is_ours_inside(workspace, one))
 
 
-def _is_ours_inside(workspace: Workspace, file: File) -> bool:
-    """A mail that answers or is a notification of ours to a user."""
-    if file.type != "message/rfc822":
+def is_ours_inside(workspace: Workspace, file: File) -> bool:
+    """A mail that answers or is a notification of ours to a user, or has one inside."""
+    if not is_mail(file.type, file.name):
         return False
-    inside = parse(file.data)
-    marks = (token.read_message_id(workspace.secret, one) for one in (inside.message_id, *answered_ids(inside)))
-    return any(mark is not None and mark.who.startswith("u") for mark in marks)
+    mails = [file.data, *inner_mails(file.data)]
+    return any(mark.who.startswith("u") for raw in mails for mark in mask.marks(workspace.secret, raw))
+
+
+def is_mail(kind: str, name: str) -> bool:
+    return kind == "message/rfc822" or name.lower().endswith(".eml")
+
+
+def inner_mails(raw: bytes) -> list[bytes]:
+    """The mails that are attached to a mail, and to those.
+
+    Raises:
+        Refused: there are more of them than anybody reads.
+    """
+    found: list[bytes] = []
+    waiting = [raw]
+    while waiting:
+        inside = [part.data for part in parse(waiting.pop()).attachments if is_mail(part.type, part.name)]
+        found += inside
+        waiting += inside
+        if len(found) > MAX_INNER:
+            raise Refused(f"more than {MAX_INNER} mails are attached to one another")
+    return found
 
 
 # --- the conversation it stands in --------------------------------------------------------------------------

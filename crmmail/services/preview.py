@@ -19,7 +19,7 @@ from crmmail.core.message import Address
 from crmmail.core.reply import Addressee
 from crmmail.errors import Refused, UsageError
 from crmmail.mail import people
-from crmmail.services import correspondent, envelope, fields
+from crmmail.services import correspondent, envelope, fields, outside
 from crmmail.services.tell import own_addresses, who_hears
 from crmmail.store import directory, messages, outbox, records, threads
 from crmmail.store.messages import Message
@@ -108,7 +108,7 @@ def plan(workspace: Workspace, verb: str, number: int, words: Words, *, begun: b
     subject = _subject(this, verb, answers, words.subject)
     if not (begun or words.text.strip() or words.files or verb == "forward"):
         raise Refused("nothing to send: there are no words")
-    body = _body(this, verb, answers, words)
+    body = _body(workspace, this, verb, answers, words)
     holders = {one.address for one in found}
     addressed = tuple(one.user for one in found if one.user is not None and one.user != me.id)
     heard = who_hears(
@@ -243,9 +243,9 @@ def _subject(this: Record, verb: str, answers: Message | None, wanted: str | Non
     return reply.subject(words, "Fwd: " if verb == "forward" else "Re: ") if answers else words
 
 
-def _body(this: Record, verb: str, answers: Message | None, words: Words) -> str:
+def _body(workspace: Workspace, this: Record, verb: str, answers: Message | None, words: Words) -> str:
     """The words, and below them what they answer or pass on."""
-    below = _below(this, verb, answers) if words.quote else ""
+    below = _below(workspace, this, verb, answers) if words.quote else ""
     return "\n\n".join(part for part in (_own(words), below) if part)
 
 
@@ -254,16 +254,15 @@ def _own(words: Words) -> str:
     return text.clean(words.text).strip("\n").rstrip()
 
 
-def _below(this: Record, verb: str, answers: Message | None) -> str:
+def _below(workspace: Workspace, this: Record, verb: str, answers: Message | None) -> str:
     if answers is None:
         return ""
+    read = outside.read(workspace, answers)
     if verb == "forward":
-        who = " ".join(filter(None, (answers.from_name, answers.from_address and f"<{answers.from_address}>")))
-        return reply.forwarded(
-            answers.text, who=who, moment=answers.date, to=[*answers.to, *answers.cc], subject=answers.subject
-        )
-    name = text.one_line(answers.from_name or answers.from_address) or "somebody"
-    return reply.quoted(answers.text, reply.attribution(name, answers.date, _language(this)))
+        who = " ".join(filter(None, (read.sender.name, read.sender.address and f"<{read.sender.address}>")))
+        return reply.forwarded(read.text, who=who, moment=answers.date, to=read.to, subject=read.subject)
+    name = text.one_line(read.sender.name or read.sender.address) or "somebody"
+    return reply.quoted(read.text, reply.attribution(name, answers.date, _language(this)))
 
 
 def _language(this: Record) -> str:
@@ -275,7 +274,7 @@ def _language(this: Record) -> str:
 def below(workspace: Workspace, verb: str, number: int, message: int | None) -> str:
     """What an editor shows under the words: the letter that they answer."""
     this = records.record(number)
-    return _below(this, verb, _answered(this, verb, message))
+    return _below(workspace, this, verb, _answered(this, verb, message))
 
 
 def _hearers(heard: Audience, why: dict[int, str]) -> tuple[Hearer, ...]:

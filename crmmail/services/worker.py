@@ -1,8 +1,10 @@
-"""Who is sending: this process, named so that another can tell whether it still lives."""
+"""Who is sending: one pass of this process, named so that another can tell whether the process still lives."""
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import socket
 
 # /proc/N/stat, counted behind the name: fields 3 and 22 of proc(5), its state and when it began.
@@ -11,14 +13,14 @@ ENDED = "ZX"  # a zombie: killed, and nobody has buried it yet
 
 
 def name() -> str:
-    """`host:process:began`."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
+    """`house:process:began:pass`, another one for each pass: two threads of a process must not share their rows."""
+    return f"{_house()}:{os.getpid()}:{_began(os.getpid())}:{secrets.token_hex(4)}"
 
 
 def alive(worker: str) -> bool:
-    """May that process still be sending?  Of another host nobody knows: its lease says."""
-    host, number, began = [*worker.rsplit(":", 2), "", ""][:3]
-    if host != socket.gethostname():
+    """May that process still be sending?  Of another house nobody knows: its lease says."""
+    house, number, began = [*worker.rsplit(":", 3), "", ""][:3]
+    if house != _house():
         return True
     try:
         os.kill(int(number), 0)
@@ -27,6 +29,15 @@ def alive(worker: str) -> bool:
     except (PermissionError, ValueError, OverflowError):
         return True
     return _began(int(number)) == began  # else the number was given to another process since
+
+
+def _house() -> str:
+    """Where a process number means the same: the host, and in it the container (`host@1234`) where there are such."""
+    try:
+        space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()}@{space}"
 
 
 def _began(process: int) -> str:

@@ -6,7 +6,7 @@ A service changes rows through `update`, `insert` and `delete` here; each return
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -208,6 +208,13 @@ def last(user: int, count: int) -> list[Entry]:
     """Somebody's last undoable acts that stand, newest first."""
     rows = t.Journal.select().where(t.Journal.user == user, t.Journal.undoable, t.Journal.undone.is_null())
     return [_entry(row) for row in rows.order_by(t.Journal.id.desc()).limit(count)]
+
+
+def last_of(user: int, acts: Collection[str]) -> Entry | None:
+    """Somebody's last act of these names that stands, undoable or not."""
+    rows = t.Journal.select().where(t.Journal.user == user, t.Journal.act.in_(list(acts)), t.Journal.undone.is_null())
+    row = rows.order_by(t.Journal.id.desc()).first()
+    return _entry(row) if row else None
 
 
 def of_thread(thread: int) -> list[Entry]:

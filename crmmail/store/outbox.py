@@ -36,6 +36,7 @@ class Delivery(NamedTuple):
     due: datetime
     created: datetime
     sent: datetime | None
+    left: bool  # a copy of it went out whole: it was sent, or may have arrived
 
 
 TROUBLE = ("failed", "bounced")  # states that nobody mends but a person
@@ -161,6 +162,7 @@ _COLUMNS = (  # in the order of Delivery; tuples, for an object a row takes five
     t.Delivery.due,
     t.Delivery.created,
     t.Delivery.sent,
+    t.Delivery.content_hash.is_null(False),
 )
 
 
@@ -184,6 +186,11 @@ def count_due(due: datetime, numbers: Sequence[int] | None = None) -> int:
     """How many rows wait to be sent now."""
     query = t.Delivery.select().where(t.Delivery.state == "queued", t.Delivery.due <= due)
     return int((query.where(t.Delivery.id.in_(list(numbers))) if numbers is not None else query).count())
+
+
+def has_left_since(moment: datetime) -> bool:
+    """Has any mail left since then?"""
+    return bool(t.Delivery.select(t.Delivery.id).where(t.Delivery.sent >= moment).tuples().first())
 
 
 def counts() -> dict[str, int]:

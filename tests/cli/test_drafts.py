@@ -23,7 +23,6 @@ REPLY = Draft(
     text="The words.\n" + "x" * 300,
     below="> It burns.",
 )
-NAME = "1-reply-20261124-100000.txt"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u2066[/][bold red]:smile: \x9b31m\x7f"
 BAD = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), 0x2066)]
 
@@ -80,7 +79,7 @@ def test_show(talk: Talk) -> None:
         "    The words.",
     ]  # fmt: skip
     assert "It burns" not in "\n".join(said)  # below the scissors
-    assert talk.do(["drafts", "show", NAME]) == talk.do(["drafts", "show", str(path)]) == "\n".join(said)
+    assert talk.do(["drafts", "show", path.name]) == talk.do(["drafts", "show", str(path)]) == "\n".join(said)
 
 
 def test_show_for_programs(talk: Talk, tmp_path: Path) -> None:
@@ -115,10 +114,25 @@ def test_a_broken_one_is_listed_with_its_reason_and_not_shown(talk: Talk) -> Non
 def test_remove(talk: Talk) -> None:
     path = put(talk)
     asked = talk.refused("drafts remove 1", code=2)
-    assert asked == f"Remove {NAME} for good? Nobody is here to answer: say --yes to do it"
+    assert asked == f"Remove {path.name} for good? Nobody is here to answer: say --yes to do it"
     assert path.exists()
     assert talk.do("drafts remove 1 --yes") == f"{path} removed"
     assert not path.exists()
+
+
+def test_remove_several(talk: Talk) -> None:
+    paths = []
+    for number in (1, 2, 3, 4):
+        talk.wait(minutes=1)
+        paths.append(put(talk, REPLY._replace(record=number)))
+    asked = talk.refused("drafts remove 1 3", code=2)
+    assert asked.startswith(f"Remove {paths[3].name}, {paths[1].name} for good? ")
+    assert "there is no draft 9" in talk.refused("drafts remove 1 9 --yes")
+    assert [path.exists() for path in paths] == [True] * 4  # all or none
+    # The numbers are those of the listing that was read, though the first goes first.
+    assert talk.do("drafts remove 1 3 1 --yes") == f"{paths[3]} removed\n{paths[1]} removed"
+    assert [path.exists() for path in paths] == [True, False, True, False]
+    talk.refused("drafts remove --yes", code=2)
 
 
 @pytest.mark.parametrize("verb", ["show", "remove --yes"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -258,6 +259,48 @@ def test_a_body_breaks_between_words_and_leaves_addresses_whole(on_terminal: Cal
     assert lines[0] == "    " + "word " * 10 + "word"
     assert all(line.startswith("    ") for line in lines)
     assert lines[-1] == "    > quoted"
+
+
+def test_a_line_goes_on_below_its_first_word(on_terminal: Callable[..., str]) -> None:
+    words = "word " * 9
+    lines = [
+        f"#1 {words}", f"    [3] {words}", ("● ", Span(f"Ann {words}", "unread")), f"    ✉! ann: {words}",
+        f"       {words}", Body(words, "", "  │ "), Body(words),
+    ]  # fmt: skip
+    for color in ("never", "always"):
+
+        def act(voice: Voice, color: str = color) -> None:
+            voice.color = color
+            voice.page(lines)
+
+        said = re.sub("\x1b\\[[0-9;]*m", "", on_terminal(act, columns=30)).splitlines()
+        assert [re.split(r"[^ │]", line)[0] for line in said] == [
+            "", "  ", "    ", "    ", "", "  ", "    ", "       ", "       ", "       ", "       ", "       ",
+            "  │ ", "  │ ", "", "",
+        ], said  # fmt: skip
+        assert all(len(line) <= 30 for line in said)
+
+
+def test_what_was_done_is_broken_between_words_on_a_terminal_only(
+    on_terminal: Callable[..., str], voice: Voice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("#1 Printer broken: draft → done", Span("   (undo: crmmail undo)", "dim"))
+    for color in ("never", "always"):
+        voice.color = color
+        said = on_terminal(lambda voice: voice.say(line), columns=40)
+        assert re.sub("\x1b\\[[0-9;]*m", "", said).splitlines() == [
+            "#1 Printer broken: draft → done   (undo:",
+            "  crmmail undo)",
+        ]
+        said = on_terminal(lambda voice: voice.say(line, whole=True), columns=40)
+        assert said.count("\n") == 1  # what is copied stays whole
+    voice.color = "auto"
+    voice.say(line)
+    assert capsys.readouterr().out == "#1 Printer broken: draft → done   (undo: crmmail undo)\n"
+
+
+def test_a_page_of_nothing_is_nothing(on_terminal: Callable[..., str]) -> None:
+    assert on_terminal(lambda voice: voice.page([])) == ""
 
 
 def test_columns_give_way_in_turn() -> None:

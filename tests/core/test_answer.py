@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import time
 from typing import Any
 
 import pytest
@@ -126,6 +128,58 @@ class TestWhatLeavesByMail:
     def test_a_bare_number_as_opening_cuts_nothing(self) -> None:
         assert leaves("It costs 101 euros.\nReally.", "101") == "It costs 101 euros.\nReally."
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "Log in at https://crm.test/r/1012 please.\nThe password follows.",
+            "Log in at https://crm.test/r/101 please.\nThe password follows.",
+            "https://crm.test/r/101\n\nThe password follows.",
+            "Do this:\n\nhttps://crm.test/r/101\n\nBye.\n\n-- \nAgent",
+            "Your number is\n#101 Printer broken (case, open)\nand stays so.",
+            "#101 and #102 are done.\nSo is this: crmmail attachment save 3 is a command.",
+        ],
+    )
+    def test_what_he_writes_of_the_record_himself(self, words: str) -> None:
+        assert leaves(words, "https://crm.test/r/101") == words
+
+    @pytest.mark.parametrize("gap", ["\n", "\n\n"])
+    @pytest.mark.parametrize(
+        "more", [{}, {"internal": True}, {"customer": ""}, {"to": ""}], ids=["customer", "internal", "nobody", "no to"]
+    )
+    @pytest.mark.parametrize("ours", LANGUAGES)
+    def test_around_a_quote_without_any_mark(self, ours: str, more: dict[str, Any], gap: str) -> None:
+        """As HTML mail is laid out: each line of ours goes, and no line of his."""
+        files = [{"id": 7, "name": "plan.pdf", "size": 3}]
+        told = notification(ours, text="it smokes.", files=files, **more)
+        said = leaves("Pull the plug!\n\nFrom: Ana" + gap + told.text.replace("\n", gap) + gap + "And wait.\nAgent")
+        assert said.split() == "Pull the plug! From: Ana it smokes. And wait. Agent".split()
+
+    @pytest.mark.parametrize("ours", LANGUAGES)
+    def test_wrapped_without_any_mark(self, ours: str) -> None:
+        told = notification(ours, text="it smokes.", title="A printer whose name is so long that no line holds it")
+        wrapped = "\n".join("\n".join(textwrap.wrap(line, 38)) for line in told.text.split("\n"))
+        said = leaves(f"Pull the plug!\n\n{wrapped}\nAnd wait.")
+        assert said.split() == "Pull the plug! it smokes. And wait.".split()
+
+    def test_below_a_block_of_headers(self) -> None:
+        text = written("outlook", "en", "Yes.", notification())
+        assert leaves(f"{text}\nAnd no.\n") == "Yes.\n\n\nAnd no."
+
+    def test_a_foot_whose_words_we_do_not_know(self) -> None:
+        text = "Yes.\n\n-- \n#101 Printer broken (case, open)\nHier öffnen: crmmail show 101\nNur für uns.\n\nAnd no."
+        assert leaves(text).split() == "Yes. And no.".split()
+
+    def test_a_heading_below_the_line_that_a_program_writes(self) -> None:
+        text = "Yes.\n\nOn Tue, Nov 24, 2026 at 10:00 AM Ana <ana@example.com> wrote:\n"
+        assert leaves(f"{text}Ana wrote about #101 Printer broken:\n\nit smokes.\n") == "Yes."
+
+    def test_in_time_that_grows_with_its_length(self) -> None:
+        text = "-- \n#101 x (case, open)\n#101 wrote about #101 x\n[7] y: crmmail attachment save 7\n\n" * 3_000
+        begun = time.monotonic()
+        leaves(text)
+        leaves("> " + text.replace("\n", "\n> "))
+        assert time.monotonic() - begun < 5
+
     def test_the_users_own_signature_above_a_copied_mail(self) -> None:
         text = written("outlook", "en", "Yes.\n\n-- \nAgent", notification())
         assert leaves(text) == "Yes.\n\n-- \nAgent"
@@ -149,6 +203,10 @@ class TestNote:
     )
     def test_stays_inside(self, text: str, kept: str) -> None:
         assert answer.note(text, 101, OPENING) == kept
+
+    def test_behind_a_blank_at_the_end(self) -> None:
+        assert answer.note("On Tue, Ana wrote:\n> it smokes\n\n#note \n", 101, OPENING) is not None
+        assert answer.note("> it smokes\n\n#note ", 101, OPENING) is not None
 
     @pytest.mark.parametrize(
         "text",

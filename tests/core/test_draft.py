@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmmail.core.draft import MARK, SCISSORS, Draft, read, write
+from crmmail.core.draft import MARK, SCISSORS, Draft, first_line, read, write
 from crmmail.errors import Refused
 
 FULL = Draft(
@@ -50,6 +50,28 @@ On Tue, 24 Nov 2026, Ann wrote:
 def test_it_is_written_and_read_again() -> None:
     assert write(FULL) == WRITTEN
     assert read(WRITTEN) == FULL
+
+
+def test_the_scissors_fit_into_a_terminal() -> None:
+    assert len(SCISSORS) <= 78
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (WRITTEN, 14),
+        (write(Draft(record=1, verb="note")), 6),
+        (write(Draft(record=1, verb="reply", below="> x")), 9),
+        (WRITTEN.replace("\n\nThe words", "\n\n\n\nThe words"), 16),
+        ("\n\nVerb: note\n\nHa", 5),
+        ("Only words", 1),
+        ("\n\nOnly words", 3),
+        ("", 1),
+        ("Verb: reply", 3),
+    ],
+)
+def test_the_line_where_the_words_begin(text: str, line: int) -> None:
+    assert first_line(text) == line
 
 
 def test_an_empty_one_invites_to_be_filled_in() -> None:

@@ -61,6 +61,21 @@ def test_subject_tags(subject: str, numbers: list[int]) -> None:
     assert subject_tags(subject) == numbers
 
 
+@pytest.mark.parametrize(
+    ("subject", "internal"),
+    [
+        ("Re: [101] (note) Problem", True),
+        ("AW: [ #101 ](NOTE) Problem", True),
+        ("Re: [101] Problem (note)", False),
+        ("(note) [101] Problem", False),
+        ("Re: [102] (note) [101] Problem", False),
+    ],
+)
+def test_the_subject_of_an_internal_notice(subject: str, internal: bool) -> None:
+    found, _ = evidence(letter(BOB, subject=subject, headers=vouched("dmarc=pass")), threads=frozenset({101}))
+    assert [(one.kind, one.thread, one.internal) for one in found] == [("subject", 101, internal)]
+
+
 # --- ids and addresses --------------------------------------------------------------------------------------
 
 

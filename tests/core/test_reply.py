@@ -44,6 +44,19 @@ def test_tagged_once(words: str, tagged: str) -> None:
     assert reply.tagged(reply.tagged(words, 101), 101) == tagged
 
 
+@pytest.mark.parametrize(
+    "words", ["Printer", "[101] (note) Printer", "[101] Printer", "(note) Printer", "(NOTE) (note) Printer"]
+)
+def test_a_notice_that_stays_inside_says_so_once(words: str) -> None:
+    assert reply.tagged(words, 101, internal=True) == "[101] (note) Printer"
+    assert reply.tagged(words, 101) == "[101] Printer"
+
+
+def test_without_tag_and_its_mark() -> None:
+    assert reply.without_tag("Re: [101] (note) Printer", 101) == "Re: Printer"
+    assert reply.without_tag("Re: [102] (note) Printer (note)", 101) == "Re: [102] (note) Printer (note)"
+
+
 def test_quoted_and_attributed() -> None:
     moment = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
     assert reply.attribution("Ana\r\nBcc: x", moment, "ru") == "2026-11-24 10:00, Ana Bcc: x пишет:"

@@ -72,6 +72,16 @@ def test_no_proof_makes_a_user_of_a_stranger(changes: dict[str, Any]) -> None:
     assert (who(sender="eve@evil.example", **changes).user, who(sender=ANN, **changes).proven) == (None, False)
 
 
+@pytest.mark.parametrize("where", ["to", "envelope"])
+def test_what_a_user_sends_to_a_return_path_is_a_machines(where: str) -> None:
+    path = f"bounce+{own_id(101, 'u3').partition('@')[0]}@crm.example"
+    mail = letter(BOB, to=path if where == "to" else "support@crm.example")
+    found = identify(mail, Envelope(recipients=(path,) if where == "envelope" else ()), known(), settings())
+    assert found.machine == "return-path"
+    assert who(sender=BOB, to=tagged(101, "u3")).machine == ""
+    assert who(sender=ANN, to=path).machine == ""
+
+
 def test_a_token_in_the_envelope_is_a_token_in_a_recipient_address() -> None:
     envelope = Envelope(recipients=(tagged(101, "u3"),))
     assert identify(letter(BOB, to="support@crm.example"), envelope, known(), settings()).proven

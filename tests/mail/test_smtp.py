@@ -301,6 +301,29 @@ def test_a_shut_way_out_is_tried_once(sink: Sink, stage: str, act: str, kind: st
     assert (sink.connections, sink.received) == (1, [])
 
 
+@pytest.mark.parametrize("act", ["421 4.7.0 rate limit", "drop", "450 too many mails"])
+def test_what_one_sender_meets_is_not_remembered(sink: Sink, act: str) -> None:
+    sink.answer(sender={"evil@crm.test": act})
+    with connected(sink.url) as connection:
+        failure = connection.send("evil@crm.test", ANN, MAIL)
+        assert failure is not None and failure.ours
+        assert (connection.is_shut, connection.named) == (False, True)
+        assert connection.send(AGENT, BOB, MAIL) is None
+    assert sink.recipients == [BOB]
+
+
+def test_what_went_out_whole(sink: Sink) -> None:
+    other = MAIL + b"More.\r\n"
+    with connected(sink.url) as connection:
+        assert not connection.may_have_arrived(MAIL)
+        connection.send(AGENT, ANN, MAIL)
+        assert connection.may_have_arrived(MAIL)
+        sink.answer(recipient="550 5.1.1 no such user")
+        connection.send(AGENT, ANN, other)
+        assert not connection.may_have_arrived(other)
+        assert not connection.may_have_arrived(MAIL)
+
+
 # --- servers that are slow --------------------------------------------------------------------------------------
 
 
@@ -500,6 +523,62 @@ def test_a_wrong_password_is_tried_once(new_sink: Callable[..., Sink]) -> None:
         assert connection.send(AGENT, BOB, MAIL) == failure
     assert failure == Failure("login", False, True, "535 5.7.8 Authentication credentials invalid")
     assert sink.heard.upper().count(b"AUTH") == 1
+
+
+ECHOES = [
+    ("500 unknown command: {line}", "500 unknown command: AUTH PLAIN ***"),
+    ("535 5.7.8 user boss password {password} wrong", "535 5.7.8 user boss password *** wrong"),
+    ("535 no: {token}", "535 no: ***"),
+    ("535 no: {cut}…", "535 no: ***…"),
+    ("535 no {shout}", "535 no ***"),
+    ("{line}", "PLAIN ***"),
+    ("{whole}", "***"),
+    ("535-no {cut}\r\n535 {rest}", "535 no *** ***"),
+]
+
+
+@pytest.mark.parametrize(("reply", "shown"), ECHOES)
+def test_a_server_that_repeats_the_password(reply: str, shown: str) -> None:
+    password = "hunter2 (пароль)"
+    token = base64.b64encode(f"\0boss\0{password}".encode()).decode()
+
+    def talk(client: socket.socket) -> None:
+        lines = client.makefile("rb")
+        client.sendall(b"220 mx\r\n")
+        lines.readline()
+        client.sendall(b"250-mx\r\n250 AUTH PLAIN\r\n")
+        line = lines.readline().decode().strip()
+        said = reply.format(
+            line=line,
+            password=password,
+            token=base64.b64encode(password.encode()).decode().rstrip("="),
+            cut=token[:17],
+            rest=token[17:],
+            whole=token,
+            shout=token.upper(),
+        )
+        client.sendall(said.encode() + b"\r\n")
+        lines.readline()
+
+    with raw_server(talk) as url:
+        failure = send(url.replace("//", "//boss@"), password=lambda: password)
+    assert failure is not None and failure.ours
+    assert failure.words == shown
+
+
+def test_long_words_are_looked_through_in_no_time() -> None:
+    with connected("smtp://agent@127.0.0.1") as connection:
+        connection._secret = "hunter2 " * 10
+        started = time.perf_counter()
+        assert connection._without_password("aHVu" * 50_000 + " no") == "aHVu" * 50_000 + " no"
+        assert time.perf_counter() - started < 1
+
+
+def test_a_server_that_repeats_the_password_later(new_sink: Callable[..., Sink]) -> None:
+    sink = new_sink(user="boss", password="hunter2")
+    sink.answer(recipient="550 5.1.1 no such user, hunter2 aHVudGVyMg==")
+    failure = send(sink.url, password=lambda: "hunter2")
+    assert failure == Failure("recipient", True, False, "550 5.1.1 no such user, *** ***")
 
 
 def test_a_password_that_cannot_be_had(new_sink: Callable[..., Sink]) -> None:

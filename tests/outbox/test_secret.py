@@ -113,6 +113,20 @@ def test_a_command_cannot_ask_and_cannot_hang(monkeypatch: pytest.MonkeyPatch) -
     assert time.monotonic() - began < 5
 
 
+def test_a_command_without_end_is_stopped() -> None:
+    began = time.monotonic()
+    with pytest.raises(ConfigBroken, match="prints more than 65536 bytes"):
+        smtp_password("yes", "", {})
+    assert time.monotonic() - began < 5
+    with pytest.raises(ConfigBroken, match="prints more than"):
+        smtp_password(f"head -c {secret.LONGEST + 1} /dev/zero", "", {})
+
+
+def test_the_notes_below_a_password_may_be_long(tmp_path: Path) -> None:
+    there = file(tmp_path, PASSWORD + "\n" + "x" * 60_000)
+    assert smtp_password(f"cat {there}", "", {}) == PASSWORD
+
+
 # --- seen nowhere -------------------------------------------------------------------------------------------
 
 

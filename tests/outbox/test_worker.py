@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from outgoing import Office, fill, identifier, raw_store, read
 
 from crmmail.services import worker
 
-HOST = socket.gethostname()
+HOUSE = worker.name().rsplit(":", 3)[0]
 
 
 class Workers:
@@ -163,22 +162,22 @@ def claimed(office: Office) -> Callable[..., bool]:
 
 
 def test_a_number_that_was_given_to_another_process(claimed: Callable[..., bool]) -> None:
-    began = worker.name().rpartition(":")[2]
+    began = worker.name().split(":")[2]
     parent = os.getppid()
-    assert claimed(f"{HOST}:{parent}:{int(began) + 1}")
+    assert claimed(f"{HOUSE}:{parent}:{int(began) + 1}:x")
 
 
 def test_a_live_process(claimed: Callable[..., bool]) -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
         began = worker._began(other.pid)
-        assert not claimed(f"{HOST}:{other.pid}:{began}")
-        assert claimed(f"{HOST}:{other.pid}:{began}", lease=timedelta(seconds=-1))
+        assert not claimed(f"{HOUSE}:{other.pid}:{began}:x")
+        assert claimed(f"{HOUSE}:{other.pid}:{began}:x", lease=timedelta(seconds=-1))
         other.kill()
 
 
 def test_a_process_that_was_killed_and_is_not_buried_yet(claimed: Callable[..., bool]) -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
-        name = f"{HOST}:{other.pid}:{worker._began(other.pid)}"
+        name = f"{HOUSE}:{other.pid}:{worker._began(other.pid)}:x"
         other.kill()
         until(lambda: not worker.alive(name))
         assert other.returncode is None, "it was buried"
@@ -190,7 +189,7 @@ def test_another_computer_is_believed_until_its_lease_is_over(claimed: Callable[
     assert claimed("other.crm.test:1:5", lease=timedelta(seconds=-1))
 
 
-@pytest.mark.parametrize("name", ["", "nonsense", f"{HOST}:x:1", f"{HOST}:99999999999999999999:1"])
+@pytest.mark.parametrize("name", ["", "nonsense", f"{HOUSE}:x:1:x", f"{HOUSE}:99999999999999999999:1:x"])
 def test_a_name_that_says_nothing_is_believed_until_its_lease_is_over(claimed: Callable[..., bool], name: str) -> None:
     assert not claimed(name)
     assert claimed(name, lease=timedelta(seconds=-1))
@@ -199,3 +198,20 @@ def test_a_name_that_says_nothing_is_believed_until_its_lease_is_over(claimed: C
 def test_my_own_name_is_this_process() -> None:
     assert worker.alive(worker.name())
     assert worker.name().split(":")[1] == str(os.getpid())
+
+
+def test_another_pass_of_this_process_keeps_its_rows(claimed: Callable[..., bool]) -> None:
+    assert worker.name() != worker.name()
+    assert not claimed(worker.name())
+    assert claimed(worker.name(), lease=timedelta(seconds=-1))
+
+
+def test_the_same_number_in_another_container_is_believed_until_its_lease_is_over(
+    claimed: Callable[..., bool],
+) -> None:
+    host = HOUSE.partition("@")[0]
+    assert f"{host}@{os.readlink('/proc/self/ns/pid').strip('pid:[]')}" == HOUSE
+    name = f"{host}@1:99999:5:x"  # a number that nobody has here
+    assert not worker.alive(f"{HOUSE}:99999999:5:x")
+    assert not claimed(name)
+    assert claimed(name, lease=timedelta(seconds=-1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,9 @@ from conversation import START, Talk
 from crmmail.core.draft import Draft
 from crmmail.errors import NotFound, Refused
 from crmmail.services import drafts
+from crmmail.workspace import Choice, Workspace
 
+OWNER = re.compile(r"\.[a-z]+-[0-9a-f]{6}(?=\.txt)")  # what a name says of writer and store
 REPLY = Draft(record=101, verb="reply", to=("ann@customer.example",), text="The words.", below="> Help!")
 
 
@@ -37,8 +40,22 @@ def names(talk: Talk, user: str = "boss") -> list[str]:
 class TestPut:
     def test_makes_a_file_that_names_its_store_and_writer(self, talk: Talk, place: Path) -> None:
         path = put(talk, REPLY, "agent")
-        assert path == place / "101-reply-20261124-100000.txt"
-        assert drafts.load(str(path)) == REPLY._replace(store=str(talk.db), user="agent")
+        assert (path.parent, OWNER.sub("", path.name)) == (place, "101-reply-20261124-100000.txt")
+        assert "Store:" not in path.read_text() and "User:" not in path.read_text()
+        assert drafts.load(str(path)) == REPLY._replace(user="agent")
+
+    def test_says_in_the_file_what_is_not_as_usual(self, talk: Talk, place: Path) -> None:
+        talk.environ(CRMMAIL_USER="boss")
+        with Workspace(Choice(db=str(talk.db), user="agent")) as workspace:
+            path = drafts.put(workspace, REPLY)
+            assert drafts.load(path) == REPLY._replace(store=str(talk.db), user="agent")
+            assert [one.path for one in drafts.listing(workspace)] == [path]
+
+    def test_of_a_login_that_no_file_name_can_hold(self, talk: Talk, place: Path) -> None:
+        talk.do("users add a/b --email ab@crm.test")
+        path = put(talk, REPLY, "a/b")
+        assert path.name == "101-reply-20261124-100000.txt"
+        assert drafts.load(str(path)) == REPLY._replace(store=str(talk.db), user="a/b")
 
     def test_for_nobody_elses_eyes(self, talk: Talk, place: Path) -> None:
         place.mkdir(parents=True, mode=0o755)
@@ -47,15 +64,17 @@ class TestPut:
 
     def test_never_writes_over_another(self, talk: Talk, place: Path) -> None:
         place.mkdir(parents=True)
-        (place / "101-reply-20261124-100000-2.txt").symlink_to(place / "elsewhere")
+        mark = put(talk, Draft()).name.partition(".")[2]
+        (place / f"101-reply-20261124-100000-2.{mark}").symlink_to(place / "elsewhere")
         paths = [put(talk, REPLY._replace(text=words)) for words in ("one", "two", "three")]
-        assert [path.name.removeprefix("101-reply-20261124-100000") for path in paths] == [".txt", "-3.txt", "-4.txt"]
+        found = [OWNER.sub("", path.name).removeprefix("101-reply-20261124-100000") for path in paths]
+        assert found == [".txt", "-3.txt", "-4.txt"]
         assert [drafts.load(str(path)).text for path in paths] == ["one", "two", "three"]
         assert not (place / "elsewhere").exists()
 
     def test_of_what_has_no_record_yet(self, talk: Talk, place: Path) -> None:
-        assert put(talk, Draft(verb="send")).name == "send-20261124-100000.txt"
-        assert put(talk, Draft()).name == "draft-20261124-100000.txt"
+        assert put(talk, Draft(verb="send")).name.startswith("send-20261124-100000.boss-")
+        assert put(talk, Draft()).name.startswith("draft-20261124-100000.boss-")
 
     def test_that_cannot_be(self, talk: Talk, place: Path) -> None:
         place.parent.mkdir(parents=True)
@@ -84,7 +103,7 @@ class TestListing:
         talk.wait(minutes=1)
         put(talk, REPLY._replace(record=7))
         put(talk, REPLY._replace(record=7))
-        assert names(talk) == [
+        assert [OWNER.sub("", name) for name in names(talk)] == [
             "7-reply-20261124-100100-2.txt", "7-reply-20261124-100100.txt", "101-reply-20261124-100000.txt",
         ]  # fmt: skip
         with talk.open() as workspace:
@@ -92,14 +111,19 @@ class TestListing:
 
     def test_of_mine_in_this_store(self, talk: Talk, place: Path, tmp_path: Path) -> None:
         mine = put(talk, REPLY)
-        put(talk, REPLY, "agent")
+        agents = put(talk, REPLY, "agent")
         text = mine.read_text()
-        (place / "other-store.txt").write_text(text.replace(str(talk.db), "/elsewhere/crm.db"))
+        stored = text.replace("\n\n", "\nStore: /elsewhere/crm.db\n\n", 1)
+        (place / "other-store.txt").write_text(stored)
+        (place / "old.txt").write_text(text.replace("\n\n", f"\nStore: {talk.db}\nUser: boss\n\n", 1))
         (tmp_path / "link.db").symlink_to(talk.db)
-        (place / "same-store.txt").write_text(text.replace(str(talk.db), str(tmp_path / "link.db")))
+        (place / "same-store.txt").write_text(stored.replace("/elsewhere/crm.db", str(tmp_path / "link.db")))
         (place / "nobodys.txt").write_text("only words")
-        assert sorted(names(talk)) == [mine.name, "nobodys.txt", "same-store.txt"]
-        assert sorted(names(talk, "agent")) == ["101-reply-20261124-100000-2.txt", "nobodys.txt"]
+        (place / f"another.boss-{'0' * 6}.txt").write_text(text)  # by its name of another store
+        assert sorted(names(talk)) == [mine.name, "nobodys.txt", "old.txt", "same-store.txt"]
+        assert sorted(names(talk, "agent")) == [agents.name, "nobodys.txt", "same-store.txt"]
+        talk.environ(CRMMAIL_DB=str(tmp_path / "link.db"))
+        assert mine.name in names(talk)
 
     def test_hides_no_broken_one(self, talk: Talk, place: Path) -> None:
         path = put(talk, REPLY)
@@ -109,7 +133,9 @@ class TestListing:
             found = {os.path.basename(one.path): one for one in drafts.listing(workspace)}
         assert found[path.name].error == f"{path}: line 1: 'a hundred' is no number: it must be like 101"
         assert found["latin.txt"].error == f"{place}/latin.txt: it is not in UTF-8: save it so with your editor"
-        assert {one.draft for one in found.values()} == {Draft()}
+        assert found[path.name].draft == Draft(user="boss")
+        assert found["latin.txt"].draft == Draft()
+        assert path.name not in names(talk, "agent")
 
     def test_takes_nothing_else_for_one(self, talk: Talk, place: Path, tmp_path: Path) -> None:
         place.mkdir(parents=True)

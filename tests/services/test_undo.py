@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smtpd import Sink
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_what_can_be_undone(talk: Talk, case: Letter, line: str) -> None:
 def test_a_change_that_is_taken_back_stays_in_the_thread(talk: Talk, case: Letter) -> None:
     talk.do("close 1", user="agent")
     talk.do("undo", user="agent")
-    assert talk.system(1)[-2:] == ["state: draft → done", "undone: #1 Printer: state: draft → done"]
+    assert talk.system(1)[-2:] == ["state: draft → done", "undone: #1 Printer, back to draft"]
 
 
 def test_it_is_ones_own_last_act(talk: Talk, case: Letter) -> None:
@@ -108,6 +109,80 @@ def test_a_letter_that_reopened_it_stands_in_the_way(talk: Talk, case: Letter) -
     talk.mail("ana@example.com", answers=case, text="Still.")
     assert "the state was changed since" in talk.refused("undo", user="agent")
     assert talk.state(1) == "open"
+
+
+class TestLetters:
+    """A letter stands in the way of what was done before it, and is never jumped over."""
+
+    @pytest.fixture
+    def closed(self, talk: Talk, case: Letter) -> int:
+        """The agent closed #1, and somebody else writes about another matter: #2."""
+        talk.do("close 1", user="agent")
+        other = talk.mail("eve@example.com", subject="Scanner").record
+        assert other == 2
+        return other
+
+    @pytest.mark.parametrize(
+        ("line", "what"),
+        [
+            ("reply 2 -m Hello", "a letter to eve@example.com (#2)"),
+            ("reply 2 -m Hello --cc cy@x.example,di@x.example", "a letter to eve@example.com and 2 more (#2)"),
+            ("send 2 -m Hello", "a letter to eve@example.com (#2)"),
+            ("forward 5 --to cy@x.example", "a letter to cy@x.example (#2)"),
+            ("note 2 -m Hello", "a note (#2)"),
+        ],
+    )
+    def test_are_not_jumped_over(self, talk: Talk, closed: int, sink: Sink, line: str, what: str) -> None:
+        talk.environ(CRMMAIL_SMTP_URL=sink.url)
+        talk.do(line, user="agent")
+        before = talk.words(2)
+        assert talk.refused("undo", user="agent") == (
+            f"your last act was {what}, which cannot be taken back; "
+            "`crmmail undo --skip` goes on with: #1 Printer: state: draft → done"
+        )
+        assert talk.state(1) == "done"
+        assert talk.do("undo --skip", user="agent") == "undone: #1 Printer, back to draft"
+        assert (talk.state(1), talk.words(2)) == ("draft", before)
+        assert "there is nothing to undo" in talk.refused("undo", user="agent")
+
+    def test_that_wait_can_be_stopped(self, talk: Talk, closed: int) -> None:
+        talk.do("reply 2 -m Hello --cc cy@x.example", user="agent")
+        said = talk.refused("undo", user="agent")
+        assert said == (
+            "your last act was a letter to eve@example.com and 1 more (#2); it has not left yet: "
+            "`crmmail outbox cancel 1 2` stops it"
+        )
+        talk.do("outbox cancel 1 2", user="agent")
+        assert talk.outbox() == []
+
+    def test_with_nothing_before_them(self, talk: Talk, case: Letter) -> None:
+        talk.do("note 1 -m Hello", user="agent")
+        assert talk.refused("undo", user="agent") == (
+            "your last act was a note (#1), which cannot be taken back; there is nothing before it"
+        )
+        assert "there is nothing to undo" in talk.refused("undo --skip", user="agent")
+
+    def test_what_came_after_them_is_taken_back_at_once(self, talk: Talk, closed: int) -> None:
+        talk.do("note 2 -m Hello --then close", user="agent")
+        assert talk.refused("undo 2", user="agent") == (
+            "before your last act you wrote a note (#2), which cannot be taken back; `crmmail undo 1` stops before it"
+        )
+        assert talk.do("undo", user="agent") == "undone: #2 Scanner, back to draft"
+        assert "your last act was a note (#2)" in talk.refused("undo", user="agent")
+        assert talk.do("undo --skip", user="agent") == "undone: #1 Printer, back to draft"
+
+    def test_are_left_once_and_for_all(self, talk: Talk, closed: int) -> None:
+        talk.do("note 2 -m One", user="agent")
+        talk.do("note 2 -m Two", user="agent")
+        talk.do("undo --skip", user="agent")
+        talk.do("set 1 title=Scanner", user="agent")
+        assert talk.do("undo", user="agent") == "undone: #1 Scanner: title: Printer → Scanner"
+        assert "there is nothing to undo" in talk.refused("undo", user="agent")
+        assert "left as it is: #2 Scanner: noted" in talk.do("log")
+
+    def test_of_others_are_no_hindrance(self, talk: Talk, closed: int) -> None:
+        talk.do("note 1 -m Hello", user="bob")
+        assert talk.do("undo", user="agent") == "undone: #1 Printer, back to draft"
 
 
 class TestDecisionsAboutQuarantine:

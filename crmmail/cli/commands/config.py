@@ -41,7 +41,7 @@ def config_get(session: Session, key: str) -> None:
     """One setting."""
     for one in upkeep.settings(session.workspace):
         if one.key == key:
-            session.voice.say(one.value)
+            session.voice.say(one.value, whole=True)
             return
     raise click.UsageError(f"there is no setting {key!r}")
 

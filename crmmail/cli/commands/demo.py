@@ -27,8 +27,9 @@ from typing import NamedTuple
 import click
 
 from crmmail.cli.command import command
-from crmmail.cli.line import Body, Span
+from crmmail.cli.line import Body, Span, broken
 from crmmail.cli.session import Session, pass_session
+from crmmail.core.text import cells
 from crmmail.errors import CrmmailError
 from crmmail.server.sink import Received, Sink
 
@@ -36,6 +37,7 @@ MAILS = Path(__file__).parent / "demo_mails"
 ANN, AGENT, OLGA = "ann@customer.example", "agent@crm.example", "olga@crm.example"
 MAKER, GONE = "service@maker.example", "info@maker.example"
 REFUSED = {GONE: "550 5.1.1 info: no such mailbox here"}
+COMMENT = "# "
 STYLED = re.compile("\x1b\\[[0-9;]*m")
 NARROWEST = 80  # cells; in a narrower table the words that a step must show may be cut
 
@@ -202,10 +204,10 @@ def demo_command(session: Session, keep: str | None) -> int:
         demo.finish()
         voice.say("")
         if keep:
-            voice.say(f"# It is yours: crmmail --db {shlex.quote(str(folder / 'crmmail.db'))} --as boss")
-            voice.say(f"# The mails that were sent: {shlex.quote(str(sink.folder))}")
+            demo.comment(f"It is yours: crmmail --db {shlex.quote(str(folder / 'crmmail.db'))} --as boss")
+            demo.comment(f"The mails that were sent: {shlex.quote(str(sink.folder))}")
         else:
-            voice.say("# The store is gone again; `crmmail demo --keep DIR` leaves it there to play with.")
+            demo.comment("The store is gone again; `crmmail demo --keep DIR` leaves it there to play with.")
     return 0
 
 
@@ -253,7 +255,7 @@ class Demo:
         if step.words or step.reads:
             self.session.voice.say("")
         if step.words:
-            self.session.voice.say(Span(f"# {step.words}", "title"))
+            self.comment(step.words)
         if step.line:
             screen = self.run(step.line.format_map(self.numbers), step.code)
         elif step.mail:
@@ -270,6 +272,13 @@ class Demo:
                 raise CrmmailError(f"the demo stopped: {step.line} shows no number for {step.keeps!r}")
             self.numbers[step.keeps] = found[1]
 
+    def comment(self, words: str) -> None:
+        """A sentence for the spectator, on a terminal as wide as that."""
+        voice = self.session.voice
+        lines = broken(words, voice.width - cells(COMMENT)) if voice.terminal else words
+        for line in lines.split("\n"):
+            voice.say(Span(f"{COMMENT}{line.strip()}", "title"))
+
     def finish(self) -> None:
         """Nobody outside got a mail that the story does not show; colleagues hear of more."""
         unread = Counter(mail.recipient for mail in self.sink.mails()) - self.opened
@@ -279,7 +288,7 @@ class Demo:
 
     def run(self, line: str, code: int) -> str:
         """One command line, as typed; shows and returns what it prints on a terminal."""
-        self.session.voice.say(Span(f"$ crmmail {line}", "dim"))
+        self.session.voice.say(Span(f"$ crmmail {line}", "dim"), whole=True)
         sys.stdout.flush()
         screen, answer = on_a_terminal([sys.executable, "-m", "crmmail", *shlex.split(line)], self.environ)
         sys.stdout.write(screen)
@@ -289,7 +298,7 @@ class Demo:
 
     def deliver(self, name: str, answers: str) -> str:
         """One letter through the MDA, as fetchmail would; shows and returns what it says of it."""
-        self.session.voice.say(Span(f"$ crmmail-mda -v < {name}", "dim"))
+        self.session.voice.say(Span(f"$ crmmail-mda -v < {name}", "dim"), whole=True)
         if name not in self.letters:
             answered = self.mailbox(answers)[-1:]
             if answers and not answered:

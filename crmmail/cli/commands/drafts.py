@@ -69,17 +69,20 @@ def drafts_show(session: Session, draft: str) -> None:
     session.voice.document(shown(session, one), lambda: lines(session, one))
 
 
-@drafts_command.command("remove", examples=("crmmail drafts remove 1", "crmmail drafts remove 1 --yes"))
-@click.argument("draft", metavar="N|PATH")
+@drafts_command.command("remove", examples=("crmmail drafts remove 1", "crmmail drafts remove 1 2 3 --yes"))
+@click.argument("names", metavar="N|PATH…", nargs=-1, required=True)
 @yes_option
 @pass_session
-def drafts_remove(session: Session, draft: str, yes: bool) -> int:
-    """Remove a draft for good; undo cannot bring it back."""
-    one = drafts.find(session.workspace, draft)
-    if not session.voice.confirm(f"Remove {os.path.basename(one.path)} for good?", yes):
+def drafts_remove(session: Session, names: tuple[str, ...], yes: bool) -> int:
+    """Remove drafts for good; undo cannot bring them back."""
+    # All are looked up before the first goes, for then the numbers of the others change.
+    paths = list(dict.fromkeys(drafts.find(session.workspace, name).path for name in names))
+    what = ", ".join(os.path.basename(path) for path in paths)
+    if not session.voice.confirm(f"Remove {what} for good?", yes):
         return 1
-    drafts.remove(one.path, session.workspace.environ)
-    session.voice.say(f"{one.path} removed")
+    for path in paths:
+        drafts.remove(path, session.workspace.environ)
+        session.voice.say(f"{path} removed")
     return 0
 
 

@@ -9,7 +9,7 @@ import click
 
 from crmmail.cli import order, shapes
 from crmmail.cli.command import noun
-from crmmail.cli.line import ENVELOPE, STARRED, UNREAD, Body, Line, Span
+from crmmail.cli.line import ENVELOPE, STARRED, UNREAD, Body, Line, Span, paragraphs
 from crmmail.cli.options import NUMBER, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
@@ -19,6 +19,7 @@ from crmmail.services import fields, inbox
 from crmmail.store.inbox import Item
 
 WORDS = 5  # lines of a letter that the inbox shows
+TITLE = 40  # cells of a record's title that the inbox shows in any case
 
 COLUMNS = (
     Column("mark", "", lambda row: _mark(row), piped=False),
@@ -101,7 +102,7 @@ def inbox_list(
 @order.reply_options
 @pass_session
 def inbox_reply(session: Session, item: int, **options: Any) -> int:
-    """Answer the letter that an item is about; as `crmmail reply` on its record (F42)."""
+    """Answer the letter that an item is about; as `crmmail reply` on its record."""
     from crmmail.cli.commands.post import run  # a listing has no use for it
 
     found = inbox.item(session.workspace, item)
@@ -148,24 +149,32 @@ def cards(session: Session, items: list[Item]) -> Iterator[Line]:
 
 
 def headline(session: Session, one: Item) -> Line:
-    """`● 12  #101 Printer broken · open   Ann <ann@…>   3 min ago`, and what the verbs need to know it by."""
+    """`● 12  #101 Printer broken · open   Ann <ann@…>   3 min ago`, and what the verbs need to know it by.
+
+    A title takes what the line has left, TITLE cells at least.
+    """
     mark = UNREAD if one.unread else " "
     star = f" {STARRED}" if one.starred else ""
     number = f"{one.id}" if one.id is not None else "-"
-    where = f"#{one.record} {text.one_line(one.title, 40)}" if one.record else "in quarantine"
     state = f" · {one.state}" if one.state else ""
     kind = f" · {one.subtype}" if one.subtype not in ("", "discussion") else ""
+    kind += " · machine" if one.automatic else ""
     held = f" · held: {one.reason}" if one.quarantine else ""
     name = f"message {one.message}" if one.message else f"letter {one.quarantine}"
-    return (
-        Span(f"{mark} {number:<4} ", "unread" if one.unread else "read"),
-        Span(where, "unread" if one.unread else "read"),
+    style = "unread" if one.unread else "read"
+    before = Span(f"{mark} {number:<4} ", style)
+    behind = (
         Span(f"{star}", "starred"),
         Span(f"{state}{kind}{held}", "waiting" if held else "dim"),
         Span(f" · {ENVELOPE} {NOT_ARRIVED[one.envelope]}" if one.envelope else "", "failed"),
         f"   {who(one)}   ",
         Span(f"{when.ago(one.date, session.workspace.now().astimezone())} · {name}", "dim"),
     )
+    if not one.record:
+        return (before, Span("in quarantine", style), *behind)
+    (rest,) = paragraphs([(before, f"#{one.record} ", *behind)])
+    title = text.one_line(one.title, max(TITLE, session.voice.width - text.cells(rest.words)))
+    return (before, Span(f"#{one.record} {title}", style), *behind)
 
 
 def who(one: Item) -> str:

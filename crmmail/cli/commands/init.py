@@ -39,4 +39,4 @@ def init_command(
         f"    {made.fetchmail}",
         f"next: crmmail sections add support --name Support --email support@{domains[0]} --manager {made.user}",
     ):
-        session.voice.say(line)
+        session.voice.say(line, whole=True)

@@ -5,6 +5,7 @@ All four go one way: the words, who will read them, the last question, the messa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,12 +17,15 @@ from crmmail.cli.line import Line
 from crmmail.cli.options import NUMBER, RECORD, dry_run_option, json_option
 from crmmail.cli.order import Order
 from crmmail.cli.session import Session, pass_session
+from crmmail.core import mention
+from crmmail.core.text import one_line
 from crmmail.errors import CrmmailError, Refused
 from crmmail.services import drafts, envelope, outgoing, post, send
 from crmmail.services.outbox import Delivery
 from crmmail.services.post import Posted
-from crmmail.services.preview import Plan, plan
+from crmmail.services.preview import Plan, Words, plan
 from crmmail.services.records import Done
+from crmmail.store import directory
 
 MANY = 10  # people outside, more than whom nobody writes to without being asked
 
@@ -37,13 +41,14 @@ MANY = 10  # people outside, more than whom nobody writes to without being asked
     ),
 )
 @click.argument("record", type=RECORD)
-@click.option("--message", type=NUMBER, metavar="N", help="Answer message N; else the last letter.")
+@click.option("--message", type=order.MESSAGE, metavar="N", help="Answer message N; else the last letter.")
 @order.reply_options
 @pass_session
 def reply_command(session: Session, record: int, **options: Any) -> int:
     """Answer the customer.
 
-    The words come from -m, -f or stdin, else from your editor. The letter that they answer is quoted below them.
+    The words come from -m, -f or stdin, else from your editor. The letter that they answer is quoted below them by
+    itself; who answers between its lines puts the quote into his words and says --no-quote.
     Whatever happens, your words are kept: `crmmail drafts` has what was not sent.
     """
     return run(session, order.order("reply", record, **options))
@@ -127,12 +132,15 @@ def note_command(session: Session, record: int, to: tuple[str, ...], **options: 
 
 def run(session: Session, wanted: Order) -> int:
     """From the words to the mail; the number to exit with."""
-    workspace, voice = session.workspace, session.voice
+    workspace, voice, everybody = session.workspace, session.voice, wanted.everybody
     wanted = compose.composed(session, wanted)
     with keep.kept(session, wanted):
         draft = wanted.draft
         assert draft.record is not None
-        this = plan(workspace, draft.verb, draft.record, compose.words(workspace, wanted))
+        words = compose.words(workspace, wanted)
+        this = plan(workspace, draft.verb, draft.record, words)
+        for line in _beside(session, this, words._replace(everybody=everybody)):
+            voice.warn(line)
         if wanted.dry_run:
             return _show(session, wanted, this)
         for warning in this.warnings:
@@ -147,15 +155,32 @@ def run(session: Session, wanted: Order) -> int:
 def _show(session: Session, wanted: Order, this: Plan) -> int:
     """A dry run: what would leave, and to whom."""
     reply_to = "" if this.internal else envelope.reply_address(session.workspace, this.record)
-    session.voice.document(shapes.planned(this, reply_to), lambda: preview.lines(this, reply_to))
+    logins = {one.id: one.login for one in directory.users()}
+    session.voice.document(shapes.planned(this, reply_to), lambda: preview.lines(this, reply_to, logins))
     if wanted.path:
         session.voice.warn(f"a dry run: nothing was written; your words are in {wanted.path}")
     return 0
 
 
+def _beside(session: Session, this: Plan, words: Words) -> Iterator[str]:
+    """What a plan does not say: who stood in the letter and gets no answer, and who is named that nobody knows."""
+    workspace = session.workspace
+    if this.verb == "reply" and this.answers and not (words.everybody or words.to):
+        said = preview.left_out(this, plan(workspace, this.verb, this.record.id, words._replace(everybody=True)))
+        if said:
+            yield said
+    if this.internal:
+        known = {one.login.lower() for one in directory.users() if one.active}
+        for login in sorted(mention.logins(words.text) - known):
+            yield f"there is no user {login}, so @{login} tells nobody"
+
+
 def _ask(session: Session, wanted: Order, this: Plan) -> None:
-    count = preview.outside(this)
-    if count > MANY and not session.voice.confirm(f"{count} people outside will get this. Send it?", wanted.yes):
+    """The last question, before what undo cannot bring back; where nobody can answer, doubts do not stop a letter."""
+    voice, count = session.voice, preview.outside(this)
+    if preview.doubts(this) and voice.answered and not voice.confirm("Send it all the same?", wanted.yes):
+        raise Refused("nothing was sent")
+    if count > MANY and not voice.confirm(f"{count} people outside will get this. Send it?", wanted.yes):
         raise Refused("nothing was sent")
 
 
@@ -190,9 +215,11 @@ def report(session: Session, this: Plan, posted: Posted, copies: list[Delivery])
     voice, now, way_out = session.voice, session.workspace.now(), send.way_out(session.workspace)
     lost = [copy for copy in copies if copy.state in ("failed", "bounced")]
     letters = [copy for copy in copies if preview.is_letter(copy)]
-    lines: list[Line] = [preview.fate(posted.record, copy, now, way_out) for copy in letters if copy not in lost]
+    arrived = [copy for copy in letters if copy not in lost]
+    lines: list[Line] = list(preview.fates(posted.record, arrived, now, way_out))
     if this.internal:
-        lines = [f"#{posted.record.id} {posted.record.title}: note {posted.message} {preview.told(this)}"]
+        title = one_line(posted.record.title, preview.TITLE)
+        lines = [f"#{posted.record.id} {title}: note {posted.message} {preview.told(this)}"]
     done = Done(posted.record.id, posted.record.title, posted.details)
     shape = shapes.posted(posted, copies, list(this.warnings))
     voice.document(shape, lambda: [*lines, *([changed(done)] if posted.details else [])])

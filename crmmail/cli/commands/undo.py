@@ -16,8 +16,8 @@ from crmmail.services import undo
 def undo_command(session: Session, count: int, skip: bool) -> None:
     """Take back your last acts.
 
-    Dismissals, stars, states, fields, followers and quarantine decisions come back; what left by mail does not.
-    It refuses, and changes nothing, where somebody changed the same thing since.
+    Dismissals, stars, states, fields, followers and quarantine decisions come back; letters and notes do not.
+    It refuses, and changes nothing, where your last act was a letter, or somebody changed the same thing since.
     """
     for entry in undo.undo(session.workspace, count, skip=skip):
-        session.voice.say(f"undone: {entry.sentence}")
+        session.voice.say(f"undone: {undo.undone(entry)}")
