@@ -31,8 +31,9 @@ OPENING = STAGES[:4]
 
 _SET = "(`crmmail config set smtp.url …`)"
 _SET_PASSWORD = "(`crmmail config set smtp.password_command …`)"
-_ITSELF = "crmmail tries again by itself, and at once with `crmmail outbox retry`"
+_ITSELF = "crmmail tries again by itself, or with the next tick after `crmmail outbox retry`"
 _THEN = "then run `crmmail outbox retry`"
+_AWAY = "`crmmail outbox cancel` puts this one away"
 
 
 def _both(what: str) -> tuple[str, str]:
@@ -65,12 +66,12 @@ KINDS = {
     ),
     "recipient": (
         f"The server does not take the recipient's address now: check it; {_ITSELF}.",
-        "There is no such mailbox: ask the recipient for the right address, correct the contact and write again.",
+        f"Ask the recipient for the right address, correct the contact and write again; {_AWAY}.",
     ),
     "address": (
         f"What stands behind the @ of the recipient's address cannot be found now: check it; {_ITSELF}.",
         "What stands behind the @ of the recipient's address does not exist or takes no mail: correct it and write "
-        "again.",
+        f"again; {_AWAY}.",
     ),
     "greylisted": (
         f"Nothing is wrong, the server lets strangers wait some minutes: {_ITSELF}.",
@@ -227,10 +228,16 @@ def bounced(status: str, words: str) -> Failure:
     return Failure(kind, permanent, False, shown(words if _status(words) else f"{status} {words}"))
 
 
-def advice(failure: Failure, *, gave_up: bool = False) -> str:
-    """One sentence: what to do.  `gave_up`: nobody tries again, as after a bounce, or after `retry.GIVE_UP`."""
+def advice(failure: Failure, *, gave_up: bool = False, mail: int | None = None) -> str:
+    """One sentence: what to do.
+
+    Args:
+        gave_up: nobody tries again, as after a bounce, or after `retry.GIVE_UP`.
+        mail: its number, for the commands that it names.
+    """
     trying, over = KINDS[failure.kind]
-    return over if failure.permanent or gave_up else trying
+    said = over if failure.permanent or gave_up else trying
+    return re.sub(r"(?<=`crmmail outbox )(retry|cancel)(?=`)", rf"\1 {mail}", said) if mail is not None else said
 
 
 def shown(words: str, code: int = 0) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from crmmail.core.query import Query
 from crmmail.store import inbox, journal, mails, messages, outbox, records
 from crmmail.store.inbox import Item
 from crmmail.workspace import Workspace, os_login
+
+LATE = timedelta(minutes=5)  # mail that leaves with the next tick is no news
 
 
 class Summary(NamedTuple):
@@ -107,7 +110,7 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
         open_records["late"],
         sum(count for reason, _, count in waiting if reason != "unconfirmed"),
         sum(count for reason, _, count in waiting if reason == "unconfirmed"),
-        outgoing.get("queued", 0),
+        outbox.count_late(workspace.now() - LATE),
         outgoing.get("failed", 0) + outgoing.get("bounced", 0),
         inbox.items(me.id, limit=limit) if unread else [],
     )

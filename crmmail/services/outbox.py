@@ -12,11 +12,15 @@ from crmmail.core.letter import Letter
 from crmmail.errors import NotFound, Refused
 from crmmail.services import outgoing, trouble, worker
 from crmmail.services.outgoing import Unbuildable
-from crmmail.store import journal, outbox
+from crmmail.services.send import Result
+from crmmail.store import directory, journal, outbox
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace, os_login
 
-__all__ = ["Delivery", "Preview", "advice", "cancel", "listing", "preview", "raw", "retry", "troubles"]
+__all__ = ["Delivery", "Preview", "advice", "cancel", "listing", "news", "preview", "raw", "retry"]
+
+
+SAID = "tick.said"  # in the store: the kinds of failure that cron's owner has heard of
 
 
 class Preview(NamedTuple):
@@ -28,14 +32,26 @@ class Preview(NamedTuple):
     broken: str
 
 
-def listing(workspace: Workspace, *, everything: bool = False) -> list[Delivery]:
-    """What waits, failed or came back; or all that ever was in it."""
-    return outbox.deliveries(states=None if everything else ("queued", *outbox.TROUBLE))
+def listing(workspace: Workspace, *, everything: bool = False, limit: int | None = None) -> list[Delivery]:
+    """What waits, failed or came back; or all that ever was in it.  `limit`: of these the newest, oldest first."""
+    states = None if everything else ("queued", *outbox.TROUBLE)
+    return outbox.deliveries(states=states, limit=limit, newest=limit is not None)
 
 
-def troubles(workspace: Workspace) -> set[str]:
-    """What kinds of failure hold mail up at present."""
-    return outbox.kinds_of_waiting()
+def news(workspace: Workspace, results: Sequence[Result]) -> list[Result]:
+    """What cron's owner has to hear of a pass: what failed for good, and a door that is shut since the last pass.
+
+    Which doors he has heard of is remembered in the store until mail leaves again, whoever met them first.
+    """
+    shut = {one.failure.kind for one in results if one.failure is not None and one.failure.ours}
+    said = set(directory.settings().get(SAID, "").split())
+    known = shut | (set() if any(one.state == "sent" for one in results) else said)
+    if known != said:
+        with workspace.store.transaction():
+            directory.put_setting(SAID, " ".join(sorted(known)))
+    new = shut - said
+    first = {kind: next(one for one in results if one.failure and one.failure.kind == kind) for kind in sorted(new)}
+    return [one for one in results if one.state == "failed" or one in first.values()]
 
 
 def preview(workspace: Workspace, number: int) -> Preview:
@@ -53,8 +69,7 @@ def advice(copy: Delivery) -> str:
     if copy.failure not in failures.KINDS:
         return ""
     over = copy.state in outbox.TROUBLE
-    said = failures.advice(Failure(copy.failure, over, False, copy.reason), gave_up=over)
-    return said.replace("crmmail outbox retry`", f"crmmail outbox retry {copy.id}`")
+    return failures.advice(Failure(copy.failure, over, False, copy.reason), gave_up=over, mail=copy.id)
 
 
 def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]:
@@ -79,13 +94,13 @@ def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]
 
 
 def cancel(workspace: Workspace, numbers: Sequence[int]) -> list[Delivery]:
-    """Does not send what has not left; undo puts it back."""
+    """Does not send what has not left, and puts away what failed or came back; undo puts it back."""
     me = workspace.user()
     with workspace.store.transaction():
         copies = [outgoing.delivery(one) for one in numbers]
         busy = outbox.in_work(numbers, datetime.now(UTC), worker.alive)
         for copy in copies:
-            if copy.state not in ("queued", "failed"):
+            if copy.state not in ("queued", *outbox.TROUBLE):
                 raise Refused(f"mail {copy.id} to {copy.to} was {copy.state} already")
             if copy.id in busy:
                 raise Refused(f"mail {copy.id} to {copy.to} is being sent at this moment")

@@ -50,7 +50,10 @@ class Result(NamedTuple):
 
     @property
     def advice(self) -> str:
-        return failures.advice(self.failure, gave_up=self.state == "failed") if self.failure else ""
+        if self.failure is None:
+            return ""
+        number = None if self.failure.ours else self.delivery.id  # a shut door is everybody's
+        return failures.advice(self.failure, gave_up=self.state == "failed", mail=number)
 
 
 def way_out(workspace: Workspace) -> bool:

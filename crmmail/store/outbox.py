@@ -126,13 +126,14 @@ def deliveries(
     states: Sequence[str] | None = None,
     numbers: Sequence[int] | None = None,
     limit: int | None = None,
+    newest: bool = False,
 ) -> list[Delivery]:
-    """Outgoing mails, oldest first."""
+    """Outgoing mails, oldest first; with `newest` the limit keeps the newest."""
     query = (
         t.Delivery.select(*_COLUMNS)
         .join(t.Message)
         .join(t.Thread, on=(t.Delivery.thread == t.Thread.id))
-        .order_by(t.Delivery.id)
+        .order_by(t.Delivery.id.desc() if newest else t.Delivery.id)
     )
     if messages is not None:
         query = query.where(t.Delivery.message.in_(list(messages)))
@@ -140,7 +141,8 @@ def deliveries(
         query = query.where(t.Delivery.id.in_(list(numbers)))
     if states is not None:
         query = query.where(t.Delivery.state.in_(list(states)))
-    return [Delivery(*row) for row in query.limit(limit).tuples()]
+    found = [Delivery(*row) for row in query.limit(limit).tuples()]
+    return found[::-1] if newest else found
 
 
 _COLUMNS = (  # in the order of Delivery; tuples, for an object a row takes five times as long
@@ -199,10 +201,10 @@ def counts() -> dict[str, int]:
     return dict(rows.tuples())
 
 
-def kinds_of_waiting() -> set[str]:
-    """What kinds of failure hold mail up at present."""
-    rows = t.Delivery.select(t.Delivery.failure).where(t.Delivery.state == "queued", t.Delivery.failure.is_null(False))
-    return {row.failure for row in rows.distinct()}
+def count_late(due: datetime) -> int:
+    """How many mails wait that were tried in vain, or should have left by then."""
+    late = (t.Delivery.attempts > 0) | (t.Delivery.due < due)
+    return int(t.Delivery.select().where(t.Delivery.state == "queued", late).count())
 
 
 def oldest_waiting() -> datetime | None:

@@ -458,7 +458,7 @@ class Delivery(Table):
     due = UTCField()
     reason = TextField(null=True)  # what the last try, or the bounce, said
     failure = word(null=True)  # its kind, of core.failure.KINDS
-    worker = word(null=True)  # who is sending it at this moment: host:process:began
+    worker = word(null=True)  # who is sending it at this moment (services.worker)
     lease = UTCField(null=True)  # until when that holds, by the real clock
     created = UTCField()
     sent = UTCField(null=True)

@@ -30,10 +30,8 @@ class Trouble(NamedTuple):
 
 
 REFUSALS = [
-    Trouble(
-        "recipient", "failed", {"recipient": "550 5.1.1 no such user"}, "550 5.1.1 no such user", "no such mailbox"
-    ),
-    Trouble("recipient", "failed", {"recipient": "550 unknown user"}, "550 unknown user", "no such mailbox"),
+    Trouble("recipient", "failed", {"recipient": "550 5.1.1 no such user"}, "550 5.1.1 no such user", "right address"),
+    Trouble("recipient", "failed", {"recipient": "550 unknown user"}, "550 unknown user", "right address"),
     Trouble("address", "failed", {"recipient": "550 5.1.2 host unknown"}, "5.1.2", "behind the @"),
     Trouble("sender", "failed", {"sender": "553 5.7.1 not allowed"}, "553 5.7.1 not allowed", "let us send from"),
     Trouble("quota", "failed", {"recipient": "552 5.2.2 mailbox full"}, "552 5.2.2 mailbox full", "mailbox is full"),
@@ -82,7 +80,9 @@ def cleared(office: Office, number: int, sink: Sink) -> None:
     before = office.row(number).identifier
     office.use(sink.url)
     sink.behave()
-    assert office.talk.do(f"outbox retry {number}") == f"mail {number} to {office.row(number).to}: due now"
+    assert office.talk.do(f"outbox retry {number}") == (
+        f"mail {number} to {office.row(number).to}: due now   (crmmail outbox send)"
+    )
     assert office.talk.do("outbox send") == "1 sent"
     row = office.row(number)
     assert (row.state, row.reason, row.failure, row.attempts) == ("sent", "", "", 1)  # a person's retry counts anew
@@ -184,7 +184,9 @@ class TestCommands:
         sink.answer(recipient="550 5.1.1 no such user")
         said = office.talk.cli(["reply", str(office.case), "-m", "Pull the plug!"], "agent")
         assert said.code == 1
-        assert "not sent to ana@example.com: 550 5.1.1 no such user. There is no such mailbox" in said.err
+        assert (
+            "not sent to ana@example.com: 550 5.1.1 no such user. Ask the recipient for the right address" in said.err
+        )
         assert office.items() == [("failed", "failed")]
 
     def test_reply_that_waits_ends_with_0(self, office: Office, sink: Sink) -> None:

@@ -339,7 +339,7 @@ class TestByHand:
         sink.answer(recipient={ANA: "550 5.1.1 no such user"})
         office.talk.cli("outbox send")
         office.change(bounced, state="bounced", reason="550 5.1.1", failure="recipient")
-        assert office.talk.do("outbox retry") == f"mail {failed} to {ANA}: due now"
+        assert office.talk.do("outbox retry") == f"mail {failed} to {ANA}: due now   (crmmail outbox send)"
         assert office.row(bounced).state == "bounced"
         office.talk.do(f"outbox retry {bounced}")
         sink.behave()

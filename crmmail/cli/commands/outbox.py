@@ -12,7 +12,7 @@ from crmmail.cli.command import command, noun
 from crmmail.cli.line import Body, Line, Span
 from crmmail.cli.options import NUMBER, dry_run_option, ids_argument, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
-from crmmail.cli.voice import Column
+from crmmail.cli.voice import Column, Row
 from crmmail.core import when
 from crmmail.errors import Refused
 from crmmail.services import outbox, send
@@ -38,9 +38,15 @@ ON_SCREEN = (
     Column("to", "to", width=26),
     COLUMNS[4],
     Column("attempts", "tries"),
-    Column("subject", "reason or subject", lambda row: row["reason"] or row["subject"], flex=True),
+    Column("due", "next", lambda row: row["due"] if row["attempts"] else None),
+    Column("subject", "reason or subject", lambda row: _why(row), flex=True),
 )
 KEYS = ("id", "message", "record", "to", "state", "attempts", "reason", "subject", "purpose", "due", "sent", "advice")
+
+
+def _why(row: Row) -> str:
+    """The server's words, without the address that stands beside them already; else the subject."""
+    return (row["reason"] or row["subject"]).replace(f"<{row['to']}>: ", "")
 
 
 @noun("outbox", examples=("crmmail outbox", "crmmail outbox show 3", "crmmail outbox retry"))
@@ -50,14 +56,18 @@ def outbox_command() -> None:
 
 @outbox_command.command("list", examples=("crmmail outbox list --all",))
 @click.option("--all", "everything", is_flag=True, help="Also what was sent.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
 @listing_options
 @pass_session
-def outbox_list(session: Session, everything: bool) -> None:
+def outbox_list(session: Session, everything: bool, limit: int | None) -> None:
     """One line a recipient."""
-    found = [shapes.outgoing(one) for one in outbox.listing(session.workspace, everything=everything)]
+    copies = outbox.listing(session.workspace, everything=everything, limit=limit)
+    found = [shapes.outgoing(one) for one in copies]
     voice = session.voice
     columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
     voice.listing(found, columns, empty="Nothing waits to be sent.", keys=KEYS)
+    if found and columns is ON_SCREEN:
+        voice.say(Span("crmmail outbox show N · retry N · cancel N · send", "dim"))
 
 
 @outbox_command.command("show", examples=("crmmail outbox show 3", "crmmail outbox show 3 --raw"))
@@ -156,7 +166,7 @@ def outbox_retry(session: Session, mails: tuple[int, ...] | None) -> None:
     """
     changed = outbox.retry(session.workspace, mails)
     for copy in changed:
-        session.voice.say(f"mail {copy.id} to {copy.to}: due now")
+        session.voice.say((f"mail {copy.id} to {copy.to}: due now", Span("   (crmmail outbox send)", "dim")))
     if not changed:
         session.voice.say(Span("Nothing waits to be sent.", "dim"))
 
@@ -165,7 +175,7 @@ def outbox_retry(session: Session, mails: tuple[int, ...] | None) -> None:
 @ids_argument("mails", metavar="MAIL…", kind=NUMBER)
 @pass_session
 def outbox_cancel(session: Session, mails: tuple[int, ...]) -> None:
-    """Do not send what has not left."""
+    """Do not send what has not left; put away what failed or came back."""
     for copy in outbox.cancel(session.workspace, mails):
         session.voice.say((f"mail {copy.id} to {copy.to}: will not be sent", Span(UNDO, "dim")))
 
@@ -178,8 +188,6 @@ def tick_command(session: Session) -> int:
     Silent when all is well.  Of what fails for good, and of a mail server that begins to fail, it says a line, which
     cron mails to its owner; while the trouble lasts it says nothing more: `crmmail doctor` does.
     """
-    known = outbox.troubles(session.workspace)
     results = send_now(session)
-    new = [one for one in results if one.failure is not None and one.failure.ours and one.failure.kind not in known]
-    report(session, [one for one in results if one.state == "failed" or one in new])
+    report(session, outbox.news(session.workspace, results))
     return int(any(one.state == "failed" for one in results))
