@@ -165,7 +165,7 @@ def test_stars_are_counted(talk: Talk, case: Letter) -> None:
 
 @pytest.mark.parametrize(
     ("lang", "words"),
-    [("en", "Open it: crmmail show 1"), ("ru", "Открыть: crmmail show 1"), ("fr", "L'ouvrir : crmmail")],
+    [("en", "Open it: crmmail show 1"), ("ru", "Открыть: crmmail show 1"), ("fr", "Ouvrir : crmmail")],
 )
 def test_a_notification_reads_in_its_readers_language(talk: Talk, lang: str, words: str) -> None:
     """F46, F165, F322"""

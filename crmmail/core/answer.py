@@ -26,7 +26,7 @@ _FILE = re.compile(r"\[(\d+)\] .+: crmmail attachment save \1")
 _SAVE = re.compile(r"crmmail attachment save \d")
 # The foot, line by line.
 _DASHES = ("--", "–", "—")
-_OPEN = re.compile(r"(?:Open it|Открыть|L['’]ouvrir) ?: ?\S.*")
+_OPEN = re.compile(r"(?:Open it|Открыть|Ouvrir) ?: ?\S.*")
 _TITLE = re.compile(r"#(\d+) .*\([a-z]+(?:, [a-z ]+)?\)")
 _PROMISE = re.compile(
     r"""Your\ answer\ to\ this\ mail\ (?:stays\ inside|goes\ to\ .+,\ as\ from\ you)\.
@@ -34,7 +34,7 @@ _PROMISE = re.compile(
     |Nobody\ outside\ takes\ part\ yet:\ your\ answer\ to\ this\ mail\ stays\ in\ the\ record\.
     |Votre\ réponse\ à\ ce\ message\ (?:reste\ interne|ira\ à\ .+,\ en\ votre\ nom)\.
     |Avec\ \#note\ en\ première\ ligne,\ elle\ reste\ interne\.
-    |Personne\ d['’]extérieur\ ne\ participe\ encore\ ?:\ votre\ réponse\ reste\ dans\ la\ fiche\.
+    |Personne\ de\ l['’]extérieur\ ne\ participe\ encore\ ?:\ votre\ réponse\ reste\ dans\ la\ fiche\.
     |Ваш\ ответ\ на\ это\ письмо\ (?:останется\ внутри|получит\ .+\ [-–—]\ от\ вашего\ имени)\.
     |С\ \#note\ в\ первой\ строке\ он\ останется\ внутри\.
     |Снаружи\ пока\ никто\ не\ участвует:\ ваш\ ответ\ останется\ в\ карточке\.""",

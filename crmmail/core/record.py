@@ -98,6 +98,11 @@ def press(kind_name: str, state: str, button_name: str) -> str:
     )
 
 
+def target(kind_name: str, button_name: str) -> str:
+    """Where a button leads, whether or not it can be pressed now; "" where the kind has none of that name."""
+    return next((one.target for one in BUTTONS if (one.kind, one.name) == (kind_name, button_name)), "")
+
+
 def after_mail(kind_name: str, state: str, *, writer: str, on_partner_reply: str, on_user_reply: str) -> str:
     """The state of a record after a letter to it (behaviour §5).
 

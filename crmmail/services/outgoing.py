@@ -148,6 +148,7 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         "to": text.one_line(_recipients(message, facts)),
         "customer": text.one_line(_customer(record, message)),
         "internal": message.internal,
+        "news": message.kind == "system",
         "open": answers.opening_of(workspace, record.id),
         "files": [{"id": one.id, "name": text.one_line(one.name), "size": one.size} for one in message.attachments],
     }

@@ -65,14 +65,10 @@ def post(workspace: Workspace, this: Plan) -> Posted:
         )
         journal.write(me.id, os_login(), now, this.verb, _sentence(this), thread=this.record.id, undoable=False)
         details: list[Detail] = []
-        if this.then and this.record.state != _target(this.record, this.then):
+        if this.then and this.record.state != record.target(this.record.kind, this.then):
             details = press(workspace, this.record.id, this.then, skip=told).details
         rows = [one.id for one in outbox.deliveries(messages=[message])]
     return Posted(records.record(this.record.id), message, rows, details)
-
-
-def _target(this: Record, button: str) -> str:
-    return next((one.target for one in record.BUTTONS if (one.kind, one.name) == (this.kind, button)), "")
 
 
 def _sentence(this: Plan) -> str:

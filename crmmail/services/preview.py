@@ -165,8 +165,7 @@ def _colleague(words: str) -> int:
 
 def _check_then(this: Record, button: str) -> None:
     """Refuses at once what would be refused after the letter is written; where it is so already, all is well."""
-    target = next((one.target for one in record.BUTTONS if (one.kind, one.name) == (this.kind, button)), "")
-    if this.state != target:
+    if this.state != record.target(this.kind, button):
         try:
             record.press(this.kind, this.state, button)
         except Refused as error:

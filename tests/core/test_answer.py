@@ -32,6 +32,7 @@ def notification(language: str = "en", text: str = QUESTION, title: str = "Print
             "to": "Carl Lima",
             "customer": "Ana Lima",
             "internal": False,
+            "news": False,
             "open": OPENING,
             "files": [],
             **more,

@@ -406,7 +406,7 @@ class TestNotifications:
         ("language", "phrases"),
         [
             ("en", ("Ana Lima wrote about #1", "Open it: crmmail show 1", "goes to Ana Lima, as from you")),
-            ("fr", ("Ana Lima a écrit à propos de #1", "L'ouvrir : crmmail show 1", "ira à Ana Lima, en votre nom")),
+            ("fr", ("Ana Lima a écrit à propos de #1", "Ouvrir : crmmail show 1", "ira à Ana Lima, en votre nom")),
             ("ru", ("Ana Lima пишет по #1", "Открыть: crmmail show 1", "получит Ana Lima — от вашего имени")),
         ],
     )

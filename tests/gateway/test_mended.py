@@ -85,3 +85,17 @@ def test_a_notification_that_comes_back_through_the_catchall_is_told_in_the_inbo
     assert (row["state"], row["reason"]) == ("bounced", "it came back to us: the address has no mailbox of its own")
     talk.post(RECEIVED + mail.data)
     assert len(talk.inbox("agent")) == 1
+
+
+@pytest.mark.parametrize(
+    ("lang", "heading"),
+    [("en", "News of #1 Printer broken, by boss:"), ("fr", "Du nouveau sur #1"), ("ru", "Новое по #1")],
+)
+def test_a_change_is_news_and_no_letter(talk: Talk, case: int, sink: Sink, lang: str, heading: str) -> None:
+    talk.do(f"users set agent --lang {lang}")
+    talk.do(f"set {case} priority=high")
+    talk.do("tick")
+    said = words(read([one for one in sink.received if one.recipient == "agent@crm.test"][-1]))
+    assert said.startswith(heading)
+    assert "priority: normal → high" in said
+    assert "wrote" not in said
