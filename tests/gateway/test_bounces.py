@@ -295,7 +295,8 @@ class TestItDoesNothingElse:
 
     def test_nor_can_it_be_answered_or_read_outside(self, shop: Talk, sink: Sink, case: Letter) -> None:
         number = shop.post(dsn(left(sink))).message
-        assert "stays inside" in shop.refused(f"forward {number} --to x@y.example -m x", "agent")
+        said = shop.cli(f"forward {number} --to x@y.example -m x", "agent")
+        assert (said.code, said.out) == (1, "") and "stays inside" in said.err
         shop.do(f"reply {case.record} -m 'Still there?' --yes", user="agent")
         assert "not be delivered" not in left(sink).data.decode()
 
