@@ -24,7 +24,7 @@ from crmmail.services.tell import own_addresses, who_hears
 from crmmail.store import directory, messages, outbox, records, threads
 from crmmail.store.messages import Message
 from crmmail.store.records import Record
-from crmmail.workspace import Workspace
+from crmmail.workspace import Workspace, local_zone
 
 _ITEM = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,])+')  # one of a list: a comma in quotes belongs to a name
 LATELY = timedelta(days=2)  # the same words to the same person within that time are a slip of the hand (F85)
@@ -257,11 +257,12 @@ def _below(workspace: Workspace, this: Record, verb: str, answers: Message | Non
     if answers is None:
         return ""
     read = outside.read(workspace, answers)
+    moment = answers.date.astimezone(local_zone(workspace.environ))  # as the people here read their clocks
     if verb == "forward":
         who = " ".join(filter(None, (read.sender.name, read.sender.address and f"<{read.sender.address}>")))
-        return reply.forwarded(read.text, who=who, moment=answers.date, to=read.to, subject=read.subject)
+        return reply.forwarded(read.text, who=who, moment=moment, to=read.to, subject=read.subject)
     name = text.one_line(read.sender.name or read.sender.address) or "somebody"
-    return reply.quoted(read.text, reply.attribution(name, answers.date, _language(this)))
+    return reply.quoted(read.text, reply.attribution(name, moment, _language(this)))
 
 
 def _language(this: Record) -> str:
