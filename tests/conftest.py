@@ -1,3 +1,3 @@
-"""Fixtures for all tests: real mail servers (`servers`, `smtpd`), and a shop that talks by mail (`conversation`)."""
+"""Fixtures for all tests: real mail servers (`servers`, `mailsink`), and a shop that talks by mail (`conversation`)."""
 
-pytest_plugins = ["servers", "smtpd", "conversation"]
+pytest_plugins = ["servers", "mailsink", "conversation"]

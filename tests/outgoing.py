@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from smtpd import Received, Sink
 from typing import Any
 
 from conversation import Talk
+from mailsink import Received, Sink
 
 from crmmail.core import token
 from crmmail.services import outgoing, post, preview

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from smtpd import Sink
 
 import pytest
 from conversation import Talk
+from mailsink import Sink
 
 S2 = "-u3 -padmin -ssupport -esupport@mycompany.com"
 

@@ -14,11 +14,11 @@ import sys
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
-from smtpd import Sink
 from typing import NamedTuple
 
 import pytest
 from conversation import Said, Talk
+from mailsink import Sink
 
 from crmmail.cli import keep
 from crmmail.services import drafts, preview

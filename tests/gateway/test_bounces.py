@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from smtpd import Received, Sink
 
 import pytest
 from conversation import Letter, Talk
+from mailsink import Received, Sink
 
 from crmmail.store import outbox, tables
 

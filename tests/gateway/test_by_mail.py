@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from smtpd import Sink
 
 import pytest
 from conversation import OURS, Letter, Talk
+from mailsink import Sink
 from programs import MARKING, PROGRAMS, Told, quoting, written
 
 ANA = "ana@example.com"

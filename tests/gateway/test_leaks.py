@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from smtpd import Sink
 from typing import Any
 
 import pytest
 from conversation import OURS, Letter, Talk
+from mailsink import Sink
 from programs import quoting, written
 
 from crmmail.core.letter import File

@@ -5,10 +5,10 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from smtpd import Sink
 
 import pytest
 from conversation import SHOP, Talk, founded, opened
+from mailsink import Sink
 
 from crmmail.store import tables
 

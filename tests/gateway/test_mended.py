@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from smtpd import Received, Sink
-
 import pytest
 from conversation import RECEIVED, Talk
+from mailsink import Received, Sink
 from outgoing import identifier, read, words
 
 WORDS = "Dear Ana,\n\nplease turn it off\nand open a window."

@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from smtpd import Sink
 
 import pytest
 import trustme
+from mailsink import Sink
 
 from crmmail.core.failure import Failure
 from crmmail.errors import ConfigBroken

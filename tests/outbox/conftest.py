@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from smtpd import Sink
-
 import pytest
 from conversation import Talk
+from mailsink import Sink
 from outgoing import Office
 
 

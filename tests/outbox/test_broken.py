@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from smtpd import Sink
 from typing import Any
 
 import pytest
 from doors import CRMMAIL, Shop, open_shop
+from mailsink import Sink
 from outgoing import Office, fill, raw_store
 
 from crmmail.errors import StoreBusy

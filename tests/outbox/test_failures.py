@@ -8,11 +8,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from smtpd import Sink
 from typing import NamedTuple
 
 import pytest
 from conversation import Talk
+from mailsink import Sink
 from outgoing import Office, identifier
 from postfix import Postfix
 

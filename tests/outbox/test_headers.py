@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from email import message_from_bytes
 from email.message import EmailMessage
-from smtpd import Sink
 
 import pytest
 from conversation import Talk
+from mailsink import Sink
 from outgoing import Office, fill, identifier, raw_store, words
 
 from crmmail.core import token

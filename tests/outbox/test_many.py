@@ -11,9 +11,9 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from smtpd import Sink
 
 from doors import CRMMAIL, SOUND, open_shop
+from mailsink import Sink
 from outgoing import fill, identifier, read
 
 COUNT = 1_000

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from smtpd import Sink
 
 import pytest
+from mailsink import Sink
 from outgoing import Office
 
 from crmmail import secret

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from smtpd import Sink
 from typing import Any
 
 import pytest
 from conversation import Talk
+from mailsink import Sink
 from outgoing import Office, identifier, raw_store, words
 from peewee import OperationalError
 

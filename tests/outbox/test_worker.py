@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from smtpd import Sink
 
 import pytest
 from doors import CRMMAIL, Shop, open_shop
+from mailsink import Sink
 from outgoing import Office, fill, identifier, raw_store, read
 
 from crmmail.services import worker

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from smtpd import Sink
 from typing import Any
 
 import pytest
 from conversation import Letter, Talk
+from mailsink import Sink
 
 from crmmail.store import tables
 

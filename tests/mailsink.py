@@ -176,8 +176,9 @@ class _Client(SMTP):
         super().data_received(data)
 
     def abort(self) -> None:
+        # The plain one below an encrypted one: aborting a closed encrypted one fails on some 3.11 (AttributeError).
         transport = self._original_transport or self.transport
-        if transport is not None:
+        if transport is not None and not transport.is_closing():
             transport.abort()
 
     def check_login(
