@@ -79,7 +79,7 @@ KINDS = {
     ),
     "quota": (
         f"The recipient's mailbox is full: tell them another way if it is urgent; {_ITSELF}.",
-        f"The recipient's mailbox is full: tell them another way, and when they have made room, {_THEN}.",
+        "The recipient's mailbox is full: tell them another way; when they have made room, run `crmmail outbox retry`.",
     ),
     "size": (
         f"The mail is too large for the server now: if this lasts, write again with smaller files; {_ITSELF}.",

@@ -214,7 +214,7 @@ def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
         troubled = [one for one in outbox.deliveries(states=["queued"]) if one.attempts]
         if troubled:
             last = troubled[-1]
-            sentence = f"{len(troubled)} mails were tried in vain: {last.reason}"
+            sentence = f"{_mails(len(troubled), 'was', 'were')} tried in vain: {last.reason}"
             yield warn("outgoing", sentence, what_to_do(last) or "crmmail outbox")
     if not workspace.config.mail_catchall and not any(one.address and one.active for one in offices.sections()):
         yield warn(
@@ -224,7 +224,11 @@ def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
         )
     broken = counts.get("failed", 0) + counts.get("bounced", 0)
     if broken:
-        yield warn("outgoing", f"{broken} mails could not be delivered", "crmmail outbox")
+        yield warn("outgoing", f"{_mails(broken, 'could', 'could')} not be delivered", "crmmail outbox")
+
+
+def _mails(count: int, one: str, more: str) -> str:
+    return f"1 mail {one}" if count == 1 else f"{count} mails {more}"
 
 
 def deliveries_survive(workspace: Workspace) -> Iterator[Finding]:
