@@ -39,12 +39,13 @@ class PassedOn(NamedTuple):
 def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spoken:
     """What kind of message a letter is: from a user an answer or a note, from everybody else a letter.
 
-    A user whom nothing proves may still keep his words inside: that takes no power.  A colleague who is the customer
-    of a record writes as the customer.
+    A user whom nothing proves may still keep his words inside, and so may whoever answers a mail that was made for a
+    user, from an address that we do not know: that takes no power.  A colleague who is the customer of a record writes
+    as the customer.
     """
     letter = Spoken("email_in", mail, route)
     thread = route.thread
-    if sender.user is None or thread is None or sender.machine:
+    if thread is None or sender.machine or (sender.user is None and not _from_a_users_other_address(mail)):
         return letter
     from crmmail.core import answer  # the tables of quotes, which only users' answers need
 
@@ -136,6 +137,14 @@ def _take_back_the_half(message: int) -> None:
     for copy in outbox.deliveries(messages=messages.superseded(message), states=["queued"]):
         if copy.purpose == "mail" or copy.user is None:
             outbox.change(copy.id, state="cancelled", reason="the line had cut it short, and the whole came")
+
+
+def _from_a_users_other_address(mail: Mail) -> bool:
+    """It speaks of `#note`, and answers a mail that was made for a user."""
+    if "#note" not in mail.text.lower():
+        return False
+    rows = list(outbox.by_identifier(answered_ids(mail)).values())
+    return any(copy.user is not None for copy in outbox.deliveries(numbers=rows))
 
 
 def _told_of(mail: Mail) -> Message | None:

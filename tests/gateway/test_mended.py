@@ -98,3 +98,15 @@ def test_a_change_is_news_and_no_letter(talk: Talk, case: int, sink: Sink, lang:
     assert said.startswith(heading)
     assert "priority: normal → high" in said
     assert "wrote" not in said
+
+
+def test_a_note_from_a_users_private_address_stays_inside(talk: Talk, case: int, sink: Sink) -> None:
+    talk.do(f"follow {case} --who expert@firm.example")
+    notice = talk.notice("agent", case)
+    talk.mail("agent.private@gmail.example", answers=notice, text="#note\nShe never pays the SECRET price.")
+    talk.mail("ana@example.com", answers="m1@example.com", text="#note\nI am the customer.")
+    talk.do("tick")
+    assert not any(b"SECRET" in one.data for one in outside(sink))
+    kinds = {one["text"].strip(): (one["kind"], one["internal"]) for one in talk.show(case)["messages"]}
+    assert kinds["She never pays the SECRET price."] == ("note", True)
+    assert kinds["#note\nI am the customer."] == ("email_in", False)
