@@ -19,6 +19,10 @@ from typing import NamedTuple
 KINDS = ("email_in", "email_out", "note", "system", "call", "auto")
 
 
+# How the Message-IDs end that we make for letters without one of their own; nobody outside knows them.
+MADE = "@made.crmmail.invalid"
+
+
 class Address(NamedTuple):
     """One mailbox of a header.  `address` is canonical (`core.address.canonical`) or "" where it is unclear."""
 

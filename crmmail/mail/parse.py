@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from crmmail.core.message import HEADERS, Mail
+from crmmail.core.message import HEADERS, MADE, Mail
 from crmmail.mail import people
 from crmmail.mail.body import Piece, divided, update, words
 from crmmail.mail.charset import decode_words, one_line
@@ -59,7 +59,7 @@ def parse(raw: bytes) -> Mail:
     own_id = _own_id(_first(named, "message-id"))
 
     return Mail(
-        message_id=own_id or f"{content_hash[:32]}@made.crmmail.invalid",
+        message_id=own_id or f"{content_hash[:32]}{MADE}",
         has_own_id=bool(own_id),
         content_hash=content_hash,
         sender=sender,

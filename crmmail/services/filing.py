@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from crmmail.core import record
-from crmmail.core.message import Mail
+from crmmail.core.message import MADE, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError
@@ -171,7 +171,7 @@ def store_letter(
         html=mail.html,
         date=mail.date or now,
         received=now,
-        message_id=f"{mail.content_hash[:32]}@made.crmmail.invalid" if contested else mail.message_id,
+        message_id=f"{mail.content_hash[:32]}{MADE}" if contested else mail.message_id,
         original=original,
     )
     if sender.address:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from crmmail.core import automatic, record
 from crmmail.core.known import Envelope
-from crmmail.core.message import Mail
+from crmmail.core.message import MADE, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError, Refused
@@ -70,7 +70,7 @@ def hold_unread(
     workspace: Workspace, raw: bytes, key: str, envelope: Envelope, reason: str, sentence: str
 ) -> tuple[int | None, bool]:
     """Keeps a letter that could not be judged; its number in quarantine, and whether it was there already."""
-    identifier = f"{key[:32]}@made.crmmail.invalid"
+    identifier = f"{key[:32]}{MADE}"
     recipient = next(iter(envelope.recipients), "")
     with workspace.store.transaction():
         before = mails.find_quarantined(identifier, key)

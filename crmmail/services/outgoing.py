@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from crmmail.core import answer, quote, reply, text, token
 from crmmail.core.letter import File, Letter
-from crmmail.core.message import Address
+from crmmail.core.message import MADE, Address
 from crmmail.errors import CrmmailError, NotFound, Refused
 from crmmail.mail import mask
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
@@ -239,7 +239,7 @@ def _chain(message: Message, copy: Delivery) -> tuple[str, ...]:
     for one in messages.letters_before(message.thread, message.id):
         if one.id in sent:
             ids.append(sent[one.id])
-        elif one.message_id and not one.message_id.endswith("@made.crmmail.invalid"):
+        elif one.message_id and not one.message_id.endswith(MADE):
             ids.append(one.message_id)
     return reply.references(ids)
 
