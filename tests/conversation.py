@@ -120,6 +120,7 @@ class Talk:
         self._monkeypatch = monkeypatch
         for name in [name for name in os.environ if name.startswith(("CRMMAIL_", "XDG_"))]:
             monkeypatch.delenv(name)
+        monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it for its workers
         self.environ(HOME=str(home), CRMMAIL_DB=str(db), TZ="UTC")
         time.tzset()
         self.clock = START

@@ -64,6 +64,8 @@ class User(Table):
     notify = word(default="inbox")  # inbox | email | both | none
     lang = word(default="en")
     active = BooleanField(default=True)
+    away_until = UTCField(null=True)  # on leave: new work goes to the deputy
+    deputy = ForeignKeyField("self", null=True)
     created = UTCField()
 
     class Meta:
@@ -94,6 +96,8 @@ class Section(Table):
     on_user_reply = word(default="close")
     on_partner_reply = word(default="open")
     assign = word(default="none")
+    reopen_window = word(default="")  # a duration: how long after closing an answer opens a case again; "": for ever
+    reopen_cancelled = BooleanField(default=False)  # does an answer open a cancelled case?
     active = BooleanField(default=True)
 
     class Meta:
@@ -106,6 +110,7 @@ class Category(Table):
     id = AutoField()
     section = ForeignKeyField(Section)
     name = TextField()
+    probability = FloatField(null=True)  # percent: what a record gets that has none of its own
     active = BooleanField(default=True)
 
     class Meta:
@@ -205,9 +210,13 @@ class Case(Table):
     probability = FloatField(null=True)  # percent
     assigned = UTCField(null=True)
     closed = UTCField(null=True)
+    acted = UTCField(null=True)  # when a person, inside or outside, last did something; rules and machines do not count
+    partner_wrote = UTCField(null=True)  # the last letter from outside by a person
+    answered = UTCField(null=True)  # the first letter that a user wrote to somebody outside
 
     class Meta:
         table_name = "crm_case"
+        indexes = ((("section", "state"), False),)
 
 
 class Lead(Table):
@@ -225,9 +234,135 @@ class Lead(Table):
     probability = FloatField(null=True)
     assigned = UTCField(null=True)
     closed = UTCField(null=True)
+    acted = UTCField(null=True)
+    partner_wrote = UTCField(null=True)
+    answered = UTCField(null=True)
 
     class Meta:
         table_name = "crm_lead"
+
+
+class RecordContact(Table):
+    """Further contacts of a case or lead, beside its partner (F193): they take part in its conversation."""
+
+    id = AutoField()
+    thread = ForeignKeyField(Thread)
+    contact = ForeignKeyField(Contact)
+
+    class Meta:
+        table_name = "crm_record_contact"
+        indexes = ((("thread", "contact"), True),)
+
+
+class Activity(Table):
+    """Something that somebody has to do about a record by a day."""
+
+    id = AutoField()
+    thread = ForeignKeyField(Thread)
+    user = ForeignKeyField(User, null=True)
+    summary = TextField()
+    due = UTCField()
+    created = UTCField()
+    done = UTCField(null=True)
+
+    class Meta:
+        table_name = "crm_activity"
+        indexes = ((("done", "due"), False),)
+
+
+class Sla(Table):
+    """By when a new case must be done: of all rows that fit a case, the most particular one counts."""
+
+    id = AutoField()
+    section = ForeignKeyField(Section, null=True)  # and those below it
+    partner_category = ForeignKeyField(PartnerCategory, null=True)  # and those below it
+    priority = IntegerField(null=True)
+    within = word()  # a duration
+    working = BooleanField(default=False)  # counted in working hours
+
+    class Meta:
+        table_name = "crm_sla"
+
+
+class View(Table):
+    """A query with a name, of one user, or (user is null) for everybody."""
+
+    id = AutoField()
+    user = ForeignKeyField(User, null=True)
+    name = word()
+    kind = word()
+    query = TextField()
+
+    class Meta:
+        table_name = "crm_view"
+        indexes = ((("user", "name"), True),)
+
+
+# --- rules --------------------------------------------------------------------------------------------------
+
+
+class Rule(Table):
+    """What is done by itself, and when.  `spec` is the rule as its TOML table has it, without the name."""
+
+    id = AutoField()
+    name = word(unique=True)
+    sequence = IntegerField(default=10)
+    active = BooleanField(default=True)
+    dated = BooleanField(default=False)  # has a trigger date, so it runs from cron
+    spec = JSONText(default=dict)
+    changed = UTCField()
+
+    class Meta:
+        table_name = "crm_rule"
+
+
+class Firing(Table):
+    """The ledger: a dated rule acts once for a record and a base date.  Rules on events are noted without one."""
+
+    id = AutoField()
+    rule = ForeignKeyField(Rule)
+    thread = ForeignKeyField(Thread)
+    base = UTCField(null=True)
+    at = UTCField()
+    sentence = TextField()  # what it did
+    failed = TextField(null=True)  # why it could not; tried again later
+
+    class Meta:
+        table_name = "crm_firing"
+        indexes = ((("rule", "thread", "base"), True), (("thread", "id"), False))
+
+
+class Template(Table):
+    """A mail of the shop's own, by name and language, with places like {record.title} for what it speaks of."""
+
+    id = AutoField()
+    name = word()
+    lang = word()
+    subject = TextField()
+    text = TextField()
+
+    class Meta:
+        table_name = "crm_template"
+        indexes = ((("name", "lang"), True),)
+
+
+class HookCall(Table):
+    """A program of the shop's that a rule wants to run; `tick` runs it, after everything is committed."""
+
+    id = AutoField()
+    thread = ForeignKeyField(Thread)
+    rule = ForeignKeyField(Rule, null=True)
+    program = word()
+    payload = JSONText(default=dict)
+    state = word(default="queued")  # queued | done | failed
+    attempts = IntegerField(default=0)
+    due = UTCField()
+    reason = TextField(null=True)
+    created = UTCField()
+
+    class Meta:
+        table_name = "crm_hook_call"
+        indexes = ((("state", "due"), False),)
 
 
 class Subtype(Table):
@@ -315,6 +450,8 @@ class Message(Table):
     answers = ForeignKeyField("self", null=True)  # the message that this letter of ours answers or forwards
     format = word(default="plain")  # plain | markdown: leaves with an HTML alternative made of it
     details = JSONText(null=True)  # of a system message: [{"field", "old", "new"}]
+    rule = ForeignKeyField(Rule, null=True)  # which rule wrote it
+    template = word(null=True)  # of an automatic mail: what it will be written from when it leaves
 
     class Meta:
         table_name = "crm_message"
@@ -527,6 +664,14 @@ TABLES: tuple[type[Table], ...] = (
     Delivery,
     BadAddress,
     Journal,
+    RecordContact,
+    Activity,
+    Sla,
+    View,
+    Rule,
+    Firing,
+    Template,
+    HookCall,
 )
 
 RECORDS: dict[str, type[Table]] = {"contact": Contact, "lead": Lead, "case": Case}

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from quick import QUICK
 
 from crmmail.core import retry
 from crmmail.core.failure import KINDS, MAX_WORDS, OPENING, STAGES, Failure, advice, bounced, classify, shown
@@ -216,10 +217,10 @@ def test_words_are_cut() -> None:
 
 @pytest.mark.parametrize("piece", ["a", "a@", "@", "too ", "user ", "exceeds ", "mailbox of ", "5.", "sending x "])
 def test_no_words_take_long(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     bounced("", piece * 100_000)
     classify("recipient", 450, piece * 100_000)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < QUICK
 
 
 # --- advice -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from core.letters import ANN, BOB, BOB_AT_HOME, known, letter, own_id, settings, tagged, vouched
+from quick import QUICK
 
 from crmmail.core.known import Envelope
 from crmmail.core.sender import Sender, authentication, identify, proof_by_host
@@ -214,7 +215,7 @@ def test_without_a_trusted_host_nobody_is_believed() -> None:
 
 @pytest.mark.parametrize("rubbish", ["(" * 200_000, '"' * 200_001, "\\" * 200_000, "; dkim=pass header.d=" * 10_000])
 def test_a_hostile_header_takes_no_time(rubbish: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     verdicts = authentication(letter(headers=vouched(rubbish)), settings())
     assert proof_by_host(verdicts, ANN) == ""
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < QUICK

@@ -8,6 +8,7 @@ from unicodedata import category
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from quick import QUICK
 
 from crmmail.core import text as shown
 
@@ -205,6 +206,6 @@ def test_csv_cell_leaves_words_alone(text: str) -> None:
 @pytest.mark.parametrize("unit", ["a", "\x1b", "\r", "\u0301", "👨\u200d", "\u202e\u0301", "é\u0301", "\u200b"])
 def test_a_megabyte_is_quick(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     shown.one_line(text, 80)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < QUICK

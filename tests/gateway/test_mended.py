@@ -44,9 +44,7 @@ class TestAnAnswerThatTheLineCutShort:
         assert letters(sink, "ana@example.com")[-1] == WORDS
 
     @pytest.mark.parametrize("order", ["cut first", "whole first"])
-    def test_what_answers_an_internal_notice_stays_inside(
-        self, talk: Talk, case: int, sink: Sink, order: str
-    ) -> None:
+    def test_what_answers_an_internal_notice_stays_inside(self, talk: Talk, case: int, sink: Sink, order: str) -> None:
         talk.do(f"follow {case} --who expert@firm.example")
         talk.do(f'note {case} --to agent -m "She never pays."')
         notice = read([one for one in sink.received if one.recipient == "agent@crm.test"][-1])

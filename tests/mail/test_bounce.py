@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quick import QUICK
 
 from crmmail.core.automatic import bounce
 from crmmail.core.message import Mail, Part, Report
@@ -544,7 +545,7 @@ def test_nothing_is_slow(piece: str) -> None:
     ):
         started = time.process_time()
         said = read(mail)
-        assert time.process_time() - started < 0.2
+        assert time.process_time() - started < QUICK
         assert said is None or len(said.recipients) <= MAX_RECIPIENTS
 
 
@@ -553,5 +554,5 @@ def test_a_thousand_reports_are_not_slow() -> None:
     parts = tuple(part(kind, data) for kind in ("message/delivery-status", "message/rfc822") for _ in range(500))
     started = time.process_time()
     said = read(letter(attachments=parts))
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < QUICK
     assert said is not None and said.recipients == (ANN,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from quick import QUICK
 
 from crmmail.mail import labels
 from crmmail.mail.charset import decode, decode_words, one_line, tidy
@@ -91,10 +92,10 @@ def test_nothing_decodes_to_what_a_store_refuses() -> None:
 
 
 def test_fifty_megabytes_without_a_label_are_read_in_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for line in ("Привет мир\n".encode("cp1251"), b"caf\xc3\xa9 \xe9\n", b"\x81\x8d\n"):
         decode(line * 500_000, "")
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < QUICK
 
 
 @pytest.mark.parametrize(
@@ -130,10 +131,10 @@ def test_headers_handed_out_as_str_are_bytes_in_disguise() -> None:
 
 
 def test_a_subject_of_very_many_words_is_cut_in_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(decode_words(b"=?utf-8?q?a=C3=A9?= " * 50_000)) == 998
     assert len(decode_words(b"=?utf-8?q?" * 200_000)) == 998
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < QUICK
 
 
 def test_a_line_is_one_line() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick import QUICK
 
 from crmmail.core.message import Mail
 from crmmail.mail.parse import parse
@@ -61,9 +62,9 @@ def strings(seen: Mail) -> Iterator[str]:
 def test_every_mail_is_read_and_every_part_kept(path: Path) -> None:
     hashes = set()
     for raw in forms(path.read_bytes()):
-        started = time.perf_counter()
+        started = time.process_time()
         seen = parse(raw)
-        assert time.perf_counter() - started < 3
+        assert time.process_time() - started < QUICK
         hashes.add(seen.content_hash)
         assert seen.leaves - len(seen.attachments) >= 0
         if path.name not in READ_OTHERWISE:

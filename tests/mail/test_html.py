@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from quick import QUICK
 
 from crmmail.mail.html import depth, safe, strip_tags, to_text
 
@@ -79,10 +80,10 @@ def test_depth_counts_open_elements() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_html_is_read_in_time(name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert "words" in to_text(HOSTILE[name])
     safe(HOSTILE[name])
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < QUICK
 
 
 def test_deep_nesting_does_not_kill_the_process() -> None:

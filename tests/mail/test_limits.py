@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from quick import QUICK
 
 from crmmail.errors import OverLimit
 from crmmail.mail.limits import check, split_header
@@ -61,9 +62,9 @@ def test_an_ordinary_mail_is_within_limits(raw: bytes) -> None:
 
 def test_fifty_megabytes_are_checked_in_time() -> None:
     raw = MULTI + b"--b\n\n" + b"some -- words of a letter that goes on\n" * 1_300_000 + b"--b--\n"
-    started = time.perf_counter()
+    started = time.process_time()
     check(raw, max_size=60 * MB)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < QUICK
 
 
 @pytest.mark.parametrize(

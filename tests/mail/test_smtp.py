@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 from mailsink import Sink
+from quick import QUICK
 
 from crmmail.core.failure import Failure
 from crmmail.errors import ConfigBroken
@@ -569,9 +570,9 @@ def test_a_server_that_repeats_the_password(reply: str, shown: str) -> None:
 def test_long_words_are_looked_through_in_no_time() -> None:
     with connected("smtp://agent@127.0.0.1") as connection:
         connection._secret = "hunter2 " * 10
-        started = time.perf_counter()
+        started = time.process_time()
         assert connection._without_password("aHVu" * 50_000 + " no") == "aHVu" * 50_000 + " no"
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < QUICK
 
 
 def test_a_server_that_repeats_the_password_later(new_sink: Callable[..., Sink]) -> None:
