@@ -14,7 +14,7 @@ from crmmail.core.message import MADE, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError
-from crmmail.services import answers, fields
+from crmmail.services import answers, fields, rules
 from crmmail.services.records import closing, complete_partner, created, make
 from crmmail.services.tell import in_charge, system_message, tell
 from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
@@ -58,6 +58,11 @@ def file_letter(
         messages.change_message(route.supersedes, superseded_by=message)
     if sender.proven and sender.user is not None:  # whoever writes hears the answer (F23)
         followers.put_follower(number, workspace.now(), user=sender.user)
+    letter = rules.Words(mail.subject, mail.text)
+    changes: list[Change] = []
+    news: rules.News = []
+    if system is not None:  # before anybody is told: whom a rule makes responsible hears of the letter itself
+        changes = rules.react(workspace, number, before=rules.CREATION, letter=letter, news=news)
     holders, empty = _holders(mail), False
     if spoken.kind == "email_out":
         passed = answers.pass_on(workspace, number, message, mail, sender, holders, notes)
@@ -79,7 +84,6 @@ def file_letter(
         for user in in_charge(records.record(number)):
             inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
             heard.add(user)
-    changes: list[Change] = []
     if system is not None:
         tell(
             workspace,
@@ -91,11 +95,20 @@ def file_letter(
             silent=bool(sender.machine),
             skip=heard,
         )
-    else:
-        # An internal remark answers no customer, nor does an answer without words; and the whole of a letter says
-        # nothing that its half did not.
-        nothing = route.internal or route.supersedes or empty
-        changes = [] if nothing else _new_state(workspace, number, sender, spoken.kind, heard)
+        rules.spread(workspace, number, news, skip=heard)
+    # An internal remark answers no customer, nor does an answer without words; and the whole of a letter says nothing
+    # that its half did not.
+    elif not (route.internal or route.supersedes or empty):
+        changes = _new_state(workspace, number, sender, spoken.kind, heard, letter)
+    if not sender.machine:
+        this = records.record(number)
+        records.touch(
+            number,
+            this.kind,
+            workspace.now(),
+            partner=spoken.kind == "email_in" and not sender.proven,
+            answered=spoken.kind == "email_out" and not empty,
+        )
     return Filed(records.record(number), message, route.thread is None, notes, changes)
 
 
@@ -182,8 +195,11 @@ def store_letter(
     return message
 
 
-def _new_state(workspace: Workspace, number: int, sender: Sender, kind: str, heard: set[int]) -> list[Change]:
-    """An answer may reopen the case or close it; the section's policy says which (behaviour §5)."""
+def _new_state(
+    workspace: Workspace, number: int, sender: Sender, kind: str, heard: set[int], letter: rules.Words
+) -> list[Change]:
+    """An answer may reopen the case or close it; the section's policy says which (behaviour §5).  Then the rules are
+    asked, about the letter too where it came from outside; what a machine wrote is nothing to them."""
     this = records.record(number)
     writer = "machine" if sender.machine else "user" if kind == "email_out" else "partner"
     policy = offices.section(this.section) if this.section else None
@@ -194,21 +210,25 @@ def _new_state(workspace: Workspace, number: int, sender: Sender, kind: str, hea
         on_partner_reply=policy.on_partner_reply if policy else "open",
         on_user_reply=policy.on_user_reply if policy else "close",
     )
-    if state == this.state:
-        return []
-    changes = {"state": state, **closing(workspace, this.kind, state)}
-    done, details = fields.apply(workspace, this, changes)
-    author = _author(sender)
-    system = system_message(
-        workspace,
-        number,
-        "state",
-        f"{fields.sentence(details)} (by a letter)",
-        author=author,
-        details=[one._asdict() for one in details],
+    done: list[Change] = []
+    if state != this.state:
+        changes = {"state": state, **closing(workspace, this.kind, state)}
+        done, details = fields.apply(workspace, this, changes)
+        author = _author(sender)
+        system = system_message(
+            workspace,
+            number,
+            "state",
+            f"{fields.sentence(details)} (by a letter)",
+            author=author,
+            details=[one._asdict() for one in details],
+        )
+        tell(workspace, number, system, subtype="state", internal=True, author=author, skip=heard)
+    if writer == "machine":
+        return done
+    return done + rules.react(
+        workspace, number, before=this.state, letter=letter if writer == "partner" else None, skip=heard
     )
-    tell(workspace, number, system, subtype="state", internal=True, author=author, skip=heard)
-    return done
 
 
 def _author(sender: Sender) -> int | None:

@@ -63,6 +63,8 @@ def post(workspace: Workspace, this: Plan) -> Posted:
             holders={one.address for one in this.addressees},
             outside=this.verb != "forward",
         )
+        outside = any(one.user is None for one in this.addressees)
+        records.touch(this.record.id, this.record.kind, now, answered=outside and not this.internal)
         journal.write(me.id, os_login(), now, this.verb, _sentence(this), thread=this.record.id, undoable=False)
         details: list[Detail] = []
         if this.then and this.record.state != record.target(this.record.kind, this.then):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from crmmail.core import record, section, text
 from crmmail.core.query import Query
 from crmmail.errors import CrmmailError, Refused
-from crmmail.services import fields
+from crmmail.services import fields, rules
 from crmmail.services.fields import Detail
 from crmmail.services.tell import system_message, tell
 from crmmail.store import directory, followers, inbox, journal, mails, messages, offices, records
@@ -112,7 +112,7 @@ def created(
     elif this.kind != "contact":
         addressed = _whoever_looks(workspace, this)
     if tell_now:
-        tell(
+        told = tell(
             workspace,
             number,
             message,
@@ -122,6 +122,7 @@ def created(
             addressed=addressed,
             skip=list(skip),
         )
+        rules.react(workspace, number, before=rules.CREATION, skip=told)
     return message, addressed
 
 
@@ -246,7 +247,10 @@ def _finish(
         author=me,
         details=[one._asdict() for one in details],
     )
-    tell(workspace, this.id, message, subtype=subtype, internal=True, author=me, skip=skip)
+    told = {*skip, *tell(workspace, this.id, message, subtype=subtype, internal=True, author=me, skip=skip)}
+    records.touch(this.id, this.kind, workspace.now())
+    changed = [one.field for one in details]
+    done = done + rules.react(workspace, this.id, before=this.state, changed=changed, skip=told)
     after = records.record(this.id)
     sentence = f"#{this.id} {after.title}: {fields.sentence(details)}"
     # Undo takes back the change, not the message: a thread is append-only, and undo writes its own.

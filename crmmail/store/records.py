@@ -298,6 +298,22 @@ def change(number: int, kind: str, **columns: Any) -> None:
         table.update(**columns).where(table.thread == number).execute()
 
 
+def touch(number: int, kind: str, at: datetime, *, partner: bool = False, answered: bool = False) -> None:
+    """A person did something about a record, which is what rules and statistics count from; contacts have no such dates.
+
+    Args:
+        partner: it was a letter from outside.
+        answered: it was a user's letter to somebody outside; the first one counts.
+    """
+    table = t.RECORDS[kind]
+    if "acted" not in table._meta.fields:
+        return
+    columns = {"acted": at, **({"partner_wrote": at} if partner else {})}
+    if answered:
+        columns["answered"] = fn.COALESCE(table.answered, t.Thread.created.db_value(at))
+    table.update(**columns).where(table.thread == number).execute()
+
+
 def link_partner(address: str, contact: int) -> list[int]:
     """Makes `contact` the partner of the records that came from its address and have none; their numbers."""
     linked: list[int] = []

@@ -1,0 +1,72 @@
+"""Rules at work: an act asks them what comes of it, inside the act's own transaction.
+
+    react(workspace, 101, before="draft", changed=["state"])
+
+This file is all that an act without rules reads of them: one indexed query, and nothing more is imported where no
+active rule on events is there (a delivery must stay lean).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple, TypeAlias
+
+from crmmail.services.tell import tell
+from crmmail.store import rules
+from crmmail.store.journal import Change
+from crmmail.workspace import Workspace
+
+CREATION = "none"  # core.rule's name for the state before the first
+
+
+class Words(NamedTuple):
+    """A letter from outside, as `core.rule.Letter` has it."""
+
+    subject: str
+    text: str
+
+
+News: TypeAlias = list[tuple[int, str]]  # messages that rules wrote and nobody was told of yet, and their subtypes
+
+
+def react(
+    workspace: Workspace,
+    number: int,
+    *,
+    before: str,
+    changed: Collection[str] = (),
+    letter: Words | None = None,
+    escalated: bool = False,
+    skip: Collection[int] = (),
+    news: News | None = None,
+) -> list[Change]:
+    """What the rules on events do about something that happened to a record; the changes, for the act's undo.
+
+    A rule that cannot do what it should is left out, noted in the ledger, and stops neither the act nor other rules.
+
+    Args:
+        before: the state it was in; CREATION.
+        changed: its fields that changed.
+        letter: the letter from outside that came.
+        skip: users who were told of this act already.
+        news: gets what people shall be told of later (`spread`); None: they are told now.
+    """
+    kept = rules.rules(active=True, dated=False)
+    if not kept:
+        return []
+    from crmmail.services import rule_work  # which needs what most acts do not
+
+    written: News = []
+    changes = rule_work.on_event(workspace, number, kept, before, changed, letter, escalated, written)
+    if news is None:
+        spread(workspace, number, written, skip=skip)
+    else:
+        news += written
+    return changes
+
+
+def spread(workspace: Workspace, number: int, news: News, *, skip: Collection[int] = ()) -> None:
+    """Tells people of what rules wrote; each at most once."""
+    told = set(skip)
+    for message, subtype in news:
+        told |= tell(workspace, number, message, subtype=subtype, internal=True, author=None, skip=told)

@@ -1,0 +1,128 @@
+"""Rules as they are kept, the ledger of what they did, and the records whose day has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from crmmail.errors import NotFound
+from crmmail.store import tables as t
+
+
+class Kept(NamedTuple):
+    """A rule as it is kept; `core.rulebook` makes a `core.rule.Rule` of it."""
+
+    id: int
+    name: str
+    sequence: int
+    active: bool
+    dated: bool
+    spec: dict[str, Any]
+    changed: datetime
+
+
+class Firing(NamedTuple):
+    """A row of the ledger."""
+
+    id: int
+    rule: int
+    name: str
+    record: int
+    base: datetime | None
+    at: datetime
+    sentence: str
+    failed: str  # why it could not; "" if it could
+
+
+# --- the rules ----------------------------------------------------------------------------------------------
+
+
+def rules(*, active: bool | None = None, dated: bool | None = None) -> list[Kept]:
+    """By sequence and number; None: whether or not."""
+    query = t.Rule.select().order_by(t.Rule.sequence, t.Rule.id)
+    if active is not None:
+        query = query.where(t.Rule.active == active)
+    if dated is not None:
+        query = query.where(t.Rule.dated == dated)
+    return [_kept(row) for row in query]
+
+
+def rule(name: str) -> Kept:
+    """The rule with that name (letter case does not matter) or number.
+
+    Raises:
+        NotFound: with the names there are.
+    """
+    known = rules()
+    digits = name.lstrip("#")
+    for one in known:
+        if one.name.lower() == " ".join(name.split()).lower() or (digits.isascii() and digits == str(one.id)):
+            return one
+    names = ", ".join(repr(one.name) for one in known)
+    raise NotFound(f"there is no rule {name!r}; rules: {names or 'none yet (crmmail rules add NAME …)'}")
+
+
+def put_rule(number: int | None, **columns: Any) -> int:
+    """Makes a rule (None), or changes one."""
+    if number is None:
+        return int(t.Rule.create(**columns).id)
+    t.Rule.update(**columns).where(t.Rule.id == number).execute()
+    return number
+
+
+def drop_rule(number: int) -> bool:
+    """Removes a rule that never did anything; False where it did, and must stay for the history."""
+    if t.Firing.select().where(t.Firing.rule == number).exists():
+        return False
+    t.Rule.delete().where(t.Rule.id == number).execute()
+    return True
+
+
+def _kept(row: Any) -> Kept:
+    return Kept(row.id, row.name, row.sequence, row.active, row.dated, row.spec, row.changed)
+
+
+# --- the ledger ---------------------------------------------------------------------------------------------
+
+
+def put_firing(
+    rule: int, record: int, at: datetime, sentence: str, *, base: datetime | None = None, failed: str = ""
+) -> int:
+    """Notes that a rule acted on a record, or that it could not; a later try takes the place of a failed one."""
+    if base is not None:
+        same = (t.Firing.rule == rule) & (t.Firing.thread == record) & (t.Firing.base == base)
+        t.Firing.delete().where(same & t.Firing.failed.is_null(False)).execute()
+    row = t.Firing.create(rule=rule, thread=record, base=base, at=at, sentence=sentence, failed=failed or None)
+    return int(row.id)
+
+
+def firings(*, record: int | None = None, rule: int | None = None, limit: int | None = None) -> list[Firing]:
+    """The newest first."""
+    query = t.Firing.select(t.Firing, t.Rule).join(t.Rule).order_by(t.Firing.id.desc()).limit(limit)
+    if record is not None:
+        query = query.where(t.Firing.thread == record)
+    if rule is not None:
+        query = query.where(t.Firing.rule == rule)
+    return [
+        Firing(
+            row.id, row.rule_id, row.rule.name, row.thread_id, row.base, row.at, row.sentence, row.failed or ""
+        )
+        for row in query
+    ]  # fmt: skip
+
+
+def fired(record: int) -> set[tuple[int, datetime]]:
+    """(rule, base date) of the dated rules that acted on a record; failures do not count."""
+    rows = t.Firing.select(t.Firing.rule, t.Firing.base).where(
+        t.Firing.thread == record, t.Firing.base.is_null(False), t.Firing.failed.is_null()
+    )
+    return {(row.rule_id, row.base) for row in rows}
+
+
+def failures(since: datetime) -> list[Firing]:
+    """What rules could not do since then and have not done later, the newest first."""
+    query = t.Firing.select(t.Firing, t.Rule).join(t.Rule).where(t.Firing.failed.is_null(False), t.Firing.at >= since)
+    return [
+        Firing(row.id, row.rule_id, row.rule.name, row.thread_id, row.base, row.at, row.sentence, row.failed)
+        for row in query.order_by(t.Firing.id.desc())
+    ]
