@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.errors import ConfigBroken
+from crmmail.errors import ConfigBroken, UsageError
 
 
 class Config(NamedTuple):
@@ -35,8 +35,12 @@ class Config(NamedTuple):
     smtp_password_command: str = ""
     smtp_password_file: str = ""
     smtp_timeout: int = 60
+    hooks_folder: str = ""
+    hooks_timeout: int = 30
     log_file: str = ""
     dates_slash: str = ""
+    work_hours: str = "mon-fri 9:00-17:00"
+    work_holidays: str = ""
 
 
 HELP = {
@@ -56,12 +60,18 @@ HELP = {
     "smtp_password_command": "a command that prints the password for smtp.url, like `pass show crm-smtp`",
     "smtp_password_file": "a file of mode 0600 that holds it",
     "smtp_timeout": "seconds to wait for the mail server's next word",
+    "hooks_folder": "where the programs lie that rules may run; default $XDG_CONFIG_HOME/crmmail/hooks",
+    "hooks_timeout": "seconds after which such a program is ended",
     "log_file": "the log; default $XDG_STATE_HOME/crmmail/log",
     "dates_slash": "how 03/04/2026 is read: `day` or `month` first; unset, such dates are refused",
+    "work_hours": "when we work, in the local time zone, like `mon-thu 9:00-12:30 13:30-18:00, fri 9:00-15:00`",
+    "work_holidays": "days on which we do not, like `2026-12-25 2027-01-01`",
 }
 
 ADDRESSES = ("mail_catchall", "mail_bounce")
-MOST = {"delivery_deadline": 86_400, "delivery_busy_timeout": 3_600, "loop_minutes": 525_600}  # a day; an hour; a year
+MOST = {  # a day, hours, a year
+    "delivery_deadline": 86_400, "delivery_busy_timeout": 3_600, "hooks_timeout": 3_600, "loop_minutes": 525_600,
+}  # fmt: skip
 
 CHOICES = {"dates_slash": ("", "day", "month"), "mail_plus_addresses": ("auto", "yes", "no")}
 
@@ -140,10 +150,22 @@ def understand(field: str, value: Any, where: str) -> Any:
         if field in CHOICES and value not in CHOICES[field]:
             wanted = " or ".join(choice for choice in CHOICES[field] if choice)
             raise ConfigBroken(f"{where} is {value!r}: it must be {wanted}")
+        if field in ("work_hours", "work_holidays"):
+            _check_work(field, value, where)
         return value.strip()
     most = MOST.get(field, 2**31 - 1)
     kind = {tuple: "a list of words", int: f"a whole number from 0 to {most}", str: "a text"}[type(default)]
     raise ConfigBroken(f"{where} is {value!r}: it must be {kind} ({HELP[field]})")
+
+
+def _check_work(field: str, value: str, where: str) -> None:
+    """Refuses what are no working hours, or no holidays."""
+    from crmmail.core import worktime  # read only by a shop that has set them
+
+    try:
+        worktime.parse(value if field == "work_hours" else Config().work_hours, "" if field == "work_hours" else value)
+    except UsageError as error:
+        raise ConfigBroken(f"{where}: {error}") from None
 
 
 def find_file(path: str | None, environ: Mapping[str, str]) -> str | None:
@@ -200,6 +222,13 @@ def log_file(config: Config, environ: Mapping[str, str] | None = None) -> str:
     """Where the log is written."""
     environ = os.environ if environ is None else environ
     return config.log_file or os.path.join(xdg(environ, "XDG_STATE_HOME", ".local/state"), "crmmail", "log")
+
+
+def hooks_folder(config: Config, environ: Mapping[str, str] | None = None) -> str:
+    """Where the programs lie that rules may run."""
+    environ = os.environ if environ is None else environ
+    usual = os.path.join(xdg(environ, "XDG_CONFIG_HOME", ".config"), "crmmail", "hooks")
+    return os.path.expanduser(config.hooks_folder) or usual
 
 
 def xdg(environ: Mapping[str, str], variable: str, below_home: str) -> str:

@@ -11,6 +11,7 @@ from crmmail.services.fields import Detail
 from crmmail.services.records import Done
 
 UNDO = "   (undo: crmmail undo)"
+REHEARSED = "   (a dry run: nothing was changed)"
 
 
 def each(session: Session, ids: Iterable[int], act: Callable[[int], Line]) -> int:
@@ -25,9 +26,9 @@ def each(session: Session, ids: Iterable[int], act: Callable[[int], Line]) -> in
     return failed
 
 
-def changed(done: Done) -> Line:
+def changed(done: Done, hint: str = UNDO) -> Line:
     """`#101 Printer broken: open → done   (undo: crmmail undo)`."""
-    return (f"#{done.record} {done.title}: {details(done.details)}", Span(UNDO, "dim"))
+    return (f"#{done.record} {done.title}: {details(done.details)}", Span(hint, "dim"))
 
 
 def details(changes: Iterable[Detail]) -> str:

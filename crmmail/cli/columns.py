@@ -28,6 +28,7 @@ class Column:
     width: no wider than this on a terminal (cells; 0: no limit).
     whole: never cut, because people type it again.
     piped: False keeps it out of tsv and csv (marks, things that another column says already).
+    lead: row → what is drawn before the words, blanks and all (the branches of a tree).  Ours only: it is not cleaned.
     """
 
     key: str
@@ -39,10 +40,14 @@ class Column:
     width: int = 0
     piped: bool = True
     whole: bool = False
+    lead: Callable[[Row], str] | None = None
 
     def value(self, row: Row) -> Any:
         """What people read."""
         return self.show(row) if self.show else row.get(self.key)
+
+    def lead_of(self, row: Row) -> str:
+        return self.lead(row) if self.lead else ""
 
     def style_of(self, row: Row) -> Style:
         return self.style(row) if callable(self.style) else self.style

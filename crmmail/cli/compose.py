@@ -42,7 +42,7 @@ def composed(session: Session, order: Order) -> Order:
     if order.resume is not None:
         order = resumed(workspace, _about(workspace, order))
         return _edited(session, order) if at_terminal() and not order.yes else order
-    words = _given(order)
+    words = given(order.words, order.file, edit=order.edit)
     order = order._replace(draft=order.draft._replace(text=words or ""))
     with kept(session, order):
         order = _about(workspace, order)
@@ -110,13 +110,13 @@ def _passed_on(workspace: Workspace, order: Order) -> Draft:
     return draft._replace(record=record, attach=(*draft.attach, *along))
 
 
-def _given(order: Order) -> str | None:
+def given(words: Sequence[str], file: str | None, *, edit: bool = False) -> str | None:
     """The words that the command line gives or names; None: somebody has to write them."""
-    if order.words:
-        return "\n\n".join(order.words)
-    if order.file is not None and order.file != "-":
-        return _decoded(_content(order.file), order.file)
-    if order.file is None and (sys.stdin.isatty() or order.edit):
+    if words:
+        return "\n\n".join(words)
+    if file is not None and file != "-":
+        return _decoded(_content(file), file)
+    if file is None and (sys.stdin.isatty() or edit):
         return None
     return _decoded(sys.stdin.buffer.read(), "stdin")
 

@@ -7,6 +7,7 @@
 @ids_argument()                  ID… or -  (stdin)                       → ids: tuple[int, ...], no doubles
 @ids_argument(required=False)                                            → None where nothing was given
 @click.argument("record", type=RECORD)     101 or '#101', completed with titles      NUMBER: the same for other ids
+@click.argument("name", type=VIEW)         the name of a view, completed
 """
 
 from __future__ import annotations
@@ -67,8 +68,26 @@ class RecordNumber(Number):
             return []
 
 
+class ViewName(click.ParamType):
+    """The name of a view, built in or saved.  The shell completes it, with its query."""
+
+    name = "view"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            from click.shell_completion import CompletionItem
+
+            from crmmail.services import views
+
+            found = [one for one in views.known(session_of(ctx).workspace) if one.name.startswith(incomplete)]
+            return [CompletionItem(one.name, help=one_line(one.query)) for one in found]
+        except Exception:
+            return []
+
+
 NUMBER = Number()
 RECORD = RecordNumber()
+VIEW = ViewName()
 
 
 def ids_argument(

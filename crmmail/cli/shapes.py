@@ -12,6 +12,7 @@ from crmmail.core import quote, record
 from crmmail.services import outbox
 from crmmail.services.deliver import Outcome
 from crmmail.services.records import View
+from crmmail.store.activities import Activity
 from crmmail.store.followers import Follower
 from crmmail.store.inbox import Item
 from crmmail.store.mails import Quarantined
@@ -126,10 +127,22 @@ def shown(view: View) -> Shape:
             "buttons": view.buttons,
             "held": view.held,
             "related": [{"id": other.id, "kind": other.kind, "title": other.title} for other in view.related],
+            "contacts": [{"id": other.id, "name": other.name} for other in one.contacts],
         },
         "followers": [follower(other) for other in view.followers],
         "messages": [message(other, view.unread) for other in view.messages],
-        "activities": [],
+        "activities": [activity(other) for other in view.activities],
+    }
+
+
+def activity(one: Activity) -> Shape:
+    return {
+        "id": one.id,
+        "summary": one.summary,
+        "due": one.due,
+        "user": one.user or None,
+        "done": one.done,
+        "overdue": one.overdue,
     }
 
 
@@ -179,7 +192,14 @@ def message(one: Message, unread: list[int] | None = None) -> Shape:
         "received": one.received,
         "superseded_by": one.superseded_by,
         "unread": one.id in (unread or []),
+        "call": call(one),
     }
+
+
+def call(one: Message) -> Shape | None:
+    """How a call ended, and how long it took, where that is known."""
+    said = {detail["field"]: detail["new"] for detail in one.details} if one.kind == "call" else {}
+    return {"result": said.get("result"), "duration": said.get("duration")} if said else None
 
 
 def outgoing(one: Delivery) -> Shape:

@@ -201,7 +201,11 @@ class Voice:
         from crmmail.cli import paint
 
         values = [[column.value(row) for column in columns] for row in rows]
-        shown = [[one_line(self._words(value)) for value in line] for line in values]
+        leads = [[column.lead_of(row) for column in columns] for row in rows]
+        shown = [
+            [lead + one_line(self._words(value)) for lead, value in zip(before, line, strict=True)]
+            for before, line in zip(leads, values, strict=True)
+        ]
         widths = fit(columns, shown, self.width)
         heads = [
             paint.Head(one_line(column.title, width), width, column.is_right([line[at] for line in values]))
@@ -209,10 +213,13 @@ class Voice:
         ]
         painted = [
             [
-                Span(one_line(words, width), column.style_of(row) or (row_style(row) if row_style else ""))
-                for column, words, width in zip(columns, line, widths, strict=True)
+                Span(
+                    lead + one_line(words[len(lead) :], max(width - len(lead), 1)),
+                    column.style_of(row) or (row_style(row) if row_style else ""),
+                )
+                for column, lead, words, width in zip(columns, before, line, widths, strict=True)
             ]
-            for row, line in zip(rows, shown, strict=True)
+            for row, before, line in zip(rows, leads, shown, strict=True)
         ]
         return paint.table(heads, painted, self._colored())
 

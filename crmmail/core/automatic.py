@@ -30,6 +30,8 @@ _SUPPRESS = ("oof", "autoreply", "all")
 _BOUNCE_REPORTS = ("delivery-status", "global-delivery-status")
 _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 _MAILERS = ("mailer-daemon", "mailerdaemon", "mail-daemon", "maildaemon", "postmaster")
+# Local parts that nobody reads: programs write under them.
+_UNREAD = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply", "bounce", "bounces")
 # What mailers write above a bounce, where it has no machine-readable report.
 _TELL_TALES = (
     "undeliver",  # Undelivered Mail Returned to Sender (Postfix), Undeliverable: (Exchange)
@@ -103,6 +105,12 @@ def bounce(mail: Mail, bounce_address: str = "") -> str:
     if bounce_address and bounce_address in _recipients(mail) and machine(mail) not in _ANSWERS:
         return "bounce-address"
     return ""
+
+
+def unread(address: str) -> bool:
+    """Is it an address behind which no person reads, by its name?  A mailer's, or a no-reply's."""
+    local = without_tag(address).partition("@")[0].lower()
+    return local in _UNREAD or (local in _MAILERS and local != "postmaster")
 
 
 def _auto_submitted(mail: Mail) -> str:

@@ -76,11 +76,21 @@ def cut_copy(mail: Mail, envelope: Envelope, sender: Sender, known: Known) -> tu
         this = Half(envelope.size, mail.subject, mail.text.rstrip(), len(mail.attachments))
         that = Half(twin.size, twin.subject, twin.text.rstrip(), twin.attachments)
         places = twin.filed or (Place(twin.thread, twin.message, ""),)
-        if begins(that, this):
-            return twin, [_whole(place) for place in places]
-        if begins(this, that):
-            return twin, [_cut_short(place) for place in places]
+        # What was filed may be without the orders that stood in it.
+        for one, other in ((this, that), (_without_orders(this), _without_orders(that))):
+            if begins(other, one):
+                return twin, [_whole(place) for place in places]
+            if begins(one, other):
+                return twin, [_cut_short(place) for place in places]
     return None
+
+
+def _without_orders(half: Half) -> Half:
+    if "set-" not in half.text.lower():
+        return half
+    from crmmail.core import orders  # which few letters need
+
+    return half._replace(text=orders.read(half.text).rest.rstrip())
 
 
 def _whole(place: Place) -> Route:

@@ -1,4 +1,4 @@
-"""How long before or after a moment: `2d`, `90m`, `1h30m`, `1 month`, and with a minus before it, `-1d`.
+"""How long before or after a moment: `2d`, `90m`, `1h30m`, `1.5h`, `1 month`, and with a minus before it, `-1d`.
 
 Months have no fixed length, so a delay keeps them apart from its seconds.  Dates are `core.when`'s; this is what rules
 and deadlines are written with, read in a few lines because a delivery may need them.
@@ -20,7 +20,7 @@ _SECONDS = {
     "w": 7 * _DAY, "week": 7 * _DAY, "weeks": 7 * _DAY,
 }  # fmt: skip
 _MONTHS = ("mo", "month", "months")
-_AMOUNT = re.compile(r"\s*(\d{1,5})\s*([a-z]+)", re.ASCII)
+_AMOUNT = re.compile(r"\s*(\d{1,5})(?:[.,](\d))?\s*([a-z]+)", re.ASCII)
 MOST = 100 * 12  # months: a century
 
 
@@ -48,16 +48,16 @@ def parse(words: str) -> Delay:
     """
     said = words.strip().lower()
     sign = -1 if said.startswith(("-", "−")) else 1
-    rest = said.lstrip("+-−").strip()
+    rest = said[1:].strip() if said.startswith(("+", "-", "−")) else said
     months = seconds = at = 0
-    while at < len(rest):
-        amount = _AMOUNT.match(rest, at)
-        if not amount or (amount[2] not in _SECONDS and amount[2] not in _MONTHS):
-            break
-        if amount[2] in _MONTHS:
-            months += int(amount[1])
+    while amount := _AMOUNT.match(rest, at):
+        whole, tenths, unit = amount.groups()
+        if unit in _MONTHS and tenths is None:
+            months += int(whole)
+        elif unit in _SECONDS and not int(tenths or 0) * _SECONDS[unit] % (10 * _MINUTE):  # whole minutes
+            seconds += int(whole) * _SECONDS[unit] + int(tenths or 0) * _SECONDS[unit] // 10
         else:
-            seconds += int(amount[1]) * _SECONDS[amount[2]]
+            break
         at = amount.end()
     if not rest or (at < len(rest) and rest != "0"):
         raise UsageError(f"{words!r} is no delay: write 30m, 3h, 2d, 1w, 1mo or 1h30m, with a minus for before")
@@ -67,9 +67,22 @@ def parse(words: str) -> Delay:
 
 
 def after(moment: datetime, delay: Delay) -> datetime:
-    """The moment a delay later: the same day of another month, or its last (31 January + 1mo is 28 February)."""
-    if delay.months:
-        year, month = divmod(moment.year * 12 + moment.month - 1 + delay.months, 12)
-        following = date(year + (month == 11), (month + 1) % 12 + 1, 1)
-        moment = moment.replace(year=year, month=month + 1, day=min(moment.day, (following - timedelta(days=1)).day))
-    return moment + timedelta(seconds=delay.seconds)
+    """The moment a delay later: the same day of another month, or its last (31 January + 1mo is 28 February).
+
+    Beyond the years that a date can have, it is the first or the last moment of all.
+    """
+    year, month = divmod(moment.year * 12 + moment.month - 1 + delay.months, 12)
+    try:
+        if delay.months:
+            moment = moment.replace(year=year, month=month + 1, day=min(moment.day, _days_of(year, month + 1)))
+        return moment + timedelta(seconds=delay.seconds)
+    except (ValueError, OverflowError):
+        edge = datetime.min if delay.months < 0 or delay.seconds < 0 else datetime.max
+        return edge.replace(tzinfo=moment.tzinfo)
+
+
+def _days_of(year: int, month: int) -> int:
+    """How many days a month has: `calendar` knows too, and costs a delivery its import."""
+    if month == 12:
+        return 31
+    return (date(year, month + 1, 1) - timedelta(days=1)).day

@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from crmmail.core.record import priority_name
+from crmmail.core.delay import Delay
+from crmmail.core.record import ESCALATES, priority_name
 from crmmail.core.rule import (
     ASSIGN,
     ESCALATE,
@@ -78,6 +79,9 @@ def plan_dated(
 ) -> Plan:
     """What dated rules do to a record now, and what undated ones make of that.
 
+    Their events are moments: a trigger and a delay.  `stop` keeps the rules after it from that moment for good, not
+    only in this run, or they would act in the next.
+
     Args:
         fired: (rule, base date) for which a rule acted already; it acts again only for another date.
     """
@@ -85,9 +89,15 @@ def plan_dated(
     firings: list[Firing] = []
     seen: set[int] = set()
     cut: list[str] = []
+    stopped: set[tuple[str, Delay]] = set()
     for one in ordered:
+        moment = (one.trigger, one.delay)
         base = base_of(one, facts)
-        if base is None or one.id in seen or (one.id, base) in fired or not is_due(one, facts, now):
+        if base is None or moment in stopped or not is_due(one, facts, now):
+            continue
+        if (one.id, base) in fired:
+            if one.stop:
+                stopped.add(moment)
             continue
         if not matches(one, None, facts, world):
             continue
@@ -98,7 +108,7 @@ def plan_dated(
         events = [(follows, 1)] if (follows := _event_of(firing, before, facts)) else []
         facts = _cascade(ordered, events, facts, world, firings, seen, cut)
         if one.stop:
-            break
+            stopped.add(moment)
     return Plan(tuple(firings), facts, tuple(cut))
 
 
@@ -118,25 +128,25 @@ def _cascade(
 ) -> Facts:
     """Asks the rules about each event, and then about what they changed; each rule acts once at most.
 
-    What is done is added to `firings`, who did it to `seen`, who was asked no more to `cut`; the record afterwards.
+    A rule with `stop` ends the asking wherever its conditions hold, also where it has nothing left to do: whether
+    others are asked must not hang on what a field was before.  What is done is added to `firings`, who did it to
+    `seen`, who was asked no more to `cut`; the record afterwards is returned.
     """
     while events:
         event, depth = events.pop(0)
         for one in rules:
-            if one.id in seen or not concerns(one, event) or not matches(one, event, facts, world):
-                continue
-            if depth > MAX_DEPTH:
-                cut.append(one.name)
+            if not concerns(one, event) or not matches(one, event, facts, world):
                 continue
             before = facts
-            firing, facts = _fire(one, facts, world, None, depth)
-            if firing.empty:
-                continue
-            seen.add(one.id)
-            firings.append(firing)
-            follows = _event_of(firing, before, facts)
-            if follows:
-                events.append((follows, depth + 1))
+            firing, later = _fire(one, facts, world, None, depth)
+            if one.id not in seen and not firing.empty and depth > MAX_DEPTH:
+                cut += [one.name] if one.name not in cut else []
+            elif one.id not in seen and not firing.empty:
+                facts = later
+                seen.add(one.id)
+                firings.append(firing)
+                if follows := _event_of(firing, before, facts):
+                    events.append((follows, depth + 1))
             if one.stop:
                 break
     return facts
@@ -164,7 +174,9 @@ def _fire(rule: Rule, facts: Facts, world: World, base: datetime | None, depth: 
         wanted["section"] = rule.set_section
     if rule.set_state == ESCALATE:
         above = world.parents.get(wanted.get("section", facts.section), "")
-        if above:
+        if facts.state not in ESCALATES.get(facts.kind, ()):
+            notes.append(f"not escalated: its state is {facts.state}")
+        elif above:
             escalated = True
             wanted |= {"section": above, "responsible": world.managers.get(above, "")}
         else:
@@ -201,22 +213,25 @@ def _somebody(wanted: str, section: str, facts: Facts, world: World) -> str | No
 
 def sentence(firing: Firing) -> str:
     """What a firing does, in words: `priority high, watched by expert@…, responsible reminded`."""
-    one = firing.rule
     words = [f"{field} {_shown(field, value)}" for field, value in firing.changes.items()]
     if firing.escalated:
         words.insert(0, "escalated")
-    if one.watch:
-        words.append(f"watched by {', '.join(one.watch)}")
-    words += [f"{who} reminded" for who in one.remind]
-    if one.copy:
-        words.append(f"copy to {', '.join(one.copy)}")
-    if one.mail:
-        words.append(f"mail {one.mail} to {', '.join(one.mail_to)}")
-    if one.activity:
-        words.append(f"activity: {one.activity}")
-    if one.hook:
-        words.append(f"hook {one.hook}")
-    return ", ".join([*words, *firing.notes]) or "nothing to do"
+    return ", ".join([*words, *deeds(firing.rule), *firing.notes]) or "nothing to do"
+
+
+def deeds(rule: Rule) -> list[str]:
+    """What a rule does beside changing the record, in words and in order."""
+    words = [f"watched by {', '.join(rule.watch)}"] if rule.watch else []
+    words += [f"{who} reminded" for who in rule.remind]
+    if rule.copy:
+        words.append(f"copy to {', '.join(rule.copy)}")
+    if rule.mail:
+        words.append(f"mail {rule.mail} to {', '.join(rule.mail_to)}")
+    if rule.activity:
+        words.append(f"activity: {rule.activity}")
+    if rule.hook:
+        words.append(f"hook {rule.hook}")
+    return words
 
 
 def _shown(field: str, value: Any) -> str:

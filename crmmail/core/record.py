@@ -6,6 +6,7 @@ FIELDS, and a table of its own in the store (F11).  One number space for all of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from crmmail.errors import Refused, UsageError
@@ -45,6 +46,12 @@ BUTTONS = (
     Button("lead", "reset", ("qualified", "lost"), "new"),
 )
 
+# In which states a record can go to the section above its own (F184); its state stays as it is.
+ESCALATES = {"case": ("draft", "open", "pending")}
+
+# What a record becomes that is merged into another one, by kind; a lead that becomes part of a case is converted.
+MERGED = {"case": "cancel", "lead": "lost"}
+
 # Which fields `set` takes, by kind; each change of one is a system message in the thread (F73).
 FIELDS = {
     "case": (
@@ -54,13 +61,14 @@ FIELDS = {
         "responsible",
         "priority",
         "partner",
+        "contacts",
         "email",
         "deadline",
         "revenue",
         "cost",
         "probability",
     ),
-    "lead": ("title", "section", "responsible", "priority", "partner", "email", "revenue", "probability"),
+    "lead": ("title", "section", "responsible", "priority", "partner", "contacts", "email", "revenue", "probability"),
     "contact": ("title", "company", "category", "lang"),
 }
 
@@ -80,8 +88,11 @@ def buttons(kind_name: str, state: str) -> list[str]:
     return [button.name for button in BUTTONS if button.kind == kind_name and state in button.sources]
 
 
-def press(kind_name: str, state: str, button_name: str) -> str:
+def press(kind_name: str, state: str, button_name: str, *, also: Sequence[str] = ()) -> str:
     """The state that the button leads to.
+
+    Args:
+        also: what else is possible now, for the sentence that lists it.
 
     Raises:
         Refused: the button is not possible now; the sentence lists what is.
@@ -89,7 +100,7 @@ def press(kind_name: str, state: str, button_name: str) -> str:
     for button in BUTTONS:
         if button.kind == kind_name and button.name == button_name and state in button.sources:
             return button.target
-    possible = buttons(kind_name, state)
+    possible = [*buttons(kind_name, state), *also]
     if not KINDS[kind_name].states:
         raise Refused(f"a {kind_name} has no states, so there is nothing to {button_name}")
     raise Refused(
@@ -103,19 +114,31 @@ def target(kind_name: str, button_name: str) -> str:
     return next((one.target for one in BUTTONS if (one.kind, one.name) == (kind_name, button_name)), "")
 
 
-def after_mail(kind_name: str, state: str, *, writer: str, on_partner_reply: str, on_user_reply: str) -> str:
+def after_mail(
+    kind_name: str,
+    state: str,
+    *,
+    writer: str,
+    on_partner_reply: str,
+    on_user_reply: str,
+    reopen_cancelled: bool = False,
+) -> str:
     """The state of a record after a letter to it (behaviour §5).
 
     Args:
         writer: `partner` (any external participant), `user` (a proven one) or `machine`.
         on_partner_reply: the section's policy: open, close or keep.
         on_user_reply: the section's policy: close, pending or keep.
+        reopen_cancelled: the section's policy: what opens a finished case opens a cancelled one too.
 
-    A cancelled case stays cancelled; drafts stay drafts for the partner; a user's answer leaves what is done done;
-    machines change nothing.
+    A cancelled case stays cancelled otherwise; drafts stay drafts for the partner; a user's answer leaves what is done
+    done; machines change nothing.  `core.section.too_late` may say that even so nothing is opened again.
     """
-    if kind_name != "case" or writer == "machine" or state == "cancel":
+    if kind_name != "case" or writer == "machine":
         return state
+    if state == "cancel":
+        reopens = writer == "partner" and on_partner_reply == "open" and reopen_cancelled
+        return "open" if reopens else state
     if writer == "user":
         if state == "done":
             return state

@@ -65,7 +65,7 @@ class Rule(NamedTuple):
     activity: str = ""  # what the responsible has to do
     activity_due: Delay = Delay()
     hook: str = ""  # a program in the hooks folder
-    stop: bool = False  # no rule after it is asked about the same event
+    stop: bool = False  # where its conditions hold, no rule after it is asked about the same event
 
     @property
     def dated(self) -> bool:
@@ -138,7 +138,9 @@ def concerns(rule: Rule, event: Event) -> bool:
         return False
     if event.before == CREATION:
         return True
-    if (event.before != event.after or event.escalated) and (rule.state_from or rule.state_to):
+    if event.before != event.after and (rule.state_from or rule.state_to):
+        return True
+    if event.escalated and (rule.state_to == ESCALATE or (rule.state_from and not rule.state_to)):
         return True
     if event.letter is not None and (rule.contains or rule.lacks or rule.first_mail):
         return True
@@ -228,9 +230,8 @@ def checks(rule: Rule, event: Event | None, facts: Facts, world: World) -> list[
         holds = rule.priority_min <= facts.priority <= rule.priority_max
         check("priority", wanted, f"{facts.priority} ({priority_name(facts.priority)})", holds)
     if rule.partner is not None:
-        check(
-            "partner", f"#{rule.partner}", f"#{facts.partner}" if facts.partner else "", rule.partner == facts.partner
-        )
+        there = f"#{facts.partner}" if facts.partner else ""
+        check("partner", f"#{rule.partner}", there, rule.partner == facts.partner)
     if rule.partner_category:
         there = facts.partner_categories[0] if facts.partner_categories else ""
         check("partner category", rule.partner_category, there, rule.partner_category in facts.partner_categories)

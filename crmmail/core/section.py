@@ -6,8 +6,10 @@ The tree is asked for one thing only, a parent of a code, so these functions tak
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
+from crmmail.core.delay import Delay, after, parse
 from crmmail.errors import Refused
 
 ON_USER_REPLY = ("close", "pending", "keep")
@@ -26,6 +28,21 @@ class Section(NamedTuple):
     on_partner_reply: str
     assign: str
     active: bool
+    reopen_window: str = ""  # a delay: how long after closing an answer opens a case again; "" for ever
+    reopen_cancelled: bool = False
+
+
+class Counts(NamedTuple):
+    """The unfinished cases of a section."""
+
+    open: int = 0
+    pending: int = 0
+    unassigned: int = 0
+    late: int = 0
+    unfinished: int = 0  # drafts too
+
+    def plus(self, other: Counts) -> Counts:
+        return Counts(*(mine + more for mine, more in zip(self, other, strict=True)))
 
 
 class Candidate(NamedTuple):
@@ -58,6 +75,26 @@ def check_parent(code: str, parent: str, parents: Mapping[str, str]) -> None:
 def descendants(code: str, parents: Mapping[str, str]) -> list[str]:
     """`code` and every code below it."""
     return [code, *(child for child in parents if code in ancestors(child, parents))]
+
+
+def summed(counts: Mapping[str, Counts], parents: Mapping[str, str]) -> dict[str, Counts]:
+    """The counts of each section with those of all below it."""
+    found = {code: counts.get(code, Counts()) for code in parents}
+    for code in parents:
+        for above in ancestors(code, parents):
+            if above in found:
+                found[above] = found[above].plus(counts.get(code, Counts()))
+    return found
+
+
+def too_late(window: str, closed: datetime | None, now: datetime) -> str:
+    """Why an answer comes too late to open a case again; "" where it comes in time."""
+    if not window or closed is None or now <= after(closed, parse(window)):
+        return ""
+    passed = now - closed
+    days = f"{passed.days} day{'' if passed.days == 1 else 's'}"
+    since = days if passed.days else str(Delay(seconds=int(passed.total_seconds())))
+    return f"came {since} after closing: reopen_window is {window}"
 
 
 def choose(policy: str, manager: int | None, candidates: Sequence[Candidate]) -> int | None:

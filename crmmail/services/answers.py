@@ -1,12 +1,13 @@
 """A user's answer by mail: to a notification that was made for him, so it is his answer to the customer (behaviour §3).
 
 A leading line `#note` keeps it inside, and so does what it answers when that never left the house.  It leaves with the
-outbox, like every letter of ours; what a machine of his answers (a vacation notice) goes to nobody.
+outbox, like every letter of ours; what a machine of his answers (a vacation notice) goes to nobody.  Lines such as
+`Set-State: close` are for the program and leave with no letter (`services.orders`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from crmmail.core.known import answered_ids
 from crmmail.core.message import Mail
@@ -19,6 +20,9 @@ from crmmail.store import directory, inbox, messages, outbox, records, threads
 from crmmail.store.messages import Message
 from crmmail.workspace import Workspace
 
+if TYPE_CHECKING:
+    from crmmail.services.orders import Ordered
+
 
 class Spoken(NamedTuple):
     """What a letter is: as what it is stored, and how it goes on."""
@@ -27,6 +31,7 @@ class Spoken(NamedTuple):
     mail: Mail
     route: Route
     addressed: tuple[int, ...] = ()  # users whom a note mentions
+    ordered: Ordered | None = None  # what he asks of the program
 
 
 class PassedOn(NamedTuple):
@@ -45,6 +50,9 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
     """
     letter = Spoken("email_in", mail, route)
     thread = route.thread
+    ordered = _orders(workspace, mail, thread, sender)
+    if thread is None and ordered is not None:
+        return letter._replace(mail=ordered.mail, ordered=ordered)
     if thread is None or sender.machine or (sender.user is None and not _from_a_users_other_address(mail)):
         return letter
     from crmmail.core import answer  # the tables of quotes, which only users' answers need
@@ -56,16 +64,27 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
             return letter
         route = route._replace(internal=copy.internal)
     opening = opening_of(workspace, thread)
+    if ordered is not None:
+        mail = ordered.mail
     noted = answer.note(mail.text, thread, opening)
     if noted is None and not sender.proven:
         return letter
     if noted is not None or route.internal:
         words = mail.text if noted is None else noted
         mentioned = _mentioned(answer.words_by_mail(words, thread, opening))
-        return Spoken("note", mail._replace(text=words), route._replace(internal=True), mentioned)
+        return Spoken("note", mail._replace(text=words), route._replace(internal=True), mentioned, ordered)
     if sender.address in {one.address for one in correspondent.of_record(records.record(thread))}:
         return letter
-    return Spoken("email_out", mail, route)
+    return Spoken("email_out", mail, route, ordered=ordered)
+
+
+def _orders(workspace: Workspace, mail: Mail, thread: int | None, sender: Sender) -> Ordered | None:
+    """What a proven user asks of the program in his letter; nobody else's lines are orders, nor are a machine's."""
+    if not sender.proven or sender.user is None or sender.machine or "set-" not in mail.text.lower():
+        return None
+    from crmmail.services import orders  # which few letters need
+
+    return orders.read(mail, thread, "" if thread is None else opening_of(workspace, thread))
 
 
 def opening_of(workspace: Workspace, number: int) -> str:
@@ -88,6 +107,8 @@ def pass_on(
     sender: Sender,
     holders: set[str],
     notes: list[str],
+    *,
+    bare: bool = False,
 ) -> PassedOn:
     """Sends a user's answer to the customer.
 
@@ -97,11 +118,15 @@ def pass_on(
     Args:
         holders: addresses that stood in his letter and have it already.
         notes: gets what `why` should tell.
+        bare: it holds orders to the program and nothing else, and he knows that nobody reads those.
     """
     from crmmail.core import answer, reply
 
     this, letter = records.record(number), messages.message(message)
     _take_back_the_half(message)
+    if bare:
+        notes.append("not sent on: it holds orders and nothing else")
+        return PassedOn(set(), empty=True)
     asked, customer = correspondent.of_notification(this, _told_of(mail))
     people = reply.addressees(
         customer=[one for one in customer if one.address not in holders],

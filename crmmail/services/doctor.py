@@ -19,11 +19,14 @@ from crmmail.core import pairing
 from crmmail.errors import ConfigBroken
 from crmmail.mail import smtp
 from crmmail.secret import smtp_password
+from crmmail.services import hooks, leave, people, rule_admin
 from crmmail.services.outbox import advice as what_to_do
 from crmmail.services.setup import cron_line
-from crmmail.store import database, directory, mails, offices, outbox, schema
+from crmmail.store import database, directory, mails, offices, outbox, rules, schema
 from crmmail.store.attempts import Attempts
 from crmmail.workspace import Workspace
+
+RECENT = 7  # days for which we speak of a hook that failed
 
 
 class Finding(NamedTuple):
@@ -136,18 +139,34 @@ def aliases_make_records(workspace: Workspace) -> Iterator[Finding]:
 
 def new_cases_find_somebody(workspace: Workspace) -> Iterator[Finding]:
     """F166: somebody must be told of a new case, and he must have an address where he hears by mail."""
+    by_rule = {one.section for one in rule_admin.listing() if one.set_responsible and one.state_from in ("", "none")}
     for one in offices.sections():
-        if one.active and not one.manager and one.assign in ("none", "manager"):
+        found = by_rule & {"", one.code}
+        if one.active and not (one.manager or found) and one.assign in ("none", "manager"):
             yield warn(
                 "assignment",
                 f"nobody is told of new cases of section {one.code} but the admins",
-                f"crmmail sections set {one.code} --manager LOGIN, or --assign round-robin",
+                f"crmmail sections set {one.code} --manager LOGIN, --assign round-robin, or a rule",
             )
     for user in directory.users():
         if user.active and not user.email:
             yield warn("users", f"{user.login} has no address", f"crmmail users set {user.login} --email ADDRESS")
     if not directory.admins():
         yield fail("users", "nobody is admin", "restore the store from a backup, or ask whoever made it")
+
+
+def leave_has_deputies(workspace: Workspace) -> Iterator[Finding]:
+    """F231: the work of who is on leave must lie before somebody."""
+    for login, deputy in leave.away(workspace).items():
+        this = directory.user(login)
+        waiting = len(people.unfinished_of(this)) if not deputy else 0
+        if waiting:
+            what = "1 unfinished record waits" if waiting == 1 else f"{waiting} unfinished records wait"
+            yield warn(
+                "leave",
+                f"{leave.sentence(workspace, this)}, and {what}",
+                f"crmmail users away {login} --until DATE --deputy LOGIN --hand-over",
+            )
 
 
 def mailboxes_fit(workspace: Workspace) -> Iterator[Finding]:
@@ -243,6 +262,39 @@ def deliveries_survive(workspace: Workspace) -> Iterator[Finding]:
         )
 
 
+def rules_can_act(workspace: Workspace) -> Iterator[Finding]:
+    """Rules that could not do what they should, and what `rules lint` finds serious."""
+    failed = rules.failures(workspace.now() - timedelta(days=RECENT))
+    if failed:
+        last = failed[0]
+        more = f" ({len(failed)} times in {RECENT} days)" if len(failed) > 1 else ""
+        sentence = f"rule {last.name} could not act on #{last.record}: {last.failed}{more}"
+        yield warn("rules", sentence, f"crmmail rules explain {last.record}; crmmail rules lint")
+    wrong = [one for one in rule_admin.lint(workspace) if one.serious]
+    if wrong:
+        yield warn("rules", f"{wrong[0].rule}: {wrong[0].sentence}", "crmmail rules lint tells of all")
+    count = len(rule_admin.listing())
+    if count and not (failed or wrong):
+        yield ok("rules", f"{count} {'rule' if count == 1 else 'rules'}, and nothing is wrong with them")
+
+
+def hooks_are_run(workspace: Workspace) -> Iterator[Finding]:
+    """Programs that rules wanted to run, and that could not do their work or never began."""
+    failed = hooks.failed_lately(workspace, RECENT)
+    if failed:
+        last = failed[-1]
+        sentence = f"{last.program} for #{last.record}: {last.reason}"
+        more = f" ({len(failed)} failed in {RECENT} days)" if len(failed) > 1 else ""
+        yield warn("hooks", f"{sentence}{more}", f"mend {last.program}, then look at crmmail show {last.record} --full")
+    since = hooks.waiting_since()
+    if since is not None and workspace.now() - since > timedelta(minutes=15):
+        yield fail(
+            "hooks",
+            f"a hook has been due since {since.astimezone():%Y-%m-%d %H:%M} and nobody runs it",
+            f"put this line into cron: {cron_line(workspace.store.place)}",
+        )
+
+
 CHECKS: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (
     store_is_private,
     journal_mode_is_safe,
@@ -250,8 +302,11 @@ CHECKS: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (
     domains_are_set,
     aliases_make_records,
     new_cases_find_somebody,
+    leave_has_deputies,
     mailboxes_fit,
     nothing_waits_unseen,
     mail_can_leave,
     deliveries_survive,
+    rules_can_act,
+    hooks_are_run,
 )

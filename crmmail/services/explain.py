@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crmmail.core import audience
-from crmmail.store import directory, followers, inbox, journal, mails, messages, records
+from crmmail.store import directory, followers, inbox, journal, mails, messages, records, rules
 from crmmail.store.mails import Verdict
 from crmmail.workspace import Workspace
 
@@ -23,6 +23,17 @@ def why(workspace: Workspace, *, message: int | None = None, quarantine: int | N
         return mails.decisions(original=mails.quarantined(quarantine).original)
     this = messages.message(message or 0)
     return mails.decisions(original=this.original) if this.original is not None else []
+
+
+def by_rule(message: int) -> str:
+    """Which rule wrote a message, and what it acted on, in a sentence; "" where none did."""
+    found = rules.wrote(message)
+    if found is None:
+        return ""
+    this = messages.message(message)
+    acted = next((one for one in rules.firings(record=this.thread, rule=found.id) if one.at <= this.received), None)
+    base = f", for the {found.spec.get('trigger')} date {acted.base:%Y-%m-%d %H:%M} UTC" if acted and acted.base else ""
+    return f"rule {found.name} wrote it{base}"
 
 
 class Told(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import record, text
 from crmmail.errors import NotFound, UsageError
+from crmmail.services import sla
 from crmmail.store import directory, followers, journal, offices, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
@@ -63,6 +64,9 @@ def columns(workspace: Workspace, kind: str, section: str, field: str, value: st
         return {"category": _category(kind, section, value) if value else None}
     if field == "partner":
         return {"partner": directory.contact(_number(value, "a contact's number")).id if value else None}
+    if field == "contacts":
+        wanted = [_number(one, "a contact's number") for one in value.replace(",", " ").split()]
+        return {"contacts": [directory.contact(one).id for one in dict.fromkeys(wanted)]}
     if field == "email":
         return {"email": address(value) if value else None}
     if field == "deadline":
@@ -71,7 +75,7 @@ def columns(workspace: Workspace, kind: str, section: str, field: str, value: st
         return {"company": value or None, "company_key": value.casefold() or None}
     if field == "lang":
         return {"lang": value.lower() or None}
-    return {field: _amount(field, value) if value else None}
+    return {field: amount(field, value) if value else None}
 
 
 def active_user(login: str) -> directory.User:
@@ -102,9 +106,14 @@ def moment(workspace: Workspace, words: str) -> Any:
 
 
 def apply(workspace: Workspace, this: Record, changes: dict[str, Any]) -> tuple[list[Change], list[Detail]]:
-    """Writes columns of a record, and makes a new responsible its follower; the changes, and them in words."""
-    now = workspace.now()
-    done = journal.update_record(this.id, this.kind, **changes)
+    """Writes columns of a record, and makes a new responsible its follower; the changes, and them in words.
+
+    A record without a deadline gets the one that it is promised with its new section, partner or priority.
+    """
+    now, changes = workspace.now(), {**changes, **sla.fill(workspace, this, changes)}
+    this = this._replace(contacts=records.contacts_of(this.id))  # a listing does not tell them
+    done = _apply_contacts(this, changes.pop("contacts")) if "contacts" in changes else []
+    done += journal.update_record(this.id, this.kind, **changes)
     if not done:
         return [], []
     if changes.get("responsible") is not None:
@@ -119,6 +128,19 @@ def apply(workspace: Workspace, this: Record, changes: dict[str, Any]) -> tuple[
     ]
 
 
+def _apply_contacts(this: Record, wanted: list[int]) -> list[Change]:
+    """These contacts and no others beside the partner."""
+    done = []
+    for one in this.contacts:
+        row = records.contact_row(this.id, one.id)
+        if one.id not in wanted and row is not None:
+            done += journal.delete("record_contact", row)
+    for contact in wanted:
+        if contact not in {one.id for one in this.contacts}:
+            done += journal.insert("record_contact", thread=this.id, contact=contact)
+    return done
+
+
 def shown(this: Record, field: str) -> str:
     """A field of a record as a person reads it; "" where it is empty."""
     value = getattr(this, field)
@@ -128,6 +150,8 @@ def shown(this: Record, field: str) -> str:
         return record.priority_name(value)
     if field == "partner":
         return f"{value.name} (#{value.id})"
+    if field == "contacts":
+        return ", ".join(f"{one.name} (#{one.id})" for one in value)
     if field == "deadline":
         return f"{value.astimezone():%Y-%m-%d %H:%M %Z}"
     if isinstance(value, float):
@@ -160,13 +184,14 @@ def _number(value: str, what: str) -> int:
     return int(digits)
 
 
-def _amount(field: str, value: str) -> float:
+def amount(field: str, value: str) -> float:
+    """The number that a person typed for a field; a probability is a percentage."""
     try:
-        amount = float(value.replace(",", ".").rstrip("%"))
+        number = float(value.replace(",", ".").rstrip("%"))
     except ValueError:
         raise UsageError(f"{value!r} is no number for {field}") from None
-    if not (abs(amount) < 1e15 and amount == amount):
+    if not (abs(number) < 1e15 and number == number):
         raise UsageError(f"{value!r} is too large for {field}")
-    if field == "probability" and not 0 <= amount <= 100:
+    if field == "probability" and not 0 <= number <= 100:
         raise UsageError("a probability is a percentage from 0 to 100")
-    return amount
+    return number

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from crmmail.core import record
+from crmmail.core import record, section
 from crmmail.core.message import MADE, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError
 from crmmail.services import answers, fields, rules
-from crmmail.services.records import closing, complete_partner, created, make
+from crmmail.services.records import closing, complete_partner, created, make, stands_in
 from crmmail.services.tell import in_charge, system_message, tell
 from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
 from crmmail.store.journal import Change
@@ -64,24 +64,28 @@ def file_letter(
     if system is not None:  # before anybody is told: whom a rule makes responsible hears of the letter itself
         changes = rules.react(workspace, number, before=rules.CREATION, letter=letter, news=news)
     holders, empty = _holders(mail), False
+    ordered = spoken.ordered
+    bare = ordered is not None and ordered.bare and route.thread is not None
     if spoken.kind == "email_out":
-        passed = answers.pass_on(workspace, number, message, mail, sender, holders, notes)
+        passed = answers.pass_on(workspace, number, message, mail, sender, holders, notes, bare=bare)
         holders, empty = holders | passed.to, passed.empty
-    heard = tell(
-        workspace,
-        number,
-        message,
-        subtype="note" if spoken.kind == "note" else "discussion",
-        internal=route.internal,
-        author=_author(sender),
-        author_address=sender.address,
-        addressed=addressed,
-        holders=holders,
-        silent=bool(sender.machine),
-        outside=not empty,
-    )
+    heard: set[int] = set()
+    if not bare:  # of what he only asks of the program, they hear when it is done
+        heard = tell(
+            workspace,
+            number,
+            message,
+            subtype="note" if spoken.kind == "note" else "discussion",
+            internal=route.internal,
+            author=_author(sender),
+            author_address=sender.address,
+            addressed=addressed,
+            holders=holders,
+            silent=bool(sender.machine),
+            outside=not empty,
+        )
     if not heard and not sender.proven:  # a letter that nobody would see waits before whoever is in charge
-        for user in in_charge(records.record(number)):
+        for user in in_charge(workspace, records.record(number)):
             inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
             heard.add(user)
     if system is not None:
@@ -96,10 +100,15 @@ def file_letter(
             skip=heard,
         )
         rules.spread(workspace, number, news, skip=heard)
+    if ordered is not None and sender.user is not None:
+        from crmmail.services import orders
+
+        orders.obey(workspace, number, message, sender.user, ordered, heard, notes)
     # An internal remark answers no customer, nor does an answer without words; and the whole of a letter says nothing
-    # that its half did not.
-    elif not (route.internal or route.supersedes or empty):
-        changes = _new_state(workspace, number, sender, spoken.kind, heard, letter)
+    # that its half did not.  Who speaks of the state himself needs no policy.
+    told_state = ordered is not None and ordered.set_state
+    if system is None and not (route.internal or route.supersedes or empty or told_state):
+        changes = _new_state(workspace, number, message, sender, spoken.kind, heard, letter, notes)
     if not sender.machine:
         this = records.record(number)
         records.touch(
@@ -131,6 +140,8 @@ def _new_record(
                 columns |= fields.columns(workspace, route.kind, route.section, field, value)
             except CrmmailError as error:  # a default that no longer fits must not keep a letter out
                 notes.append(f"default {field}={value} of {alias.address} does not fit: {error}")
+        if columns.get("responsible") is not None:
+            columns["responsible"] = stands_in(workspace, directory.user_by_id(columns["responsible"]), notes)
     if route.kind == "contact":
         columns = {key: columns[key] for key in ("title", "company", "category", "lang") if key in columns}
         columns["title"] = customer[0] or customer[1] or mail.subject
@@ -138,7 +149,7 @@ def _new_record(
         hint = complete_partner(columns)
         if hint:
             notes.append(hint)
-    number = make(workspace, route.kind, columns, author=_author(sender), address=address)
+    number = make(workspace, route.kind, columns, author=_author(sender), address=address, notes=notes)
     if route.kind == "contact" and customer[1]:
         directory.add_contact_address(number, customer[1])
     system, addressed = created(workspace, number, author=_author(sender), tell_now=False)
@@ -196,10 +207,21 @@ def store_letter(
 
 
 def _new_state(
-    workspace: Workspace, number: int, sender: Sender, kind: str, heard: set[int], letter: rules.Words
+    workspace: Workspace,
+    number: int,
+    message: int,
+    sender: Sender,
+    kind: str,
+    heard: set[int],
+    letter: rules.Words,
+    notes: list[str],
 ) -> list[Change]:
     """An answer may reopen the case or close it; the section's policy says which (behaviour §5).  Then the rules are
-    asked, about the letter too where it came from outside; what a machine wrote is nothing to them."""
+    asked, about the letter too where it came from outside; what a machine wrote is nothing to them.
+
+    A customer's answer that comes too late to open the case waits before whoever is in charge, however he hears: no
+    list of open cases will show it.
+    """
     this = records.record(number)
     writer = "machine" if sender.machine else "user" if kind == "email_out" else "partner"
     policy = offices.section(this.section) if this.section else None
@@ -209,7 +231,16 @@ def _new_state(
         writer=writer,
         on_partner_reply=policy.on_partner_reply if policy else "open",
         on_user_reply=policy.on_user_reply if policy else "close",
+        reopen_cancelled=policy is not None and policy.reopen_cancelled,
     )
+    late = ""
+    if policy and writer == "partner" and state != this.state:
+        late = section.too_late(policy.reopen_window, this.closed, workspace.now())
+    if late:
+        state = this.state
+        notes.append(late)
+        for user in in_charge(workspace, this):
+            inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
     done: list[Change] = []
     if state != this.state:
         changes = {"state": state, **closing(workspace, this.kind, state)}

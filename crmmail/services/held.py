@@ -17,6 +17,7 @@ from crmmail.errors import CrmmailError, Refused
 from crmmail.mail.parse import parse
 from crmmail.services import filing
 from crmmail.services.people import need_admin
+from crmmail.services.records import lives_on_as
 from crmmail.services.tell import in_charge
 from crmmail.store import directory, inbox, journal, mails, messages, offices, records
 from crmmail.store.mails import Quarantined
@@ -57,12 +58,14 @@ def _who_looks(workspace: Workspace, mail: Mail, route: Route) -> list[int]:
     if route.reason == "user-address-new":
         return list(directory.users_by_address([route.recipient]).values())
     if route.reason == "unconfirmed" and route.candidate is not None:
-        return in_charge(records.record(route.candidate))
+        return in_charge(workspace, records.record(route.candidate))
     if route.reason == "loop":
         yesterday = workspace.now() - timedelta(days=1)
         if mails.last_loop_notice(mail.sender.address, yesterday):
             return []
-        return in_charge(records.record(route.candidate)) if route.candidate else [one.id for one in directory.admins()]
+        if route.candidate:
+            return in_charge(workspace, records.record(route.candidate))
+        return [one.id for one in directory.admins()]
     return []
 
 
@@ -97,8 +100,8 @@ def hold_unread(
 
 def route_to(workspace: Workspace, number: int, target: int) -> Settled:
     """Puts a letter into a record that is there."""
-    this = records.record(target)
-    route = Route("stored", "by-hand", f"put into record {target} by hand", thread=this.moved_to or target)
+    live = lives_on_as(records.record(target).id)
+    route = Route("stored", "by-hand", f"put into record {target} by hand", thread=live)
     return _settle(workspace, number, route, "routed")
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from crmmail.core.query import Query
-from crmmail.store import inbox, journal, mails, messages, outbox, records
+from crmmail.services.agenda import end_of_day
+from crmmail.store import activities, inbox, journal, mails, messages, outbox, records
 from crmmail.store.inbox import Item
 from crmmail.workspace import Workspace, os_login
 
@@ -23,6 +24,8 @@ class Summary(NamedTuple):
     mine: int
     unassigned: int
     late: int
+    today: int  # due today, and not late yet
+    activities: int  # mine: overdue, or due today
     quarantine: int
     unconfirmed: int
     waiting_mail: int
@@ -98,7 +101,8 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
     """Counts and the newest items: a handful of indexed queries, because it is where the day starts (F34)."""
     me = workspace.user()
     unread, starred = inbox.counts(me.id)
-    open_records = records.counts(me.id, workspace.now())
+    tonight = end_of_day(workspace)
+    open_records = records.counts(me.id, workspace.now(), tonight)
     waiting = mails.waiting_by_recipient()
     outgoing = outbox.counts()
     return Summary(
@@ -108,6 +112,8 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
         open_records["mine"],
         open_records["unassigned"],
         open_records["late"],
+        open_records["today"],
+        activities.count(me.id, tonight),
         sum(count for reason, _, count in waiting if reason != "unconfirmed"),
         sum(count for reason, _, count in waiting if reason == "unconfirmed"),
         outbox.count_late(workspace.now() - LATE),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import record, section, text
+from crmmail.core import delay, record, section, text
 from crmmail.core.section import Section
 from crmmail.errors import CrmmailError, NotFound, Refused, Taken, UsageError
 from crmmail.services import fields
@@ -26,18 +26,17 @@ def add_section(workspace: Workspace, code: str, *, create_parent: bool = False,
 
     Args:
         create_parent: make a parent that is not there yet (F198: the order of definition is free).
-        wanted: name, parent, manager, email, on_user_reply, on_partner_reply, assign; None: not said.
+        wanted: name, parent, manager, email, on_user_reply, on_partner_reply, assign, reopen_window (a delay in words,
+            "" for ever), reopen_cancelled; None: not said.
     """
     need_admin(workspace, "add sections")
-    code = text.one_line(code).lower()
-    if not code or " " in code or code.isdigit():
-        raise UsageError(f"{code!r} is no section code: one word that is not a number")
+    code = code_of(code)
     with workspace.store.transaction():
         if any(one.code == code for one in offices.sections()):
             raise Taken(f"there is a section {code} already (crmmail sections set {code} …)")
         parent = wanted.get("parent")
-        if parent and create_parent and not any(one.code == parent.lower() for one in offices.sections()):
-            offices.put_section(parent.lower(), name=parent)
+        if parent and create_parent:
+            _make_parent(parent, code)
         if parent and parent.lower() != code:
             offices.section(parent)
         offices.put_section(code, name=text.one_line(wanted.get("name") or "") or code)
@@ -46,14 +45,31 @@ def add_section(workspace: Workspace, code: str, *, create_parent: bool = False,
     return offices.section(code)
 
 
-def set_section(workspace: Workspace, code: str, **wanted: Any) -> Section:
-    """Changes what is said of a section; an old e-mail stays an alias of it."""
+def set_section(workspace: Workspace, code: str, *, create_parent: bool = False, **wanted: Any) -> Section:
+    """Changes what is said of a section; an old e-mail stays an alias of it.  Arguments as `add_section` has them."""
     need_admin(workspace, "change sections")
     with workspace.store.transaction():
         this = offices.section(code)
+        if wanted.get("parent") and create_parent:
+            _make_parent(wanted["parent"], this.code)
         _change_section(workspace, this.code, wanted)
         _note(workspace, "sections", f"section {this.code} changed")
     return offices.section(this.code)
+
+
+def _make_parent(words: str, code: str) -> None:
+    """A section to stand above another, where it is not there yet."""
+    parent = code_of(words)
+    if parent != code and not any(one.code == parent for one in offices.sections()):
+        offices.put_section(parent, name=text.one_line(words))
+
+
+def code_of(words: str) -> str:
+    """What a section is called by, from what somebody typed."""
+    code = text.one_line(words).lower()
+    if not code or " " in code or code.isdigit():
+        raise UsageError(f"{code!r} is no section code: one word that is not a number")
+    return code
 
 
 def remove_section(workspace: Workspace, code: str) -> Section:
@@ -71,9 +87,11 @@ def remove_section(workspace: Workspace, code: str) -> Section:
 
 def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) -> None:
     columns: dict[str, Any] = {}
-    for plain in ("on_user_reply", "on_partner_reply", "assign", "active"):
+    for plain in ("on_user_reply", "on_partner_reply", "assign", "active", "reopen_cancelled"):
         if wanted.get(plain) is not None:
             columns[plain] = wanted[plain]
+    if wanted.get("reopen_window") is not None:
+        columns["reopen_window"] = _window(wanted["reopen_window"])
     if wanted.get("name"):
         columns["name"] = text.one_line(wanted["name"])
     if wanted.get("manager") is not None:
@@ -94,6 +112,16 @@ def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) 
         offices.put_alias(columns["address"], kind=there.kind if there else "case", section=number, active=True)
 
 
+def _window(words: str) -> str:
+    """A reopen window as the store keeps it; "" is for ever."""
+    if not words.strip():
+        return ""
+    window = delay.parse(words)
+    if window.months < 0 or window.seconds < 0:
+        raise UsageError(f"a reopen window lies after the closing: {words!r} is before it")
+    return str(window)
+
+
 def tree() -> list[tuple[int, Section]]:
     """(depth, section), parents before their children."""
     known = offices.sections()
@@ -102,21 +130,74 @@ def tree() -> list[tuple[int, Section]]:
     return [(len(chains[one.code]) - 1, one) for one in sorted(known, key=lambda one: chains[one.code])]
 
 
+class Load(NamedTuple):
+    """The unfinished cases of a section: its own, and with those of the sections below it."""
+
+    own: section.Counts
+    below: section.Counts
+
+
+def loads(workspace: Workspace) -> dict[str, Load]:
+    """How many cases wait in each section (F201)."""
+    counts = offices.counts(workspace.now())
+    whole = section.summed(counts, {one.code: one.parent for one in offices.sections()})
+    return {code: Load(counts.get(code, section.Counts()), whole[code]) for code in whole}
+
+
 # --- categories ---------------------------------------------------------------------------------------------
 
 
-def put_category(workspace: Workspace, name: str, section_code: str, *, active: bool = True) -> offices.Category:
-    """Adds a category to a section, or (not active) retires it."""
+def put_category(
+    workspace: Workspace, name: str, section_code: str, *, active: bool = True, probability: str | None = None
+) -> offices.Category:
+    """Adds a category to a section, or (not active) retires it.
+
+    Args:
+        probability: what its cases get that have none of their own, in percent; "" for none, None: not said.
+    """
     need_admin(workspace, "change categories")
     name = text.one_line(name)
+    if not name:
+        raise UsageError("a category needs a name")
     with workspace.store.transaction():
         this = offices.section(section_code)
-        known = [one.name.lower() for one in offices.categories(this.id)]
-        if not active and name.lower() not in known:
-            raise NotFound(f"section {this.code} has no category {name!r}")
-        number = offices.put_category(this.id, name, active=active)
+        if not active:
+            _category(this, name)
+        number = offices.put_category(this.id, name, active=active, **_probability(probability))
         _note(workspace, "categories", f"category {name} of {this.code} {'added' if active else 'removed'}")
     return next(one for one in offices.categories(this.id) if one.id == number)
+
+
+def set_category(
+    workspace: Workspace, name: str, section_code: str, *, probability: str | None = None, new_name: str | None = None
+) -> offices.Category:
+    """Changes the probability or the name of a category; the cases that have it keep theirs."""
+    need_admin(workspace, "change categories")
+    with workspace.store.transaction():
+        this = offices.section(section_code)
+        found = _category(this, name)
+        offices.put_category(this.id, found.name, active=found.active, **_probability(probability))
+        wanted = text.one_line(new_name or "")
+        if wanted:
+            other = next((one for one in offices.categories(this.id) if one.name.lower() == wanted.lower()), None)
+            if other and other.id != found.id:
+                raise Taken(f"section {this.code} has a category {other.name} already")
+            offices.rename_category(found.id, wanted)
+        _note(workspace, "categories", f"category {found.name} of {this.code} changed")
+    return next(one for one in offices.categories(this.id) if one.id == found.id)
+
+
+def _category(this: Section, name: str) -> offices.Category:
+    known = offices.categories(this.id)
+    for one in known:
+        if one.name.lower() == text.one_line(name).lower():
+            return one
+    names = ", ".join(one.name for one in known) or "none yet (crmmail categories add NAME --section CODE)"
+    raise NotFound(f"section {this.code} has no category {name!r}; it has {names}")
+
+
+def _probability(words: str | None) -> dict[str, float | None]:
+    return {} if words is None else {"probability": fields.amount("probability", words) if words.strip() else None}
 
 
 # --- aliases ------------------------------------------------------------------------------------------------
@@ -159,9 +240,10 @@ def put_alias(workspace: Workspace, address: str, *, add: bool, **wanted: Any) -
         if wanted.get("user"):
             columns["user"] = fields.active_user(wanted["user"]).id
         kind = columns.get("kind") or offices.alias(found).kind
+        code = wanted.get("section") or ("" if add else offices.alias(found).section)
         for field, value in (columns.get("defaults") or {}).items():
             try:
-                fields.columns(workspace, kind, wanted.get("section") or "", field, value)
+                fields.columns(workspace, kind, code, field, value)
             except CrmmailError as error:
                 raise UsageError(f"default {field}={value} does not fit: {error}") from None
         offices.put_alias(found, **columns)

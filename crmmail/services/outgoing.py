@@ -18,7 +18,7 @@ from crmmail.mail import mask
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
-from crmmail.services import answers, correspondent, envelope
+from crmmail.services import answers, correspondent, envelope, orders
 from crmmail.store import directory, messages, outbox, records
 from crmmail.store.database import speaking_plainly
 from crmmail.store.messages import Message
@@ -96,7 +96,7 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
     mark = token.read_message_id(workspace.secret, copy.identifier)
     sender = _sender(workspace, message, record, facts)
     if mail:
-        words, named = own_words(workspace, message), facts.named[message.id]
+        words, named = own_words(workspace, message), _named(message, copy, facts)
     else:
         words, named = _rendered(workspace, copy, message, record, facts), outbox.Named((Address("", copy.to),))
     chain = _chain(message, copy)
@@ -114,8 +114,8 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
         markdown=mail and message.format == "markdown",
         in_reply_to=_answered(message, chain),
         references=chain,
-        files=_files(workspace, message) if copy.user is None or mail else (),
-        automatic=not mail,
+        files=_files(workspace, message) if _carries_files(message, copy) else (),
+        automatic=not mail or message.automatic,
     )
 
 
@@ -148,18 +148,33 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         "to": text.one_line(_recipients(message, facts)),
         "customer": text.one_line(_customer(record, message)),
         "internal": message.internal,
-        "news": message.kind == "system",
+        "news": message.kind == "system" or (message.kind == "auto" and message.internal),
         "open": answers.opening_of(workspace, record.id),
-        "files": [{"id": one.id, "name": text.one_line(one.name), "size": one.size} for one in message.attachments],
+        "files": [
+            {"id": one.id, "name": text.one_line(one.name), "size": one.size}
+            for one in message.attachments
+            if not _carries_files(message, copy)
+        ],
     }
-    return render("notification", facts.users[copy.user].lang, values)
+    language = facts.users[copy.user].lang
+    if message.kind == "auto" and copy.why == orders.WHY:
+        return render(orders.TEMPLATE, language, values | {"orders": orders.values(messages.details(message.id))})
+    return render("notification", language, values)
 
 
 def _recipients(message: Message, facts: Facts) -> str:
     """Whom a letter of ours went to: a colleague must see whether that was the customer.  "" of other messages."""
     named = facts.named[message.id]
-    people = (*named.to, *named.cc) if message.kind == "email_out" else ()
+    people = (*named.to, *named.cc) if message.kind in ("email_out", "auto") else ()
     return ", ".join(one.name or one.address for one in people)
+
+
+def _named(message: Message, copy: Delivery, facts: Facts) -> outbox.Named:
+    """Whom a letter names.  What a rule writes to several people names to each nobody but himself."""
+    named = facts.named[message.id]
+    if message.kind != "auto":
+        return named
+    return outbox.Named(tuple(one for one in named.to if one.address == copy.to) or (Address("", copy.to),))
 
 
 def _sender(workspace: Workspace, message: Message, record: Record, facts: Facts) -> Address:
@@ -183,6 +198,8 @@ def _name(message: Message, facts: Facts) -> str:
 
 def _heard_words(workspace: Workspace, message: Message) -> str:
     """What somebody said anew; of a user's answer by mail nothing but his words, as the customer reads it."""
+    if message.kind == "auto":
+        return message.text  # no quote of anybody's is in it, whatever its lines look like
     by_mail = message.kind == "email_out" and message.original is not None
     return own_words(workspace, message).text if by_mail else quote.visible(message.text)
 
@@ -191,6 +208,12 @@ def _customer(record: Record, message: Message) -> str:
     """Whom the answer to a notification of this message goes to; "" where that is nobody."""
     _, people = correspondent.of_notification(record, message)
     return next((one.name or one.address for one in people), "")
+
+
+def _carries_files(message: Message, copy: Delivery) -> bool:
+    """Does the mail have the message's files with it?  A user's notification only names them, but for what a rule
+    writes to him."""
+    return copy.user is None or copy.purpose == "mail" or message.kind == "auto"
 
 
 def _files(workspace: Workspace, message: Message) -> tuple[File, ...]:

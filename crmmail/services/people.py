@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
 from crmmail.core import text
+from crmmail.core.query import Query
 from crmmail.errors import NotAllowed, Refused, Taken, UsageError
-from crmmail.services import fields
+from crmmail.services import fields, leave
 from crmmail.services.records import Done, create
 from crmmail.store import directory, journal, messages, offices, records
 from crmmail.workspace import Workspace, os_login
@@ -113,6 +114,59 @@ def remove_user(workspace: Workspace, login: str) -> directory.User:
     if [one.id for one in directory.admins()] == [this.id]:
         raise Refused(f"{this.login} is the only admin: make another first (crmmail users set LOGIN --admin)")
     return set_user(workspace, login, active=False)
+
+
+def go_away(
+    workspace: Workspace, login: str, *, until: str, deputy: str | None = None, hand_over: bool = False
+) -> directory.User:
+    """Notes that somebody is on leave, and who stands in for him (F231); he himself, or an admin.
+
+    Args:
+        until: a date in words.
+        deputy: a login; "" for nobody, None: as it was the last time.
+        hand_over: what he has to do shall go to his deputy, so there must be one who is here.
+    """
+    this = _himself_or_admin(workspace, login, "send others on leave")
+    ends = fields.moment(workspace, until)
+    if ends <= workspace.now():
+        raise UsageError(f"{until!r} is over already ({ends.astimezone():%Y-%m-%d %H:%M})")
+    columns: dict[str, Any] = {"away_until": ends}
+    if deputy is not None:
+        stands_in = fields.active_user(deputy) if deputy else None
+        if stands_in and stands_in.id == this.id:
+            raise Refused(f"nobody stands in for himself: {this.login} needs another deputy")
+        columns["deputy"] = stands_in.id if stands_in else None
+    with workspace.store.transaction():
+        directory.change_user(this.id, **columns)
+        after = directory.user(login)
+        if hand_over and leave.present(workspace, after).id == this.id:
+            raise UsageError(f"{this.login} has no deputy who is here, to hand over to: say --deputy LOGIN")
+        _note(workspace, workspace.user().id, "users", leave.sentence(workspace, after))
+    return after
+
+
+def come_back(workspace: Workspace, login: str) -> directory.User:
+    """Notes that somebody is back; his deputy stays noted for the next time."""
+    this = _himself_or_admin(workspace, login, "call others back")
+    if not leave.is_away(workspace, this):
+        raise Refused(f"{this.login} is not on leave")
+    with workspace.store.transaction():
+        directory.change_user(this.id, away_until=None)
+        _note(workspace, workspace.user().id, "users", f"{this.login} is back from leave")
+    return directory.user(login)
+
+
+def unfinished_of(user: directory.User) -> list[int]:
+    """The numbers of all that somebody has to do."""
+    found = records.records(None, Query(responsible=user.login.lower(), unfinished=True))
+    return sorted(one.id for one in found if not one.moved_to)
+
+
+def _himself_or_admin(workspace: Workspace, login: str, what: str) -> directory.User:
+    this = directory.user(login)
+    if workspace.user().id != this.id:
+        need_admin(workspace, what)
+    return this
 
 
 def _note(workspace: Workspace, user: int | None, act: str, sentence: str) -> None:

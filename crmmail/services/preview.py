@@ -20,6 +20,7 @@ from crmmail.core.reply import Addressee
 from crmmail.errors import Refused, UsageError
 from crmmail.mail import people
 from crmmail.services import correspondent, envelope, fields, outside
+from crmmail.services.records import living
 from crmmail.services.tell import own_addresses, who_hears
 from crmmail.store import directory, messages, outbox, records, threads
 from crmmail.store.messages import Message
@@ -93,9 +94,7 @@ def plan(workspace: Workspace, verb: str, number: int, words: Words, *, begun: b
     Raises:
         Refused, UsageError, NotFound: what is wrong with it, and what to do.
     """
-    me, this = workspace.user(), records.record(number)
-    if this.moved_to:
-        raise Refused(f"#{number} lives on as #{this.moved_to}: write there")
+    me, this = workspace.user(), living(number)
     if words.then:
         _check_then(this, words.then)
     if verb == "note":

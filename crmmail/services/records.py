@@ -6,15 +6,16 @@ Each act is one transaction: the change, its system message, who is told of it, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from crmmail.core import record, section, text
 from crmmail.core.query import Query
 from crmmail.errors import CrmmailError, Refused
-from crmmail.services import fields, rules
+from crmmail.services import fields, leave, rules, sla
 from crmmail.services.fields import Detail
 from crmmail.services.tell import system_message, tell
-from crmmail.store import directory, followers, inbox, journal, mails, messages, offices, records
+from crmmail.store import activities, directory, followers, inbox, journal, mails, messages, offices, records, threads
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
@@ -50,37 +51,70 @@ def create(workspace: Workspace, kind: str, title: str, values: Mapping[str, str
             number, note = add_contact(workspace, columns, emails, me.id)
         else:
             note = complete_partner(columns)
-            number = make(workspace, kind, columns, author=me.id)
+            notes = [note] if note else []
+            if columns.get("responsible") is not None:  # somebody chose him, so he gets it all the same
+                absent = leave.sentence(workspace, directory.user_by_id(columns["responsible"]))
+                notes += [absent] if absent else []
+            number = make(workspace, kind, columns, author=me.id, notes=notes)
+            note = "; ".join(notes)
             created(workspace, number, author=me.id, author_follows=True)
         this = records.record(number)
         journal.write(me.id, os_login(), workspace.now(), "new", f"#{number} {this.title}", thread=number)
     return Done(number, this.title, [], note)
 
 
-def make(workspace: Workspace, kind: str, columns: dict[str, Any], *, author: int | None, address: str = "") -> int:
-    """The record itself, in the state where its kind begins; a case or lead is given to whom its section says."""
+def make(
+    workspace: Workspace,
+    kind: str,
+    columns: dict[str, Any],
+    *,
+    author: int | None,
+    address: str = "",
+    notes: list[str] | None = None,
+) -> int:
+    """The record itself, in the state where its kind begins; a case or lead is given to whom its section says.
+
+    Args:
+        notes: gets what a person may want to know of how it came to be so.
+    """
     now = workspace.now()
     columns = dict(columns)
+    contacts = columns.pop("contacts", [])
     title = columns.pop("title", "") or "(no subject)"
     states = record.KINDS[kind].states
     if states:
         columns.setdefault("state", states[0])
         if columns.get("section") and columns.get("responsible") is None:
-            chosen = responsible_by_policy(columns["section"])
+            chosen = responsible_by_policy(workspace, columns["section"], [] if notes is None else notes)
             if chosen is not None:
                 columns |= {"responsible": chosen, "assigned": now}
-    return records.put_record(kind, title, now, author=author, address=address, **columns)
+    if kind == "case":
+        complete_probability(columns)
+    if "deadline" in record.FIELDS[kind] and columns.get("deadline") is None:
+        columns["deadline"] = sla.deadline(workspace, kind, columns, start=now)
+    number = records.put_record(kind, title, now, author=author, address=address, **columns)
+    for contact in contacts:
+        journal.insert("record_contact", thread=number, contact=contact)
+    return number
 
 
-def responsible_by_policy(section_id: int) -> int | None:
-    """Who gets a new record of a section (F136)."""
+def responsible_by_policy(workspace: Workspace, section_id: int, notes: list[str]) -> int | None:
+    """Who gets a new record of a section (F136); nobody who is on leave (F231)."""
     this = next(one for one in offices.sections() if one.id == section_id)
     if this.assign == "none":
         return None
     if this.assign == "manager":
         manager = offices.manager(this.code)
-        return manager.id if manager else None
-    return section.choose(this.assign, None, records.candidates(section_id))
+        return stands_in(workspace, manager, notes) if manager else None
+    return section.choose(this.assign, None, records.candidates(section_id, workspace.now()))
+
+
+def stands_in(workspace: Workspace, user: directory.User, notes: list[str]) -> int:
+    """Who gets new work of somebody's: he himself, or his deputy; of a leave `notes` tells."""
+    absent = leave.sentence(workspace, user)
+    if absent:
+        notes.append(absent)
+    return leave.present(workspace, user).id
 
 
 def created(
@@ -127,10 +161,14 @@ def created(
 
 
 def _whoever_looks(workspace: Workspace, this: Record) -> list[int]:
-    """Makes the section's manager a follower of a record that nobody is responsible for; else the admins are told."""
+    """Makes the section's manager a follower of a record that nobody is responsible for; else the admins are told.
+
+    While he is on leave his deputy follows as well: a manager who comes back finds what came meanwhile.
+    """
     manager = offices.manager(this.section)
     if manager:
-        followers.put_follower(this.id, workspace.now(), user=manager.id)
+        for one in dict.fromkeys((manager.id, leave.present(workspace, manager).id)):
+            followers.put_follower(this.id, workspace.now(), user=one)
         return []
     if this.kind == "lead" and any(one.internal for one in followers.followers(this.id)):
         return []  # the lead team is auto-subscribed, which is how leads find their people
@@ -153,6 +191,14 @@ def complete_partner(columns: dict[str, Any]) -> str:
             listed = ", ".join(f"#{card}" for card in cards)
             return f"{columns['email']} belongs to several contacts ({listed}): choose one with partner=N"
     return ""
+
+
+def complete_probability(columns: dict[str, Any]) -> None:
+    """A case that has no probability gets the usual one of its category (F202)."""
+    if columns.get("category") is not None and columns.get("probability") is None:
+        usual = offices.probability(columns["category"])
+        if usual is not None:
+            columns["probability"] = usual
 
 
 def add_contact(
@@ -181,7 +227,7 @@ def set_fields(workspace: Workspace, number: int, assignments: Mapping[str, str]
     """Sets fields of a record: one system message, the followers of what changed are told."""
     me = workspace.user()
     with workspace.store.transaction():
-        this = records.record(number)
+        this = living(number)
         if act in ("take", "assign") and "responsible" not in record.FIELDS[this.kind]:
             raise Refused(f"#{number} is a {this.kind}, for which nobody is responsible")
         changes: dict[str, Any] = {}
@@ -190,10 +236,75 @@ def set_fields(workspace: Workspace, number: int, assignments: Mapping[str, str]
             changes |= fields.columns(workspace, this.kind, code, field, value)
         if "section" in changes and this.category and "category" not in changes and code != this.section:
             changes["category"] = None  # a category belongs to its section
-        if "partner" in changes and changes["partner"] and not this.email and "email" not in changes:
-            complete_partner(changes)
+        changes = what_follows(workspace, this, changes)
         done, details = fields.apply(workspace, this, changes)
-        return _finish(workspace, this, act, done, details, me.id)
+        finished = finish(workspace, this, act, done, details, me.id)
+        return finished._replace(note=_whose_work(workspace, this, act)) if act in ("take", "assign") else finished
+
+
+def _whose_work(workspace: Workspace, before: Record, act: str) -> str:
+    """What somebody who takes work or gives it away may not have seen: who had it, that it is finished, and that he
+    who gets it is on leave."""
+    said = []
+    if act == "take" and before.responsible:
+        said.append(f"{before.responsible} had it")
+    if before.state in record.KINDS[before.kind].done:
+        said.append(f"it is in state {before.state}")
+    login = records.record(before.id).responsible
+    away = leave.sentence(workspace, directory.user(login)) if act == "assign" and login else ""
+    return "; ".join(filter(None, (f"#{before.id}: {' and '.join(said)}" if said else "", away)))
+
+
+def what_follows(workspace: Workspace, this: Record, changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes of a record, and what changes with them: the e-mail with the partner, the odds with the category."""
+    changes = dict(changes)
+    if "email" not in changes and _other_partner(this, changes.get("partner")):
+        changes["email"] = None
+        complete_partner(changes)
+    if this.kind == "case" and this.probability is None and "probability" not in changes:
+        complete_probability(changes)
+    return changes
+
+
+def _other_partner(this: Record, partner: int | None) -> bool:
+    """Does a record get another partner, whose e-mail takes the place of the old one's?
+
+    An address that does not belong to the old partner was set by hand, and stays.
+    """
+    if partner is None or (this.partner and this.partner.id == partner):
+        return False
+    return not this.email or (this.partner is not None and this.email in directory.contact(this.partner.id).addresses)
+
+
+def living(number: int) -> Record:
+    """A record that somebody wants to change.
+
+    Raises:
+        Refused: it was merged into another one, and only that can be changed.
+    """
+    this = records.record(number)
+    if this.moved_to:
+        raise Refused(f"#{number} {this.title} lives on as #{lives_on_as(number)}: work there")
+    return this
+
+
+def lives_on_as(number: int) -> int:
+    """Where a record ended that was merged, and perhaps merged again; else itself."""
+    return threads.live_threads([number])[1].get(number, number)
+
+
+def buttons(this: Record) -> list[str]:
+    """What can be done about a record now; nothing where it lives on in another one."""
+    if this.moved_to:
+        return []
+    return [*record.buttons(this.kind, this.state), *(["escalate"] if can_escalate(this) else [])]
+
+
+def can_escalate(this: Record) -> bool:
+    """Is it in a state to be escalated, and is there a section above its own?"""
+    return this.state in record.ESCALATES.get(this.kind, ()) and bool(
+        this.section and offices.section(this.section).parent
+    )
 
 
 def take(workspace: Workspace, number: int) -> Done:
@@ -209,16 +320,17 @@ def press(workspace: Workspace, number: int, button: str, *, skip: Collection[in
     """
     me = workspace.user()
     with workspace.store.transaction():
-        this = records.record(number)
+        this = living(number)
         try:
-            changes: dict[str, Any] = {"state": record.press(this.kind, this.state, button)}
+            also = ["escalate"] if can_escalate(this) else []
+            changes: dict[str, Any] = {"state": record.press(this.kind, this.state, button, also=also)}
         except Refused as error:
             raise Refused(f"#{number} {this.title}: {error}") from None
         if button == "open" and not this.responsible:
             changes |= {"responsible": me.id, "assigned": workspace.now()}
         changes |= closing(workspace, this.kind, changes["state"])
         done, details = fields.apply(workspace, this, changes)
-        return _finish(workspace, this, button, done, details, me.id, skip)
+        return finish(workspace, this, button, done, details, me.id, skip)
 
 
 def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
@@ -226,7 +338,7 @@ def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
     return {"closed": workspace.now() if state in record.KINDS[kind].done else None}
 
 
-def _finish(
+def finish(
     workspace: Workspace,
     this: Record,
     act: str,
@@ -276,6 +388,8 @@ class View(NamedTuple):
     contact: directory.Contact | None
     unread: list[int]  # messages that the reader had not read
     held: list[int]  # letters in quarantine that may belong to it
+    activities: list[activities.Activity]  # what was done too
+    promise: str  # the contract that its deadline comes from, "" if none
     note: str = ""
 
 
@@ -289,10 +403,12 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         followers.followers(number),
         messages.of_thread(number),
         records.related(number),
-        record.buttons(this.kind, this.state),
+        buttons(this),
         directory.contact(number) if this.kind == "contact" else None,
         inbox.messages_of(waiting),
         mails.held_for(number),
+        activities.activities(workspace.now(), record=number, done=True),
+        sla.explain(workspace, this),
     )
     if waiting and not peek:
         try:
@@ -320,6 +436,11 @@ def listing(
         codes = section.descendants(this.code, parents) if recursive else [this.code]
     me = workspace.user().id if query.mine else None
     return records.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
+
+
+def is_late(this: Record, now: datetime) -> bool:
+    """Has its deadline passed, and is it unfinished?"""
+    return this.deadline is not None and this.deadline < now and this.state not in record.KINDS[this.kind].done
 
 
 def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
 from crmmail.services.tell import tell
-from crmmail.store import rules
+from crmmail.store import inbox, outbox, rules
 from crmmail.store.journal import Change
 from crmmail.workspace import Workspace
 
@@ -26,7 +26,8 @@ class Words(NamedTuple):
     text: str
 
 
-News: TypeAlias = list[tuple[int, str]]  # messages that rules wrote and nobody was told of yet, and their subtypes
+# Messages that rules wrote, and their subtypes: nobody was told of them yet; "" is a mail, of which people were.
+News: TypeAlias = list[tuple[int, str]]
 
 
 def react(
@@ -66,7 +67,14 @@ def react(
 
 
 def spread(workspace: Workspace, number: int, news: News, *, skip: Collection[int] = ()) -> None:
-    """Tells people of what rules wrote; each at most once."""
-    told = set(skip)
+    """Tells people of what rules wrote; each at most once, and not who heard of a rule's mail already."""
+    told = set(skip).union(*(_heard(message) for message, subtype in news if not subtype))
     for message, subtype in news:
-        told |= tell(workspace, number, message, subtype=subtype, internal=True, author=None, skip=told)
+        if subtype:
+            told |= tell(workspace, number, message, subtype=subtype, internal=True, author=None, skip=told)
+
+
+def _heard(message: int) -> set[int]:
+    """The users who were told of a message, by either way."""
+    mailed = {one.user for one in outbox.deliveries(messages=[message]) if one.user is not None}
+    return mailed | {user for user, _, _ in inbox.told(message)}

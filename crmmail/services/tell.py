@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from crmmail.core import audience, token
+from crmmail.services.leave import present
 from crmmail.store import directory, followers, inbox, messages, offices, outbox
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
@@ -30,6 +31,7 @@ def who_hears(
     silent: bool = False,
     skip: Collection[int] = (),
     outside: bool = True,
+    only: bool = False,
 ) -> audience.Audience:
     """Whom a message about a record concerns, and how he hears of it; nothing is written.
 
@@ -39,9 +41,10 @@ def who_hears(
         silent: a machine wrote it: no mail leaves because of it.
         skip: users who were told of this act already.
         outside: False: followers outside get no copy (a letter passed on to somebody else).
+        only: nobody hears but who is addressed, whoever follows (a reminder).
     """
     wanted = [user for user in addressed if user not in skip]
-    listeners = followers.listeners(thread)
+    listeners = [one for one in followers.listeners(thread) if not only or one.user in wanted]
     listeners += followers.users_as_listeners(set(wanted) - {one.user for one in listeners})
     return audience.audience(
         [one for one in listeners if one.user not in skip and (outside or one.user is not None)],
@@ -81,13 +84,16 @@ def tell(workspace: Workspace, thread: int, message: int, *, internal: bool, **w
     return {*heard.inbox, *(copy.user for copy in heard.mail if copy.user is not None)}
 
 
-def in_charge(this: Record) -> list[int]:
-    """The responsible of a record, else its section's manager, else the admins; who has left is passed over."""
+def in_charge(workspace: Workspace, this: Record) -> list[int]:
+    """The responsible of a record, else its section's manager, else the admins.
+
+    Who has left is passed over; instead of somebody on leave it is his deputy.
+    """
     responsible = directory.user(this.responsible) if this.responsible else None
     if responsible and responsible.active:
-        return [responsible.id]
+        return [present(workspace, responsible).id]
     manager = offices.manager(this.section)
-    return [manager.id] if manager else [one.id for one in directory.admins()]
+    return [present(workspace, manager).id] if manager else [one.id for one in directory.admins()]
 
 
 def own_addresses(workspace: Workspace) -> frozenset[str]:

@@ -23,7 +23,7 @@ DEAD = ("recipient", "address")  # kinds of failure that say of an address that 
 
 def raise_envelope(workspace: Workspace, copy: Delivery, why: str) -> None:
     """Puts the message before whoever should know.  `why`: failed | bounced | waiting."""
-    for user in _who(copy):
+    for user in _who(workspace, copy):
         inbox.raise_notification(user, why, workspace.now(), message=copy.message, thread=copy.record)
 
 
@@ -40,10 +40,10 @@ def mark_address(workspace: Workspace, copy: Delivery, failure: Failure) -> None
         outbox.mark_bad(copy.to, workspace.now(), failure.words, copy.id)
 
 
-def _who(copy: Delivery) -> list[int]:
+def _who(workspace: Workspace, copy: Delivery) -> list[int]:
     if copy.user is not None and copy.purpose == "notification" and directory.user_by_id(copy.user).active:
         return [copy.user]
     author = messages.message(copy.message).author
     if author and directory.user(author).active:
         return [directory.user(author).id]
-    return in_charge(records.record(copy.record))
+    return in_charge(workspace, records.record(copy.record))

@@ -45,9 +45,9 @@ def undo(workspace: Workspace, count: int = 1, *, skip: bool = False) -> list[En
                 hint = "crmmail undo --skip leaves it and goes on with the act before"
                 raise Refused(f"cannot undo ({entry.sentence}): {why}; {hint}") from None
             journal.mark_undone(entry.id, workspace.now())
-            if entry.thread is not None and _shows_in_thread(entry) and records.exists(entry.thread):
-                message = system_message(workspace, entry.thread, "state", f"undone: {undone(entry)}", author=me.id)
-                tell(workspace, entry.thread, message, subtype="state", internal=True, author=me.id)
+            for thread in _threads(entry):
+                message = system_message(workspace, thread, "state", f"undone: {undone(entry)}", author=me.id)
+                tell(workspace, thread, message, subtype="state", internal=True, author=me.id)
     return entries
 
 
@@ -113,10 +113,20 @@ def _message(workspace: Workspace, letter: Entry) -> Message | None:
 # --- taking back --------------------------------------------------------------------------------------------
 
 
+def _threads(entry: Entry) -> list[int]:
+    """The records that are told of it: of a merge both."""
+    if entry.thread is None or not _shows_in_thread(entry):
+        return []
+    merged = [change.after for change in entry.changes if (change.table, change.field) == ("thread", "moved_to")]
+    return [thread for thread in (entry.thread, *merged) if records.exists(thread)]
+
+
 def _shows_in_thread(entry: Entry) -> bool:
-    """Acts on the record itself wrote a system message, so taking them back writes one too."""
+    """Acts on the record itself, and on what is to do about it, wrote a system message, so taking them back writes one
+    too."""
     return any(
-        change.table in ("case", "lead", "contact", "thread") and change.field != "*" for change in entry.changes
+        change.table == "activity" or (change.table in ("case", "lead", "contact", "thread") and change.field != "*")
+        for change in entry.changes
     )
 
 

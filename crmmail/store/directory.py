@@ -24,6 +24,8 @@ class User(NamedTuple):
     notify: str
     lang: str
     active: bool
+    away_until: datetime | None = None  # on leave, where that is still to come
+    deputy: str = ""  # a login
 
 
 class Contact(NamedTuple):
@@ -91,6 +93,10 @@ def admins() -> list[User]:
 def _users(query: Any) -> list[User]:
     rows = list(query)
     addresses: dict[int, list[t.UserAddress]] = {row.id: [] for row in rows}
+    deputies = {row.deputy_id for row in rows if row.deputy_id is not None}
+    logins: dict[int, str] = {}
+    if deputies:
+        logins = dict(t.User.select(t.User.id, t.User.login).where(t.User.id.in_(deputies)).tuples())
     found = t.UserAddress.select().where(t.UserAddress.user.in_(list(addresses)))
     for address in found.order_by(t.UserAddress.main.desc(), t.UserAddress.address):
         addresses[address.user_id].append(address)
@@ -107,6 +113,8 @@ def _users(query: Any) -> list[User]:
             row.notify,
             row.lang,
             row.active,
+            row.away_until,
+            logins.get(row.deputy_id, ""),
         )
         for row in rows
     ]
@@ -198,6 +206,11 @@ def contact_address(number: int, address: str) -> int:
     if row is None:
         raise NotFound(f"contact {number} has no address {address}")
     return row.id
+
+
+def partner_categories() -> list[str]:
+    """The paths of all partner categories, in lower case."""
+    return [row.path for row in t.PartnerCategory.select().order_by(t.PartnerCategory.path)]
 
 
 def partner_category(path: str) -> int:

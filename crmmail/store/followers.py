@@ -52,7 +52,8 @@ def followers(thread: int) -> list[Follower]:
         .objects()
     )
     users = directory.users_by_id(row.user_id for row in rows if row.user_id is not None)
-    cards = {one.id: one for one in directory.contacts(row.contact_id for row in rows if row.contact_id is not None)}
+    outside = [row.contact_id for row in rows if row.contact_id is not None]
+    cards = {one.id: one for one in directory.contacts(outside)} if outside else {}
     found = []
     for row in rows:
         types = tuple(row.types) if row.types is not None else None

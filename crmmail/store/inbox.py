@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from peewee import JOIN, fn
 
 from crmmail.core.query import Query
-from crmmail.core.record import KINDS
 from crmmail.errors import NotFound
-from crmmail.store import outbox
+from crmmail.store import outbox, records
 from crmmail.store import tables as t
 from crmmail.store.database import has
 
@@ -69,19 +68,11 @@ def items(
         rows = rows.join(star, JOIN.LEFT_OUTER, on=((star.message == item.message) & (star.user == user)))
         message, order = item.message, (item.id.desc(),)
     author = t.User.alias()
-    responsible = t.User.alias()
-    state = fn.COALESCE(t.Case.state, t.Lead.state)
-    unfinished = state.not_in([done for kind in KINDS.values() for done in kind.done])
-    rows = (
+    rows = records.joined(
         rows.join(t.Message, JOIN.LEFT_OUTER, on=(t.Message.id == message))
         .join(t.Quarantine, JOIN.LEFT_OUTER, on=(t.Quarantine.id == item.quarantine))
         .join(t.Thread, JOIN.LEFT_OUTER, on=(t.Thread.id == fn.COALESCE(t.Message.thread, item.thread)))
-        .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
-        .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Thread.id))
-        .join(t.Section, JOIN.LEFT_OUTER, on=(t.Section.id == fn.COALESCE(t.Case.section, t.Lead.section)))
-        .join(responsible, JOIN.LEFT_OUTER, on=(responsible.id == fn.COALESCE(t.Case.responsible, t.Lead.responsible)))
-        .join(author, JOIN.LEFT_OUTER, on=(author.id == t.Message.author))
-    )
+    ).join(author, JOIN.LEFT_OUTER, on=(author.id == t.Message.author))
     from_name = fn.COALESCE(t.Message.from_name, t.Quarantine.from_name, "")
     from_address = fn.COALESCE(t.Message.from_address, t.Quarantine.from_address, "")
     subject = fn.COALESCE(t.Message.subject, t.Quarantine.subject, "")
@@ -89,13 +80,7 @@ def items(
     for condition in (
         *(has(subject, word) | has(text, word) | has(t.Thread.title, word) for word in query.words),
         *([has(from_name, query.sender) | has(from_address, query.sender)] if query.sender else []),
-        *([t.Thread.kind == query.kind.rstrip("s")] if query.kind else []),
-        *([state == query.state] if query.state else []),
-        *([t.Section.code == query.section] if query.section else []),
-        *([fn.LOWER(responsible.login) == query.responsible] if query.responsible else []),
-        *([responsible.id == user] if query.mine else []),
-        *([responsible.id.is_null() & unfinished] if query.unassigned else []),
-        *([(t.Case.deadline < now) & unfinished] if query.late and now else []),
+        *records.conditions(query, user, now),
         *([(t.Message.received >= query.after) | (t.Quarantine.received >= query.after)] if query.after else []),
         *([(t.Message.received < query.before) | (t.Quarantine.received < query.before)] if query.before else []),
         *([t.Message.id.in_(t.Attachment.select(t.Attachment.message))] if query.has_attachment else []),
@@ -109,7 +94,7 @@ def items(
         t.Thread.id.alias("record"),
         t.Thread.kind.alias("thread_kind"),
         t.Thread.title.alias("title"),
-        state.alias("state"),
+        fn.COALESCE(t.Case.state, t.Lead.state).alias("state"),
         t.Message.id.alias("message_number"),
         t.Quarantine.id.alias("quarantine_number"),
         t.Quarantine.reason.alias("reason"),

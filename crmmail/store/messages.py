@@ -47,6 +47,7 @@ class Message(NamedTuple):
     format: str
     attachments: list[Attachment]
     deliveries: list[Delivery]
+    details: list[dict[str, str]]  # what it says of fields: [{"field", "old", "new"}, …]
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -130,6 +131,11 @@ def superseded(message: int) -> list[int]:
     return [row.id for row in t.Message.select(t.Message.id).where(t.Message.superseded_by == message)]
 
 
+def details(number: int) -> list[dict[str, Any]]:
+    """What a message of ours tells, as data; [] of other messages."""
+    return t.Message.select(t.Message.details).where(t.Message.id == number).get().details or []
+
+
 def last_letter(thread: int) -> Message | None:
     """The last letter of a thread from outside, a person's before a machine's; without its outgoing mails."""
     letters = t.Message.select().where(
@@ -137,6 +143,14 @@ def last_letter(thread: int) -> Message | None:
     )
     found = _messages(letters.order_by(t.Message.automatic, t.Message.id.desc()).limit(1), deliveries=False)
     return found[0] if found else None
+
+
+def details_of(threads: Iterable[int]) -> list[tuple[int, datetime, list[dict[str, str]]]]:
+    """(thread, when, [{"field", "old", "new"}, …]): what the program said was changed in these, oldest first."""
+    rows = t.Message.select(t.Message.thread, t.Message.received, t.Message.details).where(
+        t.Message.thread.in_(list(threads)), t.Message.kind == "system", t.Message.details.is_null(False)
+    )
+    return [(row.thread_id, row.received, row.details) for row in rows.order_by(t.Message.id)]
 
 
 class LetterId(NamedTuple):
@@ -202,6 +216,7 @@ def _messages(query: Any, *, deliveries: bool = True) -> list[Message]:
             row.format,
             files[row.id],
             sent[row.id],
+            row.details or [],
         )
         for row in rows
     ]

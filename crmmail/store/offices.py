@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import JOIN, fn
+from peewee import JOIN, Case, fn
 
-from crmmail.core.section import Section
+from crmmail.core.record import KINDS
+from crmmail.core.section import Counts, Section
 from crmmail.errors import NotFound
 from crmmail.store import directory
 from crmmail.store import tables as t
@@ -31,6 +33,7 @@ class Category(NamedTuple):
     section: str
     name: str
     active: bool
+    probability: float | None = None  # percent: what a case gets that has none of its own
 
 
 # --- addresses of ours --------------------------------------------------------------------------------------
@@ -75,6 +78,8 @@ def sections() -> list[Section]:
             row.on_partner_reply,
             row.assign,
             row.active,
+            row.reopen_window,
+            row.reopen_cancelled,
         )
         for row in rows
     ]
@@ -107,6 +112,31 @@ def manager(code: str) -> directory.User | None:
     return found if found and found.active else None
 
 
+def counts(now: datetime) -> dict[str, Counts]:
+    """The unfinished cases of each section that has some, by code; one query."""
+    one = t.Case
+
+    def how_many(condition: Any, name: str) -> Any:
+        return fn.SUM(Case(None, [(condition, 1)], 0)).alias(name)
+
+    rows = (
+        t.Section.select(
+            t.Section.code,
+            how_many(one.state == "open", "open"),
+            how_many(one.state == "pending", "pending"),
+            how_many(one.responsible.is_null(), "unassigned"),
+            how_many(one.deadline < now, "late"),
+            fn.COUNT(one.thread).alias("unfinished"),
+        )
+        .join(one, on=(one.section == t.Section.id))
+        .join(t.Thread, on=(t.Thread.id == one.thread))
+        .where(one.state.not_in(KINDS["case"].done), t.Thread.moved_to.is_null())
+        .group_by(t.Section.code)
+        .tuples()
+    )
+    return {code: Counts(*numbers) for code, *numbers in rows}
+
+
 def put_section(code: str, **columns: Any) -> int:
     """Makes or changes a section; ids, not codes, in `parent` and `manager`."""
     row = t.Section.get_or_none(t.Section.code == code)
@@ -122,15 +152,25 @@ def categories(section_id: int | None = None) -> list[Category]:
     if section_id is not None:
         query = query.where(t.Category.section == section_id)
     rows = query.order_by(t.Section.code, t.Category.name)
-    return [Category(row.id, row.section.code, row.name, row.active) for row in rows]
+    return [Category(row.id, row.section.code, row.name, row.active, row.probability) for row in rows]
 
 
-def put_category(section_id: int, name: str, *, active: bool = True) -> int:
+def probability(category: int) -> float | None:
+    """The usual probability of a case of that category."""
+    row = t.Category.get_or_none(t.Category.id == category)
+    return row.probability if row else None
+
+
+def put_category(section_id: int, name: str, *, active: bool = True, **columns: Any) -> int:
     row = t.Category.get_or_none(t.Category.section == section_id, fn.LOWER(t.Category.name) == name.lower())
     if row is None:
-        return t.Category.create(section=section_id, name=name, active=active).id
-    t.Category.update(active=active).where(t.Category.id == row.id).execute()
+        return t.Category.create(section=section_id, name=name, active=active, **columns).id
+    t.Category.update(active=active, **columns).where(t.Category.id == row.id).execute()
     return row.id
+
+
+def rename_category(number: int, name: str) -> None:
+    t.Category.update(name=name).where(t.Category.id == number).execute()
 
 
 # --- aliases ------------------------------------------------------------------------------------------------

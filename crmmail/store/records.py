@@ -18,6 +18,7 @@ from crmmail.errors import NotFound
 from crmmail.store import outbox
 from crmmail.store import tables as t
 from crmmail.store.database import has
+from crmmail.store.prepared import ByNumber
 
 
 class Partner(NamedTuple):
@@ -50,14 +51,19 @@ class Record(NamedTuple):
     updated: datetime
     closed: datetime | None
     envelope: str  # of its letters that did not arrive the worst: bounced | failed | waiting; "" if none
+    contacts: tuple[Partner, ...] = ()  # beside its partner; only `record` tells them, listings do not
 
 
 # --- reading ------------------------------------------------------------------------------------------------
 
 _partner = t.Thread.alias()
 _responsible = t.User.alias()
+PARTNER, RESPONSIBLE = _partner, _responsible  # for who selects other columns from what `fitting` joins
 _author = t.User.alias()
 _state = fn.COALESCE(t.Case.state, t.Lead.state)
+_category = fn.COALESCE(t.Category.name, t.PartnerCategory.name)
+_priority = fn.COALESCE(t.Case.priority, t.Lead.priority)
+_partner_name = fn.COALESCE(t.Case.partner_name, t.Lead.partner_name)
 # Of a contact: the first of its addresses.
 _first = t.ContactAddress.select(fn.MIN(t.ContactAddress.id)).where(t.ContactAddress.contact == t.Thread.id)
 _own = t.ContactAddress.select(t.ContactAddress.address).where(t.ContactAddress.id == _first)
@@ -66,7 +72,7 @@ _email = fn.COALESCE(t.Case.email, t.Lead.email, _own)
 
 def _base(*extra: Any) -> Any:
     """One row a record, with what every kind has to tell about it."""
-    return (
+    return joined(
         t.Thread.select(
             t.Thread.id,
             t.Thread.kind,
@@ -77,13 +83,13 @@ def _base(*extra: Any) -> Any:
             t.Thread.updated,
             _state.alias("state"),
             t.Section.code.alias("section_code"),
-            fn.COALESCE(t.Category.name, t.PartnerCategory.name).alias("category_name"),
+            _category.alias("category_name"),
             _responsible.login.alias("responsible_login"),
             _author.login.alias("author_login"),
-            fn.COALESCE(t.Case.priority, t.Lead.priority).alias("priority"),
+            _priority.alias("priority"),
             _partner.id.alias("partner_id"),
             _partner.title.alias("partner_title"),
-            fn.COALESCE(t.Case.partner_name, t.Lead.partner_name).alias("partner_name"),
+            _partner_name.alias("partner_name"),
             _email.alias("email"),
             t.Case.deadline,
             fn.COALESCE(t.Case.revenue, t.Lead.revenue).alias("revenue"),
@@ -96,7 +102,13 @@ def _base(*extra: Any) -> Any:
             outbox.envelope(t.Delivery.thread == t.Thread.id).alias("envelope"),
             *extra,
         )
-        .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
+    ).join(_author, JOIN.LEFT_OUTER, on=(_author.id == t.Thread.author))
+
+
+def joined(rows: Any) -> Any:
+    """Rows that have a thread, with the tables that tell of its record; `conditions` are about those."""
+    return (
+        rows.join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
         .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Thread.id))
         .join(t.Contact, JOIN.LEFT_OUTER, on=(t.Contact.thread == t.Thread.id))
         .join(t.Section, JOIN.LEFT_OUTER, on=(t.Section.id == fn.COALESCE(t.Case.section, t.Lead.section)))
@@ -105,7 +117,6 @@ def _base(*extra: Any) -> Any:
         .join(
             _responsible, JOIN.LEFT_OUTER, on=(_responsible.id == fn.COALESCE(t.Case.responsible, t.Lead.responsible))
         )
-        .join(_author, JOIN.LEFT_OUTER, on=(_author.id == t.Thread.author))
         .join(_partner, JOIN.LEFT_OUTER, on=(_partner.id == fn.COALESCE(t.Case.partner, t.Lead.partner)))
     )
 
@@ -139,16 +150,66 @@ def _record(row: Any) -> Record:
     )
 
 
+_ONE = ByNumber(lambda number: _base().where(t.Thread.id == number).objects())
+
+
 def record(number: int) -> Record:
     """The record with that number.
 
     Raises:
         NotFound: there is none.
     """
-    row = _base().where(t.Thread.id == number).objects().first()
+    row = _ONE.first(number)
     if row is None:
         raise NotFound(f"there is no record {number}")
-    return _record(row)
+    found = _record(row)
+    return found._replace(contacts=contacts_of(number)) if found.state else found
+
+
+def contacts_of(number: int) -> tuple[Partner, ...]:
+    """The further contacts of a case or lead (F193), in the order in which they were named."""
+    rows = (
+        t.RecordContact.select(t.RecordContact.contact, t.Thread.title)
+        .join(t.Thread, on=(t.Thread.id == t.RecordContact.contact))
+        .where(t.RecordContact.thread == number)
+        .order_by(t.RecordContact.id)
+        .tuples()
+    )
+    return tuple(Partner(*row) for row in rows)
+
+
+class Dates(NamedTuple):
+    """When people did what about a record, as `touch` keeps it."""
+
+    partner_wrote: datetime | None
+    answered: datetime | None
+
+
+def dates(number: int, kind: str) -> Dates:
+    """Of a case or lead."""
+    row = t.RECORDS[kind].get(thread=number)
+    return Dates(row.partner_wrote, row.answered)
+
+
+def hanging(number: int) -> list[tuple[str, int, str]]:
+    """(table, key, column) of the rows that name a record and hang on none of its messages: what is to be done about
+    it, the letters in quarantine that may belong to it, and the inbox items about these."""
+    activities = t.Activity.select(t.Activity.id).where(t.Activity.thread == number)
+    held = t.Quarantine.select(t.Quarantine.id).where(t.Quarantine.candidate == number)
+    items = t.Notification.select(t.Notification.id).where(
+        t.Notification.thread == number, t.Notification.message.is_null()
+    )
+    return [
+        *(("activity", row.id, "thread") for row in activities),
+        *(("quarantine", row.id, "candidate") for row in held),
+        *(("notification", row.id, "thread") for row in items),
+    ]
+
+
+def contact_row(number: int, contact: int) -> int | None:
+    """The row that makes somebody a further contact of a record."""
+    row = t.RecordContact.get_or_none(t.RecordContact.thread == number, t.RecordContact.contact == contact)
+    return row.id if row else None
 
 
 def several(numbers: Iterable[int]) -> dict[int, Record]:
@@ -165,7 +226,20 @@ def records(
     sections: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> list[Record]:
-    """Records, newest activity first.
+    """Records, newest activity first; arguments as `fitting` has them."""
+    rows = fitting(kind, query, user=user, now=now, sections=sections)
+    return [_record(row) for row in rows.order_by(t.Thread.updated.desc(), t.Thread.id.desc()).limit(limit).objects()]
+
+
+def fitting(
+    kind: str | None,
+    query: Query,
+    *,
+    user: int | None = None,
+    now: datetime | None = None,
+    sections: Sequence[str] | None = None,
+) -> Any:
+    """The records that fit, as a query over the tables that `_base` joins: `list` shows them, `stats` counts them.
 
     Args:
         kind: only this kind; None: all.
@@ -185,14 +259,12 @@ def records(
             has(t.Thread.title, word)
             | has(_email, word)
             | has(_partner.title, word)
-            | has(fn.COALESCE(t.Case.partner_name, t.Lead.partner_name), word)
+            | has(_partner_name, word)
             | has(t.Contact.company, word)
         )
     if query.sender:
         rows = rows.where(
-            has(_email, query.sender)
-            | has(_partner.title, query.sender)
-            | has(fn.COALESCE(t.Case.partner_name, t.Lead.partner_name), query.sender)
+            has(_email, query.sender) | has(_partner.title, query.sender) | has(_partner_name, query.sender)
         )
     if query.after:
         rows = rows.where(t.Thread.updated >= query.after)
@@ -201,29 +273,50 @@ def records(
     if query.has_attachment:
         carrying = t.Attachment.select(t.Message.thread).join(t.Message)
         rows = rows.where(t.Thread.id.in_(carrying))
-    return [_record(row) for row in rows.order_by(t.Thread.updated.desc(), t.Thread.id.desc()).limit(limit).objects()]
+    return rows
 
 
 def conditions(query: Query, user: int | None, now: datetime | None) -> list[Any]:
-    """The parts of a query that are about the record; they expect the tables that `_base` joins."""
+    """The parts of a query that are about the record; they expect the tables that `joined` joins."""
     found: list[Any] = []
     responsible = fn.COALESCE(t.Case.responsible, t.Lead.responsible)
     finished = [state for kind in KINDS.values() for state in kind.done]
     if query.kind:
         found.append(t.Thread.kind == query.kind.rstrip("s"))
-    if query.state:
-        found.append(_state == query.state)
-    if query.section:
-        found.append(t.Section.code == query.section)
+    if query.states:
+        found.append(_state.in_(query.states))
+    if query.sections:
+        found.append(t.Section.code.in_(query.sections))
     if query.responsible:
         found.append(fn.LOWER(_responsible.login) == query.responsible)
+    if query.category:
+        found.append(has(_category, query.category))
+    if query.partner:
+        found.append(_has_partner(query.partner))
+    if query.priorities:
+        found.append(_priority.between(*query.priorities))
     if query.mine:
         found.append(responsible == user)
     if query.unassigned:
-        found.append(responsible.is_null() & _state.is_null(False) & _state.not_in(finished))
+        found.append(responsible.is_null() & _state.not_in(finished))
+    if query.unfinished:
+        found.append(_state.not_in(finished))
+    if query.closed:
+        found.append(_state.in_(finished))
     if query.late and now is not None:
         found.append((t.Case.deadline < now) & _state.not_in(finished))
+    if query.today:
+        begins, ends = query.today
+        found.append((t.Case.deadline >= begins) & (t.Case.deadline < ends) & _state.not_in(finished))
     return found
+
+
+def _has_partner(words: str) -> Any:
+    """The contact with that number; or whose name, or what a letter gave as the customer's, has these words."""
+    number = words.removeprefix("#")
+    if number.isascii() and number.isdigit() and len(number) <= 18:
+        return _partner.id == int(number)
+    return has(_partner.title, words) | has(_partner_name, words)
 
 
 def exists(number: int) -> bool:
@@ -246,18 +339,24 @@ def with_address(address: str) -> list[Record]:
 
 
 def related(number: int) -> list[Record]:
-    """The partner of a record, the records of a contact, and what was merged into it (F13)."""
+    """The partner of a record, the records that a contact takes part in, and what was merged into it (F13)."""
     this = record(number)
     same_partner = this.partner.id if this.partner else number if this.kind == "contact" else -1
+    named = t.RecordContact.select(t.RecordContact.thread).where(t.RecordContact.contact == number)
     rows = _base().where(
         (t.Thread.id != number)
-        & ((_partner.id == same_partner) | (t.Thread.id == same_partner) | (t.Thread.moved_to == number))
+        & (
+            (_partner.id == same_partner)
+            | (t.Thread.id == same_partner)
+            | (t.Thread.moved_to == number)
+            | t.Thread.id.in_(named)
+        )
     )
     return [_record(row) for row in rows.order_by(t.Thread.id).objects()]
 
 
-def counts(user: int, now: datetime) -> dict[str, int]:
-    """How many records are mine and unfinished, unassigned, due today or late: for the summary, one query."""
+def counts(user: int, now: datetime, tonight: datetime) -> dict[str, int]:
+    """How many records are mine and unfinished, unassigned, late, due before tonight: for the summary, one query."""
     finished = [state for kind in KINDS.values() for state in kind.done]
     responsible = fn.COALESCE(t.Case.responsible, t.Lead.responsible)
     row = (
@@ -265,6 +364,7 @@ def counts(user: int, now: datetime) -> dict[str, int]:
             fn.SUM(Case(None, [(responsible == user, 1)], 0)).alias("mine"),
             fn.SUM(Case(None, [(responsible.is_null(), 1)], 0)).alias("unassigned"),
             fn.SUM(Case(None, [(t.Case.deadline < now, 1)], 0)).alias("late"),
+            fn.SUM(Case(None, [((t.Case.deadline >= now) & (t.Case.deadline < tonight), 1)], 0)).alias("today"),
         )
         .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
         .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Thread.id))
@@ -299,7 +399,7 @@ def change(number: int, kind: str, **columns: Any) -> None:
 
 
 def touch(number: int, kind: str, at: datetime, *, partner: bool = False, answered: bool = False) -> None:
-    """A person did something about a record, which is what rules and statistics count from; contacts have no such dates.
+    """A person did something about a record: rules and statistics count from that.  Contacts have no such dates.
 
     Args:
         partner: it was a letter from outside.
@@ -326,8 +426,8 @@ def link_partner(address: str, contact: int) -> list[int]:
     return sorted(linked)
 
 
-def candidates(section: int) -> list[Candidate]:
-    """Everybody who could get a new case of a section, with how busy he is."""
+def candidates(section: int, now: datetime | None = None) -> list[Candidate]:
+    """Everybody who could get a new case of a section, with how busy he is; who is on leave `now` could not."""
     finished = KINDS["case"].done
     loads: dict[int, int] = dict(
         t.Case.select(t.Case.responsible, fn.COUNT(t.Case.thread))
@@ -342,4 +442,6 @@ def candidates(section: int) -> list[Candidate]:
         .tuples()
     )
     users: Iterable[Any] = t.User.select(t.User.id).where(t.User.active).order_by(t.User.id)
+    if now is not None:
+        users = users.where(t.User.away_until.is_null() | (t.User.away_until <= now))
     return [Candidate(row.id, loads.get(row.id, 0), str(last.get(row.id) or "")) for row in users]

@@ -1,4 +1,4 @@
-"""Rules as they are kept, the ledger of what they did, and the records whose day has come."""
+"""Rules as they are kept, and the ledger of what they did."""
 
 from __future__ import annotations
 
@@ -62,6 +62,12 @@ def rule(name: str) -> Kept:
     raise NotFound(f"there is no rule {name!r}; rules: {names or 'none yet (crmmail rules add NAME …)'}")
 
 
+def wrote(message: int) -> Kept | None:
+    """The rule that wrote a message; None where none did."""
+    row = t.Rule.select().join(t.Message, on=(t.Message.rule == t.Rule.id)).where(t.Message.id == message).first()
+    return _kept(row) if row else None
+
+
 def put_rule(number: int | None, **columns: Any) -> int:
     """Makes a rule (None), or changes one."""
     if number is None:
@@ -111,12 +117,17 @@ def firings(*, record: int | None = None, rule: int | None = None, limit: int | 
     ]  # fmt: skip
 
 
-def fired(record: int) -> set[tuple[int, datetime]]:
-    """(rule, base date) of the dated rules that acted on a record; failures do not count."""
+def fired(record: int, *, failed_since: datetime) -> set[tuple[int, datetime]]:
+    """(rule, base date) of the dated rules that acted on a record, or failed on it since then."""
     rows = t.Firing.select(t.Firing.rule, t.Firing.base).where(
-        t.Firing.thread == record, t.Firing.base.is_null(False), t.Firing.failed.is_null()
+        t.Firing.thread == record, t.Firing.base.is_null(False), settled(failed_since)
     )
     return {(row.rule_id, row.base) for row in rows}
+
+
+def settled(failed_since: datetime) -> Any:
+    """The rows that stand in the way of another try: what was done, and what failed since then."""
+    return t.Firing.failed.is_null() | (t.Firing.at > failed_since)
 
 
 def failures(since: datetime) -> list[Firing]:

@@ -26,6 +26,8 @@ def known(question: Question, now: datetime) -> Known:
     sent = sent_mails(question.reported)
     threads, redirects = live_threads([*parents.values(), *question.threads, *(one.thread for one in sent.values())])
     contacts = directory.contacts_with(question.sender) if question.sender else []
+    # Who took part in what was merged takes part in what it lives on as.
+    parts = participation(question.sender, contacts, [*threads, *redirects])
     copies = twins(question)
     covered = {address for copy in copies for address in copy.covered}
     return Known(
@@ -35,7 +37,7 @@ def known(question: Question, now: datetime) -> Known:
         internal_parents=internal_parents,
         threads=threads,
         redirects=redirects,
-        takes_part=participation(question.sender, contacts, threads),
+        takes_part={redirects.get(thread, thread): role for thread, role in reversed(parts.items())},
         aliases=aliases({*question.addresses, *covered}),
         users=directory.users_by_address(question.addresses),
         contacts=tuple(contacts),
@@ -129,8 +131,9 @@ def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]
 
 
 def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) -> dict[int, str]:
-    """Thread → as what the sender takes part in it: its e-mail, its partner or his colleague, an external follower,
-    or somebody named in From, To or Cc of its messages (behaviour §2).  Never Reply-To or Resent-*."""
+    """Thread → as what the sender takes part in it: its e-mail, its partner or his colleague, one of its further
+    contacts, an external follower, or somebody named in From, To or Cc of its messages (behaviour §2).  Never Reply-To
+    or Resent-*."""
     wanted, cards = list(threads), list(contacts)
     if not sender or not wanted:
         return {}
@@ -162,6 +165,10 @@ def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) 
             partner |= t.Contact.company_key.in_(keys)
         rows = table.select(table.thread).join(t.Contact, JOIN.LEFT_OUTER, on=(table.partner == t.Contact.thread))
         note(rows.where(partner, table.thread.in_(wanted)).tuples(), "its partner, or of the same company")
+    if cards:
+        further = t.RecordContact
+        named = further.select(further.thread).where(further.contact.in_(cards), further.thread.in_(wanted))
+        note(named.tuples(), "one of its contacts")
     for card in cards:
         if card in wanted:
             found.setdefault(card, "the contact itself")
@@ -182,6 +189,8 @@ def participants(thread: int) -> frozenset[str]:
         for row in table.select().where(table.thread == thread):
             found.add(row.email or "")
             cards.add(row.partner_id)
+    further = t.RecordContact
+    cards |= {one for (one,) in further.select(further.contact).where(further.thread == thread).tuples()}
     known = [one for one in cards if one is not None]
     found |= {one for (one,) in card.select(card.address).where(card.contact.in_(known)).tuples()}
     return frozenset(found - {""})

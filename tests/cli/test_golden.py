@@ -28,6 +28,7 @@ MUST = {
     "outbox": "id message record to state attempts reason subject",
     "quarantine": "id reason from_address recipients subject received size",
     "show": "record followers messages activities",
+    "stats": "count average_delay_seconds revenue cost weighted_revenue",
     "show.record": "id kind title state section category responsible priority partner email",
     "show.followers": "who address internal types",
     "show.messages": "id kind subtype internal automatic author from_name from_address to cc subject text visible html "
@@ -54,6 +55,7 @@ LINES = {
     "attachments": "attachment list 3 --json",
     "messages": "message --limit 2 --json",
     "users": "users --json",
+    "views": "view --json",
     "sections": "sections --json",
     "categories": "categories --json",
     "aliases": "aliases --json",
@@ -66,6 +68,11 @@ LINES = {
     "why-quarantine": "why --quarantine 1 --json",
     "why-not": "why-not 4 --user boss --json",
     "summary": "--json",
+    "sla": "sla --json",
+    "activities": "activity --json",
+    "agenda": "agenda --all --json",
+    "stats": "stats --by month,user,section,state,category,partner --json",
+    "stats-messages": "stats messages --by user,day --json",
     "reply-dry-run": "reply 3 -m 'It works.' --cc new@x.example,boss@crm.test --attach-file 1 --then close -n --json",
 }
 
@@ -101,6 +108,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
         talk.do("done 1", user="agent")
         talk.do("close 3", user="agent")
         talk.do("undo", user="agent")
+        talk.do("sla add --within 8h --working --partner-category 'Support / Gold' --priority high")
+        talk.do("activity add 3 'Call Ann' --due +1d", user="agent")
         yield talk
 
 
@@ -168,11 +177,13 @@ def test_no_json_has_a_random_or_missing_value(shop: Talk) -> None:
         assert len({tuple(row) for row in rows}) == 1, name
 
 
-@pytest.mark.parametrize("name", [name for name, line in LINES.items() if name not in ("doctor", "summary", "config")])
+@pytest.mark.parametrize(
+    "name", [name for name in LINES if name not in ("doctor", "summary", "config", "stats", "stats-messages")]
+)
 def test_an_empty_listing_is_an_empty_list(talk: Talk, name: str) -> None:
     line = LINES[name]
     if name in ("inbox", "inbox-all", "inbox-starred", "list", "list-lead", "list-contact", "outbox", "quarantine",
-                "following", "messages", "categories", "contacts"):  # fmt: skip
+                "following", "messages", "categories", "contacts", "sla", "activities", "agenda"):  # fmt: skip
         assert talk.cli(line, user="agent").json == []
         assert talk.cli(line.replace("--json", "-o ids"), user="agent").out == ""
     elif any(word.isdigit() for word in line.split()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmmail.core.address import canonical
-from crmmail.core.automatic import bounce, machine
+from crmmail.core.automatic import bounce, machine, unread
 from crmmail.core.message import Address, Mail, Part
 
 
@@ -89,6 +89,22 @@ def letter(
 )
 def test_machine(headers: dict[str, str], why: str) -> None:
     assert machine(letter(**headers)) == why
+
+
+@pytest.mark.parametrize(
+    ("address", "nobody_reads_it"),
+    [
+        ("no-reply@shop.example", True),
+        ("NoReply+x1@shop.example", True),
+        ("MAILER-DAEMON@mx.example", True),
+        ("bounces@list.example", True),
+        ("postmaster@firm.example", False),
+        ("norman.reply@firm.example", False),
+        ("ann@noreply.example", False),
+    ],
+)
+def test_unread(address: str, nobody_reads_it: bool) -> None:
+    assert unread(address) is nobody_reads_it
 
 
 DSN = "multipart/report; report-type=delivery-status; boundary=x"

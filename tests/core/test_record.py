@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crmmail.core import record
 from crmmail.errors import Refused, UsageError
@@ -59,6 +61,21 @@ def test_what_can_be_pressed_is_what_leads_somewhere(kind: str, state: str) -> N
     assert record.buttons(kind, state) == possible
 
 
+@given(st.sampled_from(sorted(TABLES)), st.lists(st.sampled_from([one.name for one in record.BUTTONS]), max_size=12))
+def test_a_walk_over_the_buttons_never_leaves_the_states(kind: str, walk: list[str]) -> None:
+    state = record.KINDS[kind].states[0]
+    for button in walk:
+        possible = record.buttons(kind, state)
+        if button in possible:
+            state = record.press(kind, state, button)
+            assert state in record.KINDS[kind].states
+            assert state == record.target(kind, button)
+        else:
+            with pytest.raises(Refused) as caught:
+                record.press(kind, state, button)
+            assert str(caught.value).endswith(f"possible now: {', '.join(possible)}")
+
+
 def test_the_tables_above_hold_every_button_and_state() -> None:
     assert {(kind, button) for kind, _, button, _ in cells()} == {(one.kind, one.name) for one in record.BUTTONS}
     for kind in TABLES:
@@ -110,6 +127,21 @@ def test_the_state_after_a_letter(writer: str, policy: str, state: str, after: s
         "machine": {"on_partner_reply": policy, "on_user_reply": "close"},
     }[writer]
     assert record.after_mail("case", state, writer=writer, **policies) == after
+
+
+@pytest.mark.parametrize(
+    ("writer", "policy", "after"),
+    [
+        ("partner", "open", "open"),
+        ("partner", "keep", "cancel"),
+        ("partner", "close", "cancel"),
+        ("user", "open", "cancel"),
+        ("machine", "open", "cancel"),
+    ],
+)
+def test_a_cancelled_case_opens_by_option(writer: str, policy: str, after: str) -> None:
+    policies = {"on_partner_reply": policy, "on_user_reply": "close", "reopen_cancelled": True}
+    assert record.after_mail("case", "cancel", writer=writer, **policies) == after
 
 
 @pytest.mark.parametrize("writer", ["partner", "user", "machine"])

@@ -136,8 +136,8 @@ def test_the_summary_counts(talk: Talk, letters: list[Letter]) -> None:
     talk.mail("eve@evil.example", answers=letters[0], text="Me too.")
     counts = talk.cli("--json", user="agent").json
     assert counts == {
-        "login": "agent", "unread": 4, "starred": 1, "mine": 1, "unassigned": 2, "late": 1, "quarantine": 1,
-        "unconfirmed": 1, "waiting_mail": 0, "failed_mail": 0,
+        "login": "agent", "unread": 4, "starred": 1, "mine": 1, "unassigned": 2, "late": 1, "today": 0,
+        "activities": 0, "quarantine": 1, "unconfirmed": 1, "waiting_mail": 0, "failed_mail": 0,
     }  # fmt: skip
     text = talk.do("", user="agent")
     assert "4 unread" in text

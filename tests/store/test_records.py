@@ -218,12 +218,13 @@ def test_linking_an_address_to_a_contact(shop: dict[str, int]) -> None:
 
 
 def test_counts(shop: dict[str, int]) -> None:
-    assert records.counts(directory.user("bob").id, NOW) == {"mine": 1, "unassigned": 1, "late": 1}
-    assert records.counts(directory.user("ann").id, ago(days=2)) == {"mine": 1, "unassigned": 1, "late": 0}
+    bob, ann = directory.user("bob").id, directory.user("ann").id
+    assert records.counts(bob, NOW, ago(days=-1)) == {"mine": 1, "unassigned": 1, "late": 1, "today": 0}
+    assert records.counts(ann, ago(days=2), NOW) == {"mine": 1, "unassigned": 1, "late": 0, "today": 1}
 
 
 def test_counts_of_an_empty_store(store: Store) -> None:
-    assert records.counts(1, NOW) == {"mine": 0, "unassigned": 0, "late": 0}
+    assert records.counts(1, NOW, NOW) == {"mine": 0, "unassigned": 0, "late": 0, "today": 0}
 
 
 def test_titles_for_completion(store: Store) -> None:

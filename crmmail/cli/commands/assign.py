@@ -6,9 +6,11 @@ import click
 
 from crmmail.cli.acts import changed, each
 from crmmail.cli.command import command
+from crmmail.cli.line import Line
 from crmmail.cli.options import ids_argument
 from crmmail.cli.session import Session, pass_session
 from crmmail.services import records
+from crmmail.services.records import Done
 
 
 @command("assign", examples=("crmmail assign 101 bob", "crmmail list case unassigned -o ids | crmmail assign - bob"))
@@ -21,7 +23,11 @@ def assign_command(session: Session, ids: tuple[int, ...], login: str) -> int:
     He follows the record from then on, and finds it in his inbox.
     """
     wanted = {"responsible": login}
-    return each(session, ids, lambda number: changed(records.set_fields(session.workspace, number, wanted, "assign")))
+
+    def assign(number: int) -> Line:
+        return given(session, records.set_fields(session.workspace, number, wanted, "assign"))
+
+    return each(session, ids, assign)
 
 
 @command("take", examples=("crmmail take 101",))
@@ -29,4 +35,11 @@ def assign_command(session: Session, ids: tuple[int, ...], login: str) -> int:
 @pass_session
 def take_command(session: Session, ids: tuple[int, ...]) -> int:
     """Make yourself responsible."""
-    return each(session, ids, lambda number: changed(records.take(session.workspace, number)))
+    return each(session, ids, lambda number: given(session, records.take(session.workspace, number)))
+
+
+def given(session: Session, done: Done) -> Line:
+    """What was done; what somebody may not have seen stands on stderr."""
+    if done.note:
+        session.voice.warn(done.note)
+    return changed(done)

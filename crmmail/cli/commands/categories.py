@@ -16,8 +16,14 @@ COLUMNS = (
     Column("section", "section"),
     Column("name", "name", flex=True),
     Column("active", "", lambda row: "" if row["active"] else "retired"),
+    Column("probability", "probability", lambda row: "" if row["probability"] is None else f"{row['probability']:g} %"),
 )
 SECTION = click.option("--section", required=True, metavar="CODE", help="The section it belongs to.")
+
+
+PROBABILITY = click.option(
+    "--probability", metavar="PERCENT", help="What its cases get that have none of their own; '' for none."
+)
 
 
 @noun("categories", examples=("crmmail categories", 'crmmail categories add "Fault Fix" --section support'))
@@ -40,14 +46,42 @@ def categories_list(session: Session, section: str | None) -> None:
     )
 
 
-@categories_command.command("add", examples=('crmmail categories add "Fault Fix" --section support',))
+@categories_command.command(
+    "add",
+    examples=(
+        'crmmail categories add "Fault Fix" --section support',
+        'crmmail categories add "Interest in Training" --section sales --probability 30',
+    ),
+)
 @click.argument("name")
 @SECTION
+@PROBABILITY
 @pass_session
-def categories_add(session: Session, name: str, section: str) -> None:
+def categories_add(session: Session, name: str, section: str, probability: str | None) -> None:
     """Add a category to a section (admin)."""
-    one = offices.put_category(session.workspace, name, section)
-    session.voice.say(f"category {one.name} of {one.section}")
+    said(session, offices.put_category(session.workspace, name, section, probability=probability))
+
+
+@categories_command.command(
+    "set",
+    examples=(
+        'crmmail categories set "Fault Fix" --section support --name "Faults"',
+        "crmmail categories set Training --section sales --probability 40",
+    ),
+)
+@click.argument("name")
+@SECTION
+@PROBABILITY
+@click.option("--name", "new_name", metavar="NEW", help="What it is called from now on.")
+@pass_session
+def categories_set(session: Session, name: str, section: str, probability: str | None, new_name: str | None) -> None:
+    """Change a category (admin); its cases go with its name, and keep their probability."""
+    said(session, offices.set_category(session.workspace, name, section, probability=probability, new_name=new_name))
+
+
+def said(session: Session, one: stored.Category) -> None:
+    usual = f", probability {one.probability:g} %" if one.probability is not None else ""
+    session.voice.say(f"category {one.name} of {one.section}{usual}")
 
 
 @categories_command.command("remove", examples=('crmmail categories remove "Fault Fix" --section support',))

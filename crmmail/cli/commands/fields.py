@@ -15,7 +15,7 @@ from crmmail.services import fields, records
     "set",
     examples=(
         "crmmail set 101 priority=high deadline='tomorrow 9:00'",
-        "crmmail set 101 partner=12 section=support",
+        "crmmail set 101 partner=12 contacts=14,15 section=support",
         "crmmail set 101 responsible=          # clears it",
     ),
 )
@@ -25,7 +25,8 @@ from crmmail.services import fields, records
 def set_command(session: Session, record: int, assignments: tuple[str, ...]) -> int:
     """Change fields of a record.
 
-    Fields of a case: title section category responsible priority partner email deadline revenue cost probability.
+    Fields of a case: title section category responsible priority partner contacts email deadline revenue cost
+    probability. Several contacts are contacts=12,14, and take the place of those that were there.
     The change stands in the thread, and followers hear of it.
     """
     wanted = fields.split(assignments)

@@ -52,7 +52,8 @@ def inbox_command() -> None:
     """What waits for you: unread messages, newest first.
 
     Listing changes nothing: `show` marks read, `done` dismisses, `undo` brings back.
-    A query is words and from: kind: state: section: responsible: after: before: has:attachment mine unassigned late.
+    A query is words and from: kind: state: section: category: partner: priority: responsible: after: before:
+    has:attachment mine unassigned unfinished closed late today.
     """
 
 
@@ -77,7 +78,8 @@ def inbox_list(
     """What waits for you; `list` can be left out, unless the query begins with a word that is a command.
 
     Listing changes nothing: `show` marks read, `done` dismisses, `undo` brings back.
-    A query is words and from: kind: state: section: responsible: after: before: has:attachment mine unassigned late.
+    A query is words and from: kind: state: section: category: partner: priority: responsible: after: before:
+    has:attachment mine unassigned unfinished closed late today.
     """
     workspace = session.workspace
     wanted = query.parse(words, lambda said: fields.moment(workspace, said))

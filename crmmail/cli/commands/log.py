@@ -1,16 +1,24 @@
-"""`crmmail log`: what was done, by whom, when (F15)."""
+"""`crmmail log`: what was done, by whom, when (F15); and what happened beside the mail: calls, visits (F16)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import click
 
 from crmmail import log
-from crmmail.cli.command import command
+from crmmail.cli import compose
+from crmmail.cli.acts import UNDO
+from crmmail.cli.command import noun
+from crmmail.cli.line import Span
 from crmmail.cli.options import RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.config import log_file
-from crmmail.services import explain
+from crmmail.errors import UsageError
+from crmmail.services import attach, calls, explain
+from crmmail.services.calls import Logged
 
 COLUMNS = (
     Column("at", "when", justify="right"),
@@ -23,13 +31,21 @@ COLUMNS = (
 KEYS = ("id", "at", "login", "os_login", "act", "sentence", "record", "undone")
 
 
-@command("log", examples=("crmmail log 101", "crmmail log --limit 20", "crmmail log --file"))
+@noun("log", examples=("crmmail log 101", "crmmail log --limit 20", "crmmail log call 101 --result answered"))
+def log_command() -> None:
+    """What was done, by whom, when.
+
+    A number alone is a record, whose journal it shows; `call` and `event` note what happened beside the mail.
+    """
+
+
+@log_command.command("list", examples=("crmmail log list 101", "crmmail log list --file"))
 @click.argument("record", type=RECORD, required=False)
 @click.option("--limit", type=click.IntRange(1), default=50, metavar="N", show_default=True, help="The newest N.")
 @click.option("--file", "from_file", is_flag=True, help="The log file of the deliveries instead.")
 @listing_options
 @pass_session
-def log_command(session: Session, record: int | None, limit: int, from_file: bool) -> None:
+def log_list(session: Session, record: int | None, limit: int, from_file: bool) -> None:
     """What was done, by whom, when.
 
     The journal of one record, or of everything; with --file the last lines of the log that deliveries write.
@@ -53,3 +69,81 @@ def log_command(session: Session, record: int | None, limit: int, from_file: boo
         for one in explain.history(workspace, record, limit)
     ]
     session.voice.listing(rows, COLUMNS, empty="Nothing was done yet.", keys=KEYS)
+
+
+def said(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options for the words, and for the files that go with them."""
+    for decorate in (
+        click.option("--file", "files", multiple=True, metavar="FILE", help="A recording, a picture; several."),
+        click.option("-f", "source", metavar="FILE", help="The words are in FILE; - is stdin."),
+        click.option("-m", "--text", "words", multiple=True, metavar="TEXT", help="The words; again: a new paragraph."),
+    ):
+        function = decorate(function)
+    return function
+
+
+@log_command.command(
+    "call",
+    examples=(
+        'crmmail log call 101 --result answered --duration 5m -m "She will send the serial number."',
+        "crmmail log call 101 --result missed --with 12",
+        "crmmail log call 101 --result answered --file call.mp3",
+    ),
+)
+@click.argument("record", type=RECORD)
+@click.option("--result", type=click.Choice(calls.RESULTS), required=True, help="How it ended.")
+@click.option("--duration", default="", metavar="TIME", help="How long it took, like 5m or 1h10m.")
+@click.option("--with", "contact", type=RECORD, metavar="CONTACT", help="With whom: a contact's number.")
+@said
+@pass_session
+def log_call(
+    session: Session,
+    record: int,
+    result: str,
+    duration: str,
+    contact: int | None,
+    words: tuple[str, ...],
+    source: str | None,
+    files: tuple[str, ...],
+) -> None:
+    """Note a call.
+
+    It stands in the conversation, its followers here hear of it, and it never leaves.
+    """
+    logged = calls.call(
+        session.workspace,
+        record,
+        result=result,
+        words=_words(words, source),
+        files=[attach.from_disk(path) for path in files],
+        duration=duration,
+        contact=contact,
+    )
+    _say(session, logged)
+
+
+@log_command.command("event", examples=('crmmail log event 101 --what "Visit" -m "The new cable is laid."',))
+@click.argument("record", type=RECORD)
+@click.option("--what", required=True, metavar="TEXT", help="What happened.")
+@said
+@pass_session
+def log_event(
+    session: Session, record: int, what: str, words: tuple[str, ...], source: str | None, files: tuple[str, ...]
+) -> None:
+    """Note something that happened.
+
+    Like a call it stands in the conversation, and never leaves.
+    """
+    found = [attach.from_disk(path) for path in files]
+    _say(session, calls.event(session.workspace, record, what, words=_words(words, source), files=found))
+
+
+def _words(words: tuple[str, ...], source: str | None) -> str:
+    """What was said; nothing need be."""
+    if words and source is not None:
+        raise UsageError("the words come with -m or with -f, not with both")
+    return compose.given(words, source) or ""
+
+
+def _say(session: Session, logged: Logged) -> None:
+    session.voice.say((f"{logged.sentence} · message {logged.message}", Span(UNDO, "dim")))

@@ -30,6 +30,7 @@ def about(function: Callable[..., Any]) -> Callable[..., Any]:
         ("--section", "CODE", "In this section."),
         ("--responsible", "LOGIN", "Who works on it; else the section's policy decides."),
         ("--email", "ADDRESS", "The customer's address."),
+        ("--contacts", "N,N", "Who else takes part: numbers of contacts."),
         ("--priority", "1..5", "Or highest, high, normal, low, lowest."),
         ("--revenue", "AMOUNT", "Expected revenue."),
         ("--probability", "PERCENT", "Of that revenue."),

@@ -1,4 +1,4 @@
-"""`crmmail outbox`: mail that waits to leave, and what became of what left; and `crmmail tick`, which cron calls."""
+"""`crmmail outbox`: mail that waits to leave, and what became of what left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from crmmail.cli import shapes
 from crmmail.cli.acts import UNDO
-from crmmail.cli.command import command, noun
+from crmmail.cli.command import noun
 from crmmail.cli.line import Body, Line, Span
 from crmmail.cli.options import NUMBER, dry_run_option, ids_argument, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
@@ -178,16 +178,3 @@ def outbox_cancel(session: Session, mails: tuple[int, ...]) -> None:
     """Do not send what has not left; put away what failed or came back."""
     for copy in outbox.cancel(session.workspace, mails):
         session.voice.say((f"mail {copy.id} to {copy.to}: will not be sent", Span(UNDO, "dim")))
-
-
-@command("tick", examples=("crmmail tick", "* * * * * crmmail --db /srv/crm.db tick"))
-@pass_session
-def tick_command(session: Session) -> int:
-    """What cron calls each minute: sends what is due.
-
-    Silent when all is well.  Of what fails for good, and of a mail server that begins to fail, it says a line, which
-    cron mails to its owner; while the trouble lasts it says nothing more: `crmmail doctor` does.
-    """
-    results = send_now(session)
-    report(session, outbox.news(session.workspace, results))
-    return int(any(one.state == "failed" for one in results))

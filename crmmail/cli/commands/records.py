@@ -7,11 +7,13 @@ import click
 from crmmail.cli import shapes
 from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE
-from crmmail.cli.options import listing_options
+from crmmail.cli.options import VIEW, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, record, text
+from crmmail.errors import UsageError
 from crmmail.services import fields, records
+from crmmail.store.records import Record
 
 COLUMNS = (
     Column("id", "#"),
@@ -26,6 +28,11 @@ COLUMNS = (
     Column("priority", "priority", lambda row: shapes.priority(row["priority"])),
     Column("created", "created"),
     Column("updated", "when", justify="right"),
+)
+# Beside the title where some record has a deadline; what is late has a mark and is red.
+DEADLINE = (
+    Column("late", "", lambda row: "!" if row["late"] else "", style="overdue"),
+    Column("deadline", "deadline", style=lambda row: "overdue" if row["late"] else ""),
 )
 ON_SCREEN = {
     "": ("id", "envelope", "title", "state", "section", "responsible", "partner", "updated"),
@@ -50,27 +57,61 @@ def _customer(row: Row) -> str:
         "crmmail list case",
         "crmmail list case state:open mine --limit 20",
         "crmmail list lead unassigned -o ids | crmmail assign - bob",
+        "crmmail list case --section support --recursive unfinished priority:high",
+        "crmmail list case --view my-late",
     ),
 )
 @click.argument("kind", metavar="KIND")
 @click.argument("words", nargs=-1, metavar="[QUERY]…")
 @click.option("--section", metavar="CODE", help="Only of this section.")
 @click.option("--recursive", is_flag=True, help="With the sections below it.")
+@click.option("--mine", is_flag=True, help="Only what you are responsible for; as the word `mine`.")
+@click.option("--unassigned", is_flag=True, help="Only what nobody is responsible for; as the word `unassigned`.")
+@click.option("--late", is_flag=True, help="Only unfinished ones behind their deadline; as the word `late`.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
+@click.option("--view", "view_name", metavar="NAME", type=VIEW, help="Of those that this view shows.")
 @listing_options
 @pass_session
 def list_command(
-    session: Session, kind: str, words: tuple[str, ...], section: str | None, recursive: bool, limit: int | None
+    session: Session,
+    kind: str,
+    words: tuple[str, ...],
+    section: str | None,
+    recursive: bool,
+    mine: bool,
+    unassigned: bool,
+    late: bool,
+    limit: int | None,
+    view_name: str | None,
 ) -> None:
     """All records of a kind, closed ones too.
 
-    KIND is case, lead or contact.  A query is words and from: state: section: responsible: after: before:
-    has:attachment mine unassigned late.
+    KIND is case, lead or contact.  A query is words and from: state:open,pending section: category: partner:
+    priority:1-2 responsible: after: before: has:attachment mine unassigned unfinished closed late today.
+    A phrase, or a value with blanks, stands in quotes.
     """
     name = record.kind(kind).name
     workspace = session.workspace
+    if view_name:
+        words = (_query_of(session, view_name, name), *words)
+    for flag, given in (("mine", mine), ("unassigned", unassigned), ("late", late)):
+        words = (*words, flag) if given else words
     wanted = query.parse(words, lambda said: fields.moment(workspace, said))
     found = records.listing(workspace, name, wanted, section_code=section, recursive=recursive, limit=limit)
+    print_records(session, name, found)
+
+
+def _query_of(session: Session, view_name: str, kind: str) -> str:
+    from crmmail.services import views  # which most listings have no use for
+
+    view = views.find(session.workspace, view_name)
+    if view.kind != kind:
+        raise UsageError(f"view {view.name} shows {record.KINDS[view.kind].plural}: crmmail list {view.kind} --view …")
+    return view.query
+
+
+def print_records(session: Session, name: str, found: list[Record]) -> None:
+    """Records of a kind, as `list` prints them and `stats --list` too."""
     voice = session.voice
     columns: tuple[Column, ...] = COLUMNS
     if voice.terminal and voice.form in ("", "table"):
@@ -78,12 +119,18 @@ def list_command(
             one.key: one for one in (*COLUMNS, Column("company", "company", width=24), Column("category", "category"))
         }
         columns = tuple(known[key] for key in ON_SCREEN.get(name, ON_SCREEN[""]))
+        if any(one.deadline for one in found):
+            columns = (*columns[:-1], *DEADLINE, columns[-1])
+    now = session.workspace.now()
     voice.listing(
-        [shapes.listed(one) for one in found], columns, empty=f"No {record.KINDS[name].plural} fit.", keys=KEYS
+        [{**shapes.listed(one), "late": records.is_late(one, now)} for one in found],
+        columns,
+        empty=f"No {record.KINDS[name].plural} fit.",
+        keys=KEYS,
     )
 
 
 KEYS = (
     "id", "kind", "title", "state", "section", "responsible", "partner", "email", "priority", "created", "updated",
-    "category", "deadline", "company", "partner_name", "envelope",
+    "category", "deadline", "company", "partner_name", "envelope", "late",
 )  # fmt: skip

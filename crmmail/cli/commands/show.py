@@ -42,6 +42,8 @@ def show_command(
         return
     if last:
         view = view._replace(messages=view.messages[-last:])
+    if not full:
+        view = view._replace(activities=[one for one in view.activities if not one.done])
     session.voice.document(shapes.shown(view), lambda: lines(session, view, full))
     if view.note:
         session.voice.warn(view.note)
@@ -72,15 +74,22 @@ def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
     ]
     yield (one.kind, " · " if one.state else "", Span(one.state, style), *(f" · {fact}" for fact in facts if fact))
     if one.deadline:
-        late = one.deadline < session.workspace.now() and one.state not in ("done", "cancel")
+        late = records.is_late(one, session.workspace.now())
         words = f"deadline {one.deadline.astimezone():%Y-%m-%d %H:%M}{' (late)' if late else ''}"
-        yield Span(words, "overdue" if late else "")
+        yield (Span(words, "overdue" if late else ""), f"   {view.promise}" if view.promise else "")
+    for todo in view.activities:
+        mark = "overdue " if todo.overdue else "done " if todo.done else ""
+        words = f"{mark}activity {todo.id} until {todo.due.astimezone():%Y-%m-%d %H:%M}: {todo.summary}"
+        who = f" ({todo.user})" if todo.user else ""
+        yield Span(words + who, "overdue" if todo.overdue else "done" if todo.done else "")
     customer = f"{one.partner.name} (#{one.partner.id})" if one.partner else one.partner_name
     addresses = ", ".join(view.contact.addresses) if view.contact else text.mark_address(one.email)
     if customer or addresses:
         yield f"{customer} <{addresses}>" if customer and addresses else customer or addresses
+    if one.contacts:
+        yield "with " + ", ".join(f"{other.name} (#{other.id})" for other in one.contacts)
     if one.moved_to:
-        yield Span(f"lives on as #{one.moved_to}", "waiting")
+        yield Span(f"merged into #{one.moved_to}: later letters go there", "waiting")
     if view.followers:
         inside = [other.who for other in view.followers if other.internal]
         outside = [other.name or other.address for other in view.followers if not other.internal]
@@ -120,7 +129,7 @@ def conversation(one: Message, view: records.View, full: bool, now: datetime) ->
     name, address = text.one_line(one.from_name, 40), text.mark_address(one.from_address)
     sender = one.author or (f"{name} <{address}>" if name and address else name or address or "nobody")
     signs = [
-        *(["note"] if one.internal else []),
+        *(["call" if one.kind == "call" else "note"] if one.internal else []),
         *(["machine"] if one.automatic else []),
         *([f"superseded by {one.superseded_by}"] if one.superseded_by else []),
     ]
@@ -139,7 +148,7 @@ def conversation(one: Message, view: records.View, full: bool, now: datetime) ->
     words = one.text if full else folded.visible
     if words.strip():
         yield Body(words.strip("\n"), "", "    ")
-    elif not one.attachments:
+    elif not (one.attachments or (one.internal and one.subject)):
         yield Span("    (no text)", "dim")
     cut = len(one.text.strip().splitlines()) - len(folded.visible.strip().splitlines())
     if cut > 0 and not full:

@@ -29,7 +29,11 @@ def lines(session: Session, found: inbox.Summary) -> Iterator[Line]:
         Span(f"{STARRED} {found.starred} starred", "starred" if found.starred else "dim"),
         f"   {found.mine} mine   {found.unassigned} unassigned   ",
         Span(f"{found.late} late", "overdue" if found.late else "dim"),
+        "   ",
+        Span(f"{found.today} due today", "waiting" if found.today else "dim"),
     )
+    if found.activities:
+        yield (Span(f"! {found.activities} to do until tonight", "waiting"), Span("   crmmail agenda", "dim"))
     if found.newest:
         yield ""
         for one in found.newest:

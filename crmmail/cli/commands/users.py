@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from crmmail.cli.acts import changed, each
 from crmmail.cli.command import noun
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import people
+from crmmail.services import leave, people, records
 from crmmail.store import directory
 
 COLUMNS = (
@@ -22,10 +23,20 @@ COLUMNS = (
     Column("lang", "lang"),
     Column("admin", "", lambda row: "admin" if row["admin"] else ""),
     Column("active", "", lambda row: "" if row["active"] else "left"),
+    Column("away_until", "away until"),
+    Column("deputy", "deputy"),
 )
 
 
-def shape(one: directory.User) -> dict[str, Any]:
+def listing(session: Session, users: list[directory.User]) -> None:
+    """Users; on a screen the columns about leave only where somebody is on leave."""
+    rows = [shape(one, leave.is_away(session.workspace, one)) for one in users]
+    here = session.voice.terminal and not any(row["away_until"] for row in rows)
+    columns = tuple(one for one in COLUMNS if not here or one.key not in ("away_until", "deputy"))
+    session.voice.listing(rows, columns, empty="No users yet: crmmail init")
+
+
+def shape(one: directory.User, away: bool) -> dict[str, Any]:
     return {
         "id": one.id,
         "login": one.login,
@@ -38,6 +49,8 @@ def shape(one: directory.User) -> dict[str, Any]:
         "notify": one.notify,
         "lang": one.lang,
         "active": one.active,
+        "away_until": one.away_until if away else None,
+        "deputy": one.deputy or None,
     }
 
 
@@ -52,7 +65,7 @@ def users_command() -> None:
 def users_list(session: Session) -> None:
     """All users."""
     session.open()
-    session.voice.listing([shape(one) for one in directory.users()], COLUMNS, empty="No users yet: crmmail init")
+    listing(session, directory.users())
 
 
 @users_command.command("show", examples=("crmmail users show agent --json",))
@@ -62,7 +75,7 @@ def users_list(session: Session) -> None:
 def users_show(session: Session, login: str) -> None:
     """One user."""
     session.open()
-    session.voice.listing([shape(directory.user(login))], COLUMNS)
+    listing(session, [directory.user(login)])
 
 
 def facts(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,3 +147,41 @@ def users_remove(session: Session, login: str) -> None:
     """Note that a user has left (admin); history keeps his name, and his addresses stay his."""
     one = people.remove_user(session.workspace, login)
     session.voice.say(f"user {one.login} has left (crmmail users set {one.login} --active takes it back)")
+
+
+@users_command.command(
+    "away",
+    examples=(
+        "crmmail users away agent --until 2026-12-07 --deputy bob",
+        "crmmail users away agent --until +14d --deputy bob --hand-over",
+    ),
+)
+@click.argument("login")
+@click.option("--until", required=True, metavar="DATE", help="When he is back: like 2026-12-07, monday 9:00 or +14d.")
+@click.option("--deputy", metavar="LOGIN", help="Who gets his new work meanwhile; '' for nobody.")
+@click.option("--hand-over", is_flag=True, help="Make the deputy responsible for what he has to do, too.")
+@pass_session
+def users_away(session: Session, login: str, until: str, deputy: str | None, hand_over: bool) -> int:
+    """Note that a user is on leave: you yourself, or anybody (admin).
+
+    New work goes to his deputy; what he has stays his, unless it is handed over.  It ends by itself.
+    """
+    one = people.go_away(session.workspace, login, until=until, deputy=deputy, hand_over=hand_over)
+    session.voice.say(f"{leave.sentence(session.workspace, one)}   (back earlier: crmmail users back {one.login})")
+    if not hand_over:
+        return 0
+    wanted = {"responsible": leave.present(session.workspace, one).login}
+    return each(
+        session,
+        people.unfinished_of(one),
+        lambda number: changed(records.set_fields(session.workspace, number, wanted, "assign")),
+    )
+
+
+@users_command.command("back", examples=("crmmail users back agent",))
+@click.argument("login")
+@pass_session
+def users_back(session: Session, login: str) -> None:
+    """Note that a user is back from leave: you yourself, or anybody (admin)."""
+    one = people.come_back(session.workspace, login)
+    session.voice.say(f"{one.login} is back")

@@ -44,18 +44,22 @@ def why_command(session: Session, message: int | None, quarantine: int | None) -
         for one in found
     ]
     told = explain.told(session.workspace, message) if message is not None else []
+    rule = explain.by_rule(message) if message is not None else ""
     session.voice.document(
         {
             "message": message,
             "quarantine": quarantine,
             "decisions": rows,
             "told": [one._asdict() for one in told],
+            "rule": rule or None,
         },
-        lambda: lines(found, told),
+        lambda: lines(found, told, rule),
     )
 
 
-def lines(found: list[Verdict], told: list[explain.Told]) -> Iterator[Line]:
+def lines(found: list[Verdict], told: list[explain.Told], rule: str) -> Iterator[Line]:
+    if rule:
+        yield f"{rule}: crmmail rules explain tells more"
     for one in found:
         where = f" #{one.thread}" if one.thread else f" letter {one.quarantine}" if one.quarantine else ""
         yield (Span(f"{when.iso(one.at)}  ", "dim"), Span(f"{one.outcome}{where}", "title"), f": {one.sentence}")
@@ -64,7 +68,7 @@ def lines(found: list[Verdict], told: list[explain.Told]) -> Iterator[Line]:
             yield f"    {piece}"
     for hearer in told:
         yield (Span("told: ", "dim"), hearer.who, Span(f" ({hearer.why}) by {hearer.by}, {hearer.state}", "dim"))
-    if not (found or told):
+    if not (found or told or rule):
         yield "It was written here, and nobody was told."
 
 

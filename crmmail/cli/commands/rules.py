@@ -1,0 +1,482 @@
+"""`crmmail rules`: what is done by itself, when, and why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from crmmail.cli import editor
+from crmmail.cli.command import noun
+from crmmail.cli.line import Line, Span
+from crmmail.cli.options import RECORD, dry_run_option, json_option, listing_options
+from crmmail.cli.session import Session, pass_session
+from crmmail.cli.voice import Column, Row
+from crmmail.core import query, rulebook, when
+from crmmail.core.rule import REMIND, TRIGGERS, Check, Rule
+from crmmail.errors import UsageError
+from crmmail.services import fields, rule_admin, rule_report, run_rules
+from crmmail.services.rule_report import Explained, Story
+from crmmail.services.run_rules import Ran
+
+COLUMNS = (
+    Column("id", "#"),
+    Column("sequence", "order"),
+    Column("name", "rule", width=40),
+    Column("active", "", lambda row: "" if row["active"] else "off", style=lambda row: "waiting"),
+    Column("sentence", "what it does", lambda row: row["sentence"], flex=True),
+)
+
+# The conditions and actions, as options; in a TOML file they are the same with underscores.
+CONDITIONS = (
+    ("--state-from", "STATE", "It goes from this state; `none`: it is made.  Of a rule with a trigger: it is in it."),
+    ("--state-to", "STATE", "It goes to this state; `escalate`: it is escalated."),
+    ("--section", "CODE", "It is in this section."),
+    ("--category", "NAME", "It has this category."),
+    ("--responsible", "LOGIN", "He works on it; `nobody`: nobody does."),
+    ("--priority", "1-2", "Its priority is this, or in this range."),
+    ("--partner", "N", "It is about this contact."),
+    ("--partner-category", "PATH", "The contact is in this category, or one below it."),
+)
+ACTIONS = (
+    ("--set-priority", "1..5", "Give it this priority."),
+    ("--set-section", "CODE", "Move it there."),
+    ("--set-responsible", "LOGIN", "Assign it; also manager, round-robin, least-busy, deputy, nobody."),
+    ("--set-state", "STATE", "Set it to this state; `escalate` escalates it."),
+    ("--mail", "TEMPLATE", "Send this mail (crmmail templates)."),
+    ("--activity", "WORDS", "Give the responsible something to do."),
+    ("--activity-due", "DELAY", "Until then, from now."),
+    ("--hook", "PROGRAM", "Run this program of the hooks folder."),
+)
+SEVERAL = (
+    ("--contains", "WORDS", "Subject or text has these words."),
+    ("--lacks", "WORDS", "Neither subject nor text has these words."),
+    ("--watch", "WHO", "Let him follow: a login, a contact's number, an address."),
+    ("--copy", "ADDRESS", "Send the conversation so far there, once."),
+    ("--mail-to", "WHO", "The mail goes to partner (default), responsible, watchers, an address."),
+)
+FLAGS = (
+    ("--subsections", "The sections below count, too."),
+    ("--away", "Who works on it is on leave."),
+    ("--first-mail", "It is the first letter from outside."),
+    ("--documents", "Reminders, copies and mails carry the record's files."),
+    ("--stop", "No rule after it is asked about the same event."),
+)
+
+
+def rule_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What `add` and `edit` take; what was not said is None, or ()."""
+    options = [
+        *(click.option(name, metavar=metavar, help=words) for name, metavar, words in (*CONDITIONS, *ACTIONS)),
+        *(click.option(name, metavar=metavar, multiple=True, help=words) for name, metavar, words in SEVERAL),
+        *(click.option(f"{name}/--no-{name[2:]}", default=None, help=words) for name, words in FLAGS),
+        click.option("--trigger", metavar="DATE", help=f"Act at a date, from cron: {', '.join(TRIGGERS)}."),
+        click.option("--delay", metavar="DELAY", help="That long after it: 30m, 3h, 2d, 1w, 1mo; -1d is before."),
+        click.option("--remind", multiple=True, type=click.Choice(REMIND), help="Remind him by inbox or mail."),
+        click.option("--kind", type=click.Choice(("case", "lead")), help="What it is about; case by default."),
+        click.option("--sequence", type=int, metavar="N", help="Rules are asked in this order; 10 by default."),
+        click.option("--on/--off", "active", default=None, help="Switch it on or off."),
+    ]
+    for decorate in reversed(options):
+        function = decorate(function)
+    return function
+
+
+def table_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as a rule's table; what was not said is not in it."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in options.items()
+        if value is not None and value != ()
+    }
+
+
+def shape(one: Rule) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "sequence": one.sequence,
+        "active": one.active,
+        "dated": one.dated,
+        "sentence": rulebook.sentence(one),
+        "rule": rulebook.spec(one),
+    }
+
+
+@noun(
+    "rules",
+    examples=(
+        "crmmail rules",
+        'crmmail rules add "Gold first" --state-to open --partner-category "Support contract / Gold" '
+        "--set-priority high",
+        "crmmail rules explain 101",
+    ),
+)
+def rules_command() -> None:
+    """Rules: what is done by itself."""
+
+
+@rules_command.command("list", examples=("crmmail rules list --all", "crmmail rules list --json"))
+@click.option("--all", "everything", is_flag=True, help="Also those that are switched off.")
+@listing_options
+@pass_session
+def rules_list(session: Session, everything: bool) -> None:
+    """The rules, in the order in which they are asked."""
+    session.open()
+    rows = [shape(one) for one in rule_admin.listing(everything=everything)]
+    session.voice.listing(
+        rows,
+        COLUMNS,
+        empty="No rules yet: crmmail rules add NAME, with a condition and an action",
+        keys=("id", "name", "sequence", "active", "dated", "sentence", "rule"),
+    )
+
+
+@rules_command.command("show", examples=("crmmail rules show 'Gold first'",))
+@click.argument("name")
+@json_option
+@pass_session
+def rules_show(session: Session, name: str) -> None:
+    """One rule, as it stands in a TOML file."""
+    session.open()
+    one = rule_admin.rule(name)
+    session.voice.document(shape(one), lambda: _shown(one))
+
+
+def _shown(one: Rule) -> Iterator[Line]:
+    yield Span(f"{one.name}" + ("" if one.active else " (off)"), "title")
+    yield rulebook.sentence(one)
+    yield ""
+    yield from rule_admin.dump_one(one).rstrip("\n").split("\n")
+
+
+@rules_command.command(
+    "add",
+    examples=(
+        'crmmail rules add "Copy to an expert after 2 days" --state-from open --state-to open --responsible demo '
+        "--trigger created --delay 2d --watch expert@mycompany.com --remind responsible",
+        'crmmail rules add "Priority to Gold Partners" --state-to open --partner-category "Support contract / Gold" '
+        "--set-priority high",
+    ),
+)
+@click.argument("name")
+@rule_options
+@pass_session
+def rules_add(session: Session, name: str, **options: Any) -> None:
+    """Add a rule (admin).
+
+    All its conditions must hold; without one it is asked whatever happens.  With --trigger it acts at a date, once for
+    each date, from `crmmail tick` or `crmmail rules run`; without, when something happens that it speaks of.
+    """
+    one = rule_admin.add(session.workspace, name, table_of(options))
+    session.voice.say(f"rule {one.id} {one.name}: {rulebook.sentence(one)}")
+    if one.dated:
+        due = sum(any(line.startswith(f"{one.name}: ") for line in ran.lines) for ran in act(session, dry_run=True))
+        if due:
+            session.voice.say(Span(f"{due} due already: crmmail rules run --dry-run", "waiting"))
+
+
+@rules_command.command(
+    "edit",
+    examples=(
+        "crmmail rules edit 'Gold first' --set-priority highest",
+        "crmmail rules edit 3 --off",
+        "crmmail rules edit 3 --section ''        # takes the condition out",
+        "crmmail rules edit 3                     # in your editor",
+    ),
+)
+@click.argument("name")
+@click.option("--name", "rename", default="", metavar="NAME", help="A new name.")
+@rule_options
+@pass_session
+def rules_edit(session: Session, name: str, rename: str, **options: Any) -> None:
+    """Change a rule (admin): by options, or all of it in your editor."""
+    table = table_of(options)
+    if table or rename:
+        one = rule_admin.edit(session.workspace, name, table, rename=rename)
+    else:
+        one = _edited(session, name)
+    session.voice.say(f"rule {one.id} {one.name}: {rulebook.sentence(one)}" + ("" if one.active else " (off)"))
+
+
+def _edited(session: Session, name: str) -> Rule:
+    """A rule that went through the person's editor as TOML."""
+    import tempfile
+    import tomllib
+
+    workspace = session.workspace
+    one = rule_admin.rule(name)
+    before = rule_admin.dump_one(one)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "rule.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(before)
+        editor.edit(path, workspace.environ)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            words = file.read()
+    if words == before:
+        raise UsageError(f"rule {one.name} is as it was: nothing was changed in the editor")
+    try:
+        table = tomllib.loads(words)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"that is no TOML: {error}; the rule is as it was") from None
+    return rule_admin.edit(workspace, one.name, table, whole=True)
+
+
+@rules_command.command("remove", examples=("crmmail rules remove 'Gold first'",))
+@click.argument("name")
+@pass_session
+def rules_remove(session: Session, name: str) -> None:
+    """Remove a rule (admin); one that acted already is switched off, for the history names it."""
+    removed, gone = rule_admin.remove(session.workspace, name)
+    session.voice.say(f"rule {removed} is {'removed' if gone else 'switched off: the history names it'}")
+
+
+@rules_command.command(
+    "run",
+    examples=("crmmail rules run", "crmmail rules run --dry-run", "crmmail rules run --at 2026-11-24T10:00:00Z -n"),
+)
+@click.option("--at", metavar="DATE", help="As if it were that moment.")
+@dry_run_option
+@listing_options
+@pass_session
+def rules_run(session: Session, at: str | None, dry_run: bool) -> int:
+    """Let the rules with a trigger date act (cron: `crmmail tick` does it).
+
+    A rule acts once for a record and a date.  Silent where nothing is due; what fails on one record is said, and the
+    others go on.
+    """
+    workspace = session.workspace
+    if at is not None:
+        workspace.fixed_now = fields.moment(workspace, at)
+    ran = act(session, dry_run=dry_run)
+    voice = session.voice
+    if voice.form:
+        rows = [
+            {"record": one.record, "title": one.title, "done": one.lines, "failed": one.failed, "dry_run": dry_run}
+            for one in ran
+        ]
+        columns = (Column("record", "#"), Column("title", "title"), Column("done", "what", flex=True))
+        voice.listing(rows, columns, keys=("record", "title", "done", "failed", "dry_run"))
+    else:
+        for one in ran:
+            for line in one.lines:
+                voice.say(f"#{one.record} {one.title}: {line}")
+        if not ran and voice.terminal:
+            voice.say(Span("Nothing is due.", "dim"))
+    return report(session, ran)
+
+
+def act(session: Session, *, dry_run: bool = False) -> list[Ran]:
+    """With a bar where it takes long."""
+    workspace = session.workspace
+    waiting = run_rules.waiting(workspace)
+    with session.voice.progress(len(waiting), "Rules") as step:
+        return run_rules.run(workspace, waiting, dry_run=dry_run, step=step)
+
+
+def report(session: Session, ran: list[Ran]) -> int:
+    """What rules could not do, a line each on stderr; the exit code."""
+    failed = [f"#{one.record} {one.title}: rule {reason}" for one in ran for reason in one.failed]
+    for line in failed:
+        session.voice.warn(f"{line}; crmmail rules explain {line[1:].partition(' ')[0]} tells more")
+    return int(bool(failed))
+
+
+@rules_command.command("explain", examples=("crmmail rules explain 101", "crmmail rules explain 101 --json"))
+@click.argument("record", type=RECORD)
+@click.option("--all", "everything", is_flag=True, help="Also the rules that it is nothing to.")
+@json_option
+@pass_session
+def rules_explain(session: Session, record: int, everything: bool) -> None:
+    """What rules did to a record, what they would do, and why not.
+
+    It goes the way that `rules run` goes, and takes everything back.
+    """
+    story = rule_report.explain(session.workspace, record)
+    session.voice.document(_story(story), lambda: _told(session, story, everything))
+
+
+def _story(story: Story) -> dict[str, Any]:
+    return {
+        "record": story.record.id,
+        "title": story.record.title,
+        "state": story.record.state or None,
+        "rules": [
+            {
+                "id": one.rule.id,
+                "name": one.rule.name,
+                "dated": one.rule.dated,
+                "sentence": one.sentence,
+                "holds": all(check.holds for check in one.checks),
+                "conditions": [check._asdict() for check in one.checks],
+                "base": one.base if one.rule.dated else None,
+                "due": one.due,
+                "fired": one.fired.at if one.fired and not one.fired.failed else None,
+                "failed": (one.fired.failed or None) if one.fired else None,
+                "acts": one.acts,
+                "set_off_by": one.set_off_by,
+            }
+            for one in story.rules
+        ],
+        "now": {"done": story.now.lines, "failed": story.now.failed},
+        "history": [
+            {
+                "at": one.at,
+                "rule": one.name,
+                "base": one.base,
+                "did": one.sentence,
+                "failed": one.failed or None,
+            }
+            for one in story.history
+        ],
+    }
+
+
+def _told(session: Session, story: Story, everything: bool) -> Iterator[Line]:
+    one = story.record
+    yield Span(f"#{one.id} {one.title} ({one.state})", "title")
+    hidden = 0
+    for told in story.rules:
+        near = told.acts or told.set_off_by or told.fired or sum(not check.holds for check in told.checks) <= 1
+        if not (everything or near):
+            hidden += 1
+            continue
+        yield ""
+        yield (Span(told.rule.name, "title"), Span(f"   {told.sentence}", "dim"))
+        for check in told.checks:
+            yield _check(check)
+        yield from _when(session, told)
+    if not story.rules:
+        yield "There are no rules about it: crmmail rules add"
+    if hidden:
+        yield ""
+        yield Span(f"{hidden} more of which several conditions do not hold: --all shows them", "dim")
+    if story.history:
+        yield ""
+        yield Span("What rules did", "title")
+        for row in story.history:
+            failed = f": could not, {row.failed}" if row.failed else ""
+            yield (Span(f"  {_day(session, row.at)}  ", "dim"), f"{row.name}: {row.sentence}{failed}")
+
+
+def _check(check: Check) -> Line:
+    mark = Span("  ✓ ", "done") if check.holds else Span("  ✗ ", "failed")
+    found = f" (it is {check.found})" if check.found and not check.holds else ""
+    return (mark, f"{check.name} {check.wanted}{found}")
+
+
+def _when(session: Session, told: Explained) -> Iterator[Line]:
+    rule = told.rule
+    if not rule.dated:
+        if told.set_off_by:
+            yield f"  → acts when you press: {', '.join(told.set_off_by)}"
+        elif all(check.holds for check in told.checks):
+            yield Span("  → not set off by anything that can be pressed now", "dim")
+        return
+    if told.due is None:
+        yield Span(f"  → no date to count from: it has no {rule.trigger}", "dim")
+        return
+    delay = "" if str(rule.delay) == "0m" else f" {rule.delay}"
+    due = f"  → {rule.trigger}{delay}: due {_day(session, told.due)}"
+    if told.fired and told.fired.failed:
+        yield Span(f"{due}; it failed: {told.fired.failed}", "failed")
+    elif told.fired:
+        yield Span(f"{due}; acted {_day(session, told.fired.at)}", "done")
+    elif told.acts:
+        yield Span(f"{due}; acts at the next run", "waiting")
+    else:
+        yield f"{due}; {'its conditions do not hold' if told.due <= session.now() else 'not yet'}"
+
+
+def _day(session: Session, moment: Any) -> str:
+    return when.ago(moment, session.now().astimezone())
+
+
+@rules_command.command(
+    "test",
+    examples=("crmmail rules test 'Gold first'", "crmmail rules test 3 section:support --limit 10"),
+)
+@click.argument("name")
+@click.argument("words", nargs=-1, metavar="[QUERY]…")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N records.")
+@listing_options
+@pass_session
+def rules_test(session: Session, name: str, words: tuple[str, ...], limit: int | None) -> None:
+    """For which records a rule's conditions hold now, and what it would do to each."""
+    workspace = session.workspace
+    one = rule_admin.rule(name)
+    wanted = query.parse(words, lambda said: fields.moment(workspace, said))
+    rows: list[Row] = [
+        {
+            "id": found.record.id,
+            "title": found.record.title,
+            "state": found.record.state,
+            "section": found.record.section or None,
+            "due": found.due,
+            "fired": found.fired,
+            "does": found.does,
+        }
+        for found in rule_report.test(workspace, one, wanted, limit=limit)
+    ]
+    columns = (
+        Column("id", "#"),
+        Column("title", "title", width=30),
+        Column("state", "state"),
+        Column("due", "due", justify="right"),
+        Column("fired", "", lambda row: "acted" if row["fired"] else ""),
+        Column("does", "would do", flex=True),
+    )
+    session.voice.listing(
+        rows,
+        columns,
+        empty=f"The conditions of {one.name} hold for no record now.",
+        keys=("id", "title", "state", "section", "due", "fired", "does"),
+    )
+
+
+@rules_command.command("lint", examples=("crmmail rules lint",))
+@listing_options
+@pass_session
+def rules_lint(session: Session) -> int:
+    """What is wrong with the rules: circles, rules that never act, names that are not there.
+
+    Exit 1 where something marked ! is.
+    """
+    found = rule_admin.lint(session.workspace)
+    rows = [{"rule": one.rule, "serious": one.serious, "sentence": one.sentence} for one in found]
+    columns = (
+        Column("serious", "", lambda row: "!" if row["serious"] else "?", style=lambda row: "failed"),
+        Column("rule", "rule", width=32),
+        Column("sentence", "what", flex=True),
+    )
+    session.voice.listing(rows, columns, empty="Nothing is wrong with the rules.", keys=("rule", "serious", "sentence"))
+    return int(any(one.serious for one in found))
+
+
+@rules_command.command("dump", examples=("crmmail rules dump > rules.toml",))
+@pass_session
+def rules_dump(session: Session) -> None:
+    """All rules as a TOML file, to be kept in git."""
+    session.open()
+    session.voice.raw(rule_admin.dump().encode())
+
+
+@rules_command.command(
+    "load", examples=("crmmail rules load rules.toml", "crmmail rules load rules.toml --replace --dry-run")
+)
+@click.argument("file", type=click.File("rb"))
+@click.option("--replace", is_flag=True, help="Switch off the rules that are not in the file.")
+@dry_run_option
+@pass_session
+def rules_load(session: Session, file: Any, replace: bool, dry_run: bool) -> None:
+    """Take rules from a TOML file, all or none (admin); a rule of the same name is changed."""
+    words = file.read().decode("utf-8", "replace")
+    done = rule_admin.load(session.workspace, words, file.name, replace=replace, dry_run=dry_run)
+    for what, names in (("added", done.added), ("changed", done.changed), ("switched off", done.retired)):
+        for name in names:
+            session.voice.say(f"rule {name}: {what}")
+    if not (done.added or done.changed or done.retired):
+        session.voice.say(Span("The rules are so already.", "dim"))

@@ -1,0 +1,145 @@
+"""Set-commands: what a user tells the program in his answer by mail, one on a line (behaviour §5, F171).
+
+    Set-State: close
+    Set-Priority: 2
+
+They stand anywhere in his own words, at the beginning of a line, in any letter case.  They are taken out of his
+letter, the wrong ones too: nobody outside reads them.  This file says what he asked for, and in words what came of it;
+whether it can be done, `services.orders` asks the store.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from crmmail.core import record
+from crmmail.core import text as texts
+
+MOST = 50  # orders that one letter may give
+_LONG = 200  # letters of one that anybody looks at
+
+# What can be set, and the field that it is.
+FIELDS = {
+    "state": "state",
+    "priority": "priority",
+    "user": "responsible",
+    "partner": "partner",
+    "cost": "cost",
+    "revenue": "revenue",
+    "probability": "probability",
+}
+_ORDER = re.compile(r"[\s\ufeff\u200b]*set-([^\W_][\w-]{0,40})[^\S\n]*:(.*)", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"<(?:mailto:|https?://)[^<>]*>\Z", re.IGNORECASE)  # that a mail program puts behind an address
+
+
+class Order(NamedTuple):
+    line: str  # as he wrote it
+    name: str  # lower case: state, priority …, or one that nobody knows
+    value: str
+
+    @property
+    def field(self) -> str:
+        """The field that it sets; "" where there is no such order."""
+        return FIELDS.get(self.name, "")
+
+    @property
+    def asks(self) -> tuple[str, str]:
+        """What it asks for, however it is written."""
+        return self.name, self.value.casefold()
+
+
+class Given(NamedTuple):
+    """What stands in a text."""
+
+    orders: tuple[Order, ...]  # the first MOST
+    rest: str  # the text without any of them
+    beyond: int = 0  # how many there were after those
+
+
+def read(text: str, words: str | None = None) -> Given:
+    """The orders in a text, and the text without them; in time that grows with its length.
+
+    Args:
+        words: his own words in it; what stands elsewhere is quoted, and no order.  None: all are his.
+    """
+    lines = text.split("\n")
+    his = lines if words is None else words.split("\n")
+    given = {line.strip(): order for line in his if (order := _order(line))}
+    found = [given[line.strip()] for line in his if line.strip() in given]
+    if not found:
+        return Given((), text)
+    rest = "\n".join(line for line in lines if line.strip() not in given)
+    return Given(tuple(found[:MOST]), rest.strip("\n"), max(0, len(found) - MOST))
+
+
+def _order(line: str) -> Order | None:
+    found = _ORDER.match(line)
+    if not found:
+        return None
+    value = texts.one_line(_LINK.sub("", found[2][:_LONG].strip()), _LONG)
+    return Order(texts.one_line(line[:_LONG], _LONG), found[1].lower(), value)
+
+
+# --- states -------------------------------------------------------------------------------------------------
+
+
+def states(kind: str) -> list[str]:
+    """The states that a user can name: where the buttons of a kind lead, in the order of their table."""
+    return list(dict.fromkeys(one.target for one in record.BUTTONS if one.kind == kind))
+
+
+def state(kind: str, word: str) -> str:
+    """The state that a word means, a state's own name or a button's; "" if none.  Any state leads to any other."""
+    word = word.lower()
+    return word if word in states(kind) else record.target(kind, word)
+
+
+# --- what came of it ----------------------------------------------------------------------------------------
+
+# Outcome → in words, with its value and what is possible.  The templates `orders.txt` have the same in their language.
+SENTENCES = {
+    "done": "done",
+    "same": "it is so already",
+    "again": "a later line says otherwise",
+    "unknown": "there is no such order: {possible}",
+    "state": "there is no state '{value}': {possible}",
+    "stateless": "a {value} has no states",
+    "final": "it is {value}, which nothing can change",
+    "field": "a {value} has no such field: {possible}",
+    "user": "there is no user '{value}': {possible}",
+    "partner": "there is no contact '{value}': its number or address",
+    "partners": "several contacts have the address {value}: {possible}",
+    "priority": "there is no priority '{value}': {possible}",
+    "number": "'{value}' is no number",
+    "percent": "'{value}' is no percentage from 0 to 100",
+    "quoted": "it stands in a letter from outside too, and may be a quote: crmmail set",
+    "beyond": "only the first {value} orders of a letter are obeyed",
+}
+_FINE = ("done", "same", "again")
+
+
+class Result(NamedTuple):
+    """What came of an order."""
+
+    line: str
+    outcome: str  # a key of SENTENCES
+    value: str = ""
+    possible: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        """Must he hear of it?"""
+        return self.outcome not in _FINE
+
+    @property
+    def sentence(self) -> str:
+        return SENTENCES[self.outcome].format(value=self.value, possible=self.possible)
+
+    def __str__(self) -> str:
+        return f"{self.line} → {self.sentence}"
+
+
+def results(stored: list[dict[str, Any]]) -> list[Result]:
+    """Results as the store keeps them (`_asdict`)."""
+    return [Result(**{key: str(one.get(key, "")) for key in Result._fields}) for one in stored]

@@ -1,0 +1,433 @@
+"""The mails that rules write: reminders, copies of a conversation, prepared mails (behaviour §6).
+
+Written into the thread and the outbox inside the rule's transaction; they leave with the outbox, like all mail.  Each
+is Auto-Submitted, and none goes to an address of ours, to a machine, or to an address that does not exist: who is left
+out stands in the rule's sentence.  What is for users is internal and for them alone; what is for people outside is a
+letter like any other, whose answer comes home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from crmmail.core import address as addresses
+from crmmail.core import automatic, quote, record, reply, text
+from crmmail.core.letter import File
+from crmmail.core.message import Address, Part
+from crmmail.core.reply import Addressee
+from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
+from crmmail.services import correspondent, envelope, fields, outgoing, outside, templates
+from crmmail.services.enqueue import put_letter
+from crmmail.services.tell import in_charge, own_addresses, tell
+from crmmail.store import directory, followers, messages, offices, outbox, records
+from crmmail.store.messages import Message
+from crmmail.store.records import Record
+from crmmail.workspace import Workspace, local_zone
+
+MOST_BYTES = 20_000_000  # of files in one mail; most mail servers take no more
+MOST_LINES = 20  # of somebody's last words in a reminder
+SPOKEN = ("email_in", "email_out", "note", "call")  # what people said
+MOST_LETTERS = 100_000  # of a conversation that is passed on; the newest part stays
+
+LEFT_OUT = {
+    "en": "Not attached, for the mail would be too large: {names}",
+    "fr": "Non joint, car le message serait trop grand : {names}",
+    "ru": "Не вложено, иначе письмо было бы слишком большим: {names}",
+}
+
+
+class Documents(NamedTuple):
+    """A record's files, as a mail can carry them."""
+
+    parts: tuple[Part, ...] = ()
+    left_out: tuple[str, ...] = ()  # names of those for which there is no room
+
+
+# --- what rules do ------------------------------------------------------------------------------------------
+
+
+def remind_responsible(
+    workspace: Workspace, number: int, rule_id: int, rule_name: str, *, documents: bool, notes: list[str]
+) -> list[int]:
+    """Reminds whoever is responsible, or manages the section, and nobody else; the messages.
+
+    Args:
+        documents: with the record's files.
+        notes: gets what could not be done.
+    """
+    this = records.record(number)
+    people = _who_acts(workspace, this)
+    if not people:
+        notes.append("nobody is there to be reminded")
+        return []
+    language = directory.user_by_id(people[0]).lang
+    words = render("reminder", language, _reminder(workspace, this, rule_name))
+    files = _documents(workspace, number) if documents else Documents()
+    return [_tell_inside(workspace, this, rule_id, "reminder", _with_left_out(words, files, language), people, files)]
+
+
+def remind_partner(
+    workspace: Workspace, number: int, rule_id: int, rule_name: str, *, documents: bool, notes: list[str]
+) -> list[int]:
+    """Reminds the customer that we wait for his answer, in his language; who follows hears of it.
+
+    Arguments as above.
+    """
+    this = records.record(number)
+    people = _welcome(workspace, this, _customer(this, notes), notes)
+    if not people:
+        return []
+    language = _language(people)
+    words = render("partner_reminder", language, _partner_reminder(workspace, this, people[0].name))
+    files = _documents(workspace, number) if documents else Documents()
+    message = _write_outside(
+        workspace, this, rule_id, "partner_reminder", _with_left_out(words, files, language), people, files
+    )
+    _tell_followers(workspace, this, message, people)
+    return [message]
+
+
+def copy(
+    workspace: Workspace,
+    number: int,
+    rule_id: int,
+    rule_name: str,
+    to: Sequence[str],
+    *,
+    documents: bool,
+    notes: list[str],
+) -> list[int]:
+    """Sends the conversation so far, as people outside may read it, to these addresses.  Arguments as above."""
+    this = records.record(number)
+    conversation = _conversation(workspace, number)
+    if not conversation:
+        notes.append("no copy: nobody has written a letter yet")
+        return []
+    people = _welcome(workspace, this, [_named(one) for one in to], notes)
+    if not people:
+        return []
+    language = _language(people)
+    values = {
+        "subject": reply.subject(this.title, "Fwd: "),
+        "record": {"title": text.one_line(this.title)},
+        "sender": _house(workspace, this),
+        "conversation": conversation,
+    }
+    words = render("conversation", language, values)
+    files = _documents(workspace, number) if documents else Documents()
+    words = _with_left_out(words, files, language)
+    return [_write_outside(workspace, this, rule_id, "conversation", words, people, files)]
+
+
+def mail(
+    workspace: Workspace,
+    number: int,
+    rule_id: int,
+    rule_name: str,
+    template: str,
+    to: Sequence[str],
+    *,
+    documents: bool,
+    notes: list[str],
+) -> list[int]:
+    """Sends one of the shop's templates: to people outside as one letter, to users as one internal message.
+
+    Args:
+        to: `responsible`, `partner`, `watchers` (whoever follows), or addresses.
+
+    Raises:
+        NotFound, UsageError, Refused: the template is not there, or cannot be filled in.
+    """
+    this = records.record(number)
+    inside, named = _recipients(workspace, this, to, notes)
+    files = _documents(workspace, number) if documents else Documents()
+    written, told = [], set(inside)
+    if inside:
+        language = directory.user_by_id(inside[0]).lang
+        words = _with_left_out(templates.written(workspace, template, number, language), files, language)
+        written.append(_tell_inside(workspace, this, rule_id, template, words, inside, files))
+    people = _welcome(workspace, this, named, notes)
+    if people:
+        language = _language(people)
+        words = _with_left_out(templates.written(workspace, template, number, language), files, language)
+        written.append(_write_outside(workspace, this, rule_id, template, words, people, files))
+        _tell_followers(workspace, this, written[-1], people, skip=told)
+    if not written:
+        notes.append(f"nobody to mail {template} to")
+    return written
+
+
+# --- writing it down ----------------------------------------------------------------------------------------
+
+
+def _put(
+    workspace: Workspace, this: Record, rule_id: int, template: str, words: Rendered, files: Documents, internal: bool
+) -> int:
+    """The message of a mail that a rule writes; nobody is its author."""
+    now = workspace.now()
+    message = messages.put_message(
+        this.id,
+        kind="auto",
+        subtype="note" if internal else "discussion",
+        internal=internal,
+        automatic=True,
+        author=None,
+        from_name="crmmail" if internal else _house(workspace, this),
+        from_address="" if internal else envelope.reply_address(workspace, this),
+        subject=words.subject,
+        text=words.text,
+        date=now,
+        received=now,
+        rule=rule_id,
+        template=template,
+    )
+    messages.put_attachments(message, files.parts)
+    return message
+
+
+def _tell_inside(
+    workspace: Workspace,
+    this: Record,
+    rule_id: int,
+    template: str,
+    words: Rendered,
+    people: Sequence[int],
+    files: Documents,
+) -> int:
+    """A message that stays in the house, for these users and nobody else, as each has set."""
+    message = _put(workspace, this, rule_id, template, words, files, internal=True)
+    tell(workspace, this.id, message, subtype="note", internal=True, author=None, addressed=people, only=True)
+    return message
+
+
+def _write_outside(
+    workspace: Workspace,
+    this: Record,
+    rule_id: int,
+    template: str,
+    words: Rendered,
+    people: Sequence[Addressee],
+    files: Documents,
+) -> int:
+    """A letter, to each of these people a mail of his own."""
+    message = _put(workspace, this, rule_id, template, words, files, internal=False)
+    put_letter(workspace, this.id, message, people)
+    return message
+
+
+def _tell_followers(
+    workspace: Workspace, this: Record, message: int, people: Sequence[Addressee], skip: Iterable[int] = ()
+) -> None:
+    """Who follows the record hears of a letter, but for those who get it."""
+    tell(
+        workspace,
+        this.id,
+        message,
+        subtype="discussion",
+        internal=False,
+        author=None,
+        holders={one.address for one in people},
+        skip={*skip, *(one.user for one in people if one.user is not None)},
+    )
+
+
+def _house(workspace: Workspace, this: Record) -> str:
+    """Who writes, where no person does: the section, else our domain."""
+    name = offices.section(this.section).name if this.section else ""
+    return text.one_line(name) or next(iter(workspace.config.mail_domains), "crmmail")
+
+
+# --- for whom -----------------------------------------------------------------------------------------------
+
+
+def _who_acts(workspace: Workspace, this: Record) -> list[int]:
+    """The responsible, else the section's manager, or whoever stands in for him; not the admins."""
+    responsible = bool(this.responsible) and directory.user(this.responsible).active
+    return in_charge(workspace, this) if responsible or offices.manager(this.section) else []
+
+
+def _customer(this: Record, notes: list[str]) -> list[Addressee]:
+    people = correspondent.of_record(this)
+    if not people:
+        notes.append("the customer has no address")
+    return [Addressee(one.name, one.address, "to", "customer") for one in people]
+
+
+def _named(address: str) -> Addressee:
+    return Addressee("", fields.address(address), "to", "explicit")
+
+
+def _recipients(
+    workspace: Workspace, this: Record, to: Sequence[str], notes: list[str]
+) -> tuple[list[int], list[Addressee]]:
+    """The users and the people outside that a rule's words mean."""
+    inside: list[int] = []
+    named: list[Addressee] = []
+    for words in to:
+        if words == "responsible":
+            people = _who_acts(workspace, this)
+            inside += people
+            if not people:
+                notes.append("nobody is responsible")
+        elif words == "partner":
+            named += _customer(this, notes)
+        elif words == "watchers":
+            for one in followers.listeners(this.id):
+                if one.user is not None:
+                    inside.append(one.user)
+                elif one.address:
+                    named.append(Addressee("", one.address, "to", "follower"))
+        else:
+            named.append(_named(words))
+    return list(dict.fromkeys(inside)), named
+
+
+def _welcome(workspace: Workspace, this: Record, people: Sequence[Addressee], notes: list[str]) -> list[Addressee]:
+    """Those to whom a rule may write, each once; of the others `notes` gets why not."""
+    wanted = {one.address: one for one in reversed(people)}
+    ours = own_addresses(workspace)
+    bad = outbox.bad(wanted)
+    machines = _machines(this.id)
+    users = directory.users_by_address(wanted)
+    found = []
+    for address, one in reversed(wanted.items()):
+        if addresses.without_tag(address) in ours:
+            notes.append(f"not to {address}: it is an address of ours")
+        elif address in machines or automatic.unread(address):
+            notes.append(f"not to {address}: a machine reads it")
+        elif address in bad:
+            notes.append(f"not to {address}: mail to it came back")
+        else:
+            found.append(one._replace(user=users.get(address)))
+    return found
+
+
+def _machines(number: int) -> set[str]:
+    """Addresses from which only machines have written about a record."""
+    letters = [one for one in messages.of_thread(number) if one.kind == "email_in" and one.from_address]
+    people = {one.from_address for one in letters if not one.automatic}
+    return {one.from_address for one in letters} - people
+
+
+def _language(people: Sequence[Addressee]) -> str:
+    """The language of the first of whom one is known."""
+    for one in people:
+        if one.user is not None:
+            return directory.user_by_id(one.user).lang
+        cards = directory.contacts_with(one.address)
+        language = directory.contact(cards[0]).lang if len(cards) == 1 else ""
+        if language:
+            return language
+    return DEFAULT_LANGUAGE
+
+
+# --- what is in it ------------------------------------------------------------------------------------------
+
+
+def _reminder(workspace: Workspace, this: Record, rule_name: str) -> dict[str, Any]:
+    """What a reminder tells a user: all that the record's first screen has."""
+    now = workspace.now()
+    age = max(now - this.created, timedelta())
+    partner = next(iter(correspondent.of_record(this)), Address("", ""))
+    spoken = [one for one in messages.of_thread(this.id) if one.kind in SPOKEN and not one.superseded_by]
+    last = spoken[-1] if spoken else None
+    return {
+        "record": {
+            "id": this.id,
+            "title": text.one_line(this.title),
+            "state": this.state,
+            "deadline": _moment(workspace, this.deadline),
+            "partner": text.person(partner.name, partner.address) if partner.address else "",
+        },
+        "age": {"days": age.days, "hours": age.seconds // 3600},
+        "late": this.deadline is not None and this.deadline < now and this.state not in record.KINDS[this.kind].done,
+        "rule": text.one_line(rule_name),
+        "last": {
+            "who": text.person(last.author or last.from_name, last.from_address) if last else "",
+            "date": _moment(workspace, last.date) if last else "",
+            "text": _beginning(last.text) if last else "",
+        },
+    }
+
+
+def _partner_reminder(workspace: Workspace, this: Record, name: str) -> dict[str, Any]:
+    """What a reminder tells the customer: what it is about, and what we wrote to him last."""
+    ours = [one for one in _letters(this.id) if one.kind == "email_out"]
+    last = outside.read(workspace, ours[-1]).text if ours else ""
+    return {
+        "subject": reply.subject(this.title),
+        "record": {"title": text.one_line(this.title), "created": _moment(workspace, this.created)[:10]},
+        "partner": text.one_line(name),
+        "last": {"date": _moment(workspace, ours[-1].date) if ours else "", "text": _beginning(last)},
+    }
+
+
+def _letters(number: int) -> list[Message]:
+    """The letters of people, in and out, which people outside may read; oldest first."""
+    return [
+        one
+        for one in messages.of_thread(number)
+        if one.kind in ("email_in", "email_out") and not (one.internal or one.automatic or one.superseded_by)
+    ]
+
+
+def _conversation(workspace: Workspace, number: int) -> str:
+    """The letters so far, each below its head in words; of a very long conversation the newest part."""
+    room = MOST_LETTERS
+    parts: list[str] = []
+    for one in reversed(_letters(number)):
+        said = outside.read(workspace, one)
+        who = f"{said.sender.name} <{said.sender.address}>" if said.sender.name else said.sender.address
+        words = quote.visible(said.text).strip() or said.text
+        part = reply.forwarded(words, who=who, moment=one.date, to=said.to, subject=said.subject)
+        room -= len(part)
+        if room < 0:
+            parts.append("[…]" if parts else f"{part[:MOST_LETTERS]}[…]")
+            break
+        parts.append(part)
+    return "\n\n".join(reversed(parts))
+
+
+def _beginning(words: str) -> str:
+    """What somebody wrote anew, its first lines, set in."""
+    lines = text.clean(quote.visible(words)).strip().split("\n")
+    kept = [f"  {line}".rstrip() for line in lines[:MOST_LINES]]
+    return "\n".join([*kept, *(["  […]"] if len(lines) > MOST_LINES else [])]) if lines != [""] else ""
+
+
+def _moment(workspace: Workspace, value: datetime | None) -> str:
+    return f"{value.astimezone(local_zone(workspace.environ)):%Y-%m-%d %H:%M}" if value else ""
+
+
+def _documents(workspace: Workspace, number: int) -> Documents:
+    """The record's files that may leave the house, each once, as far as there is room; the newest first.
+
+    A mail of ours to a user, which a mail program attaches to his answer, is none of them: it tells of the house.
+    """
+    parts: list[Part] = []
+    left_out: list[str] = []
+    seen: set[str] = set()
+    room = MOST_BYTES
+    for message in reversed(messages.of_thread(number)):
+        for one in message.attachments if not (message.internal or message.superseded_by) else ():
+            if one.sha256 in seen:
+                continue
+            seen.add(one.sha256)
+            if one.size > room:
+                left_out.append(text.file_name(one.name))
+                continue
+            data = messages.attachment(one.id)[1]
+            if not outgoing.is_ours_inside(workspace, File(one.name, one.type, data)):
+                parts.append(Part(len(parts), one.name, one.type, data, "", False))
+                room -= one.size
+    return Documents(tuple(parts), tuple(left_out))
+
+
+def _with_left_out(words: Rendered, files: Documents, language: str) -> Rendered:
+    """The mail, with a line that names the files for which there was no room."""
+    if not files.left_out:
+        return words
+    line = LEFT_OUT.get(language, LEFT_OUT[DEFAULT_LANGUAGE]).format(names=", ".join(files.left_out))
+    return words._replace(text=f"{words.text.rstrip()}\n\n{line}\n")

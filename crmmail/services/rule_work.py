@@ -1,0 +1,273 @@
+"""Carries out what `core.plan` decided: fields, followers, mails, activities, hooks, and a line in the ledger.
+
+The plan is made with the record as it is, inside the act's transaction, and done in a savepoint.  Where a rule cannot
+do what it should, the savepoint is taken back and everything is planned again without that rule: what comes out is what
+would have come out had the rule not been there.  It stands in the ledger with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from crmmail.core import rulebook, section
+from crmmail.core.delay import after
+from crmmail.core.plan import Firing, Plan, plan, plan_dated, sentence
+from crmmail.core.rule import Event, Facts, Letter, Rule, World
+from crmmail.errors import CrmmailError
+from crmmail.services import fields, follow, leave
+from crmmail.services.fields import Detail
+from crmmail.services.rules import News, Words
+from crmmail.services.tell import system_message
+from crmmail.store import directory, due, followers, journal, messages, offices, records, rules
+from crmmail.store.journal import Change
+from crmmail.store.rules import Kept
+from crmmail.workspace import Workspace
+
+RETRY = timedelta(hours=1)  # a rule that failed on a record is not tried on it again before
+
+
+class Done(NamedTuple):
+    """What rules did to a record."""
+
+    plan: Plan
+    said: list[tuple[Firing, str]]  # each firing, and in words what came of it
+    changes: list[Change]
+    failed: list[tuple[Rule, str]]  # rules that could not do what they should, and why
+
+
+class _Failed(Exception):
+    """Rolls the savepoint back."""
+
+    def __init__(self, firing: Firing, reason: str) -> None:
+        self.firing, self.reason = firing, reason
+
+
+# --- what rules are asked -----------------------------------------------------------------------------------
+
+
+def on_event(
+    workspace: Workspace,
+    number: int,
+    kept: Sequence[Kept],
+    before: str,
+    changed: Collection[str],
+    letter: Words | None,
+    escalated: bool,
+    news: News,
+) -> list[Change]:
+    """What the rules do about something that happened; arguments as `rules.react` has them."""
+    book = read(kept)
+    facts = facts_of(number, book if letter is None else ())
+    said = Letter(letter.subject, letter.text, facts.partner_wrote is None) if letter is not None else None
+    event = Event(before, facts.state, frozenset(changed), said, escalated)
+    around = world(workspace)
+    done = carry_out(
+        workspace,
+        number,
+        lambda without: plan([one for one in book if one.id not in without], event, facts, around),
+        news,
+    )
+    return done.changes
+
+
+def on_date(workspace: Workspace, number: int, book: Sequence[Rule], around: World, news: News) -> Done:
+    """What dated rules do to a record now, each once for a base date; not what failed on it within RETRY."""
+    now = workspace.now()
+    facts = facts_of(number, book)
+    fired = rules.fired(number, failed_since=now - RETRY)
+    return carry_out(
+        workspace,
+        number,
+        lambda without: plan_dated([one for one in book if one.id not in without], facts, around, now, fired),
+        news,
+    )
+
+
+def read(kept: Iterable[Kept]) -> list[Rule]:
+    """Rules as they are kept, as `core.rule` has them; one that cannot be understood any more does nothing (`lint`)."""
+    book = []
+    for one in kept:
+        try:
+            book.append(
+                rulebook.read(one.name, one.spec, number=one.id)._replace(sequence=one.sequence, active=one.active)
+            )
+        except CrmmailError:
+            continue
+    return book
+
+
+def facts_of(number: int, book: Iterable[Rule] = ()) -> Facts:
+    """A record as rules see it.
+
+    Args:
+        book: the rules that will be asked; the last letter is read only where one of them looks for words.
+    """
+    facts = due.facts(number)
+    if any(one.contains or one.lacks for one in book):
+        letter = messages.last_letter(number)
+        facts = facts._replace(words=f"{letter.subject}\n{letter.text}" if letter else "")
+    return facts
+
+
+def world(workspace: Workspace) -> World:
+    """What else rules must know of the shop."""
+    known = offices.sections()
+    numbers = {one.code: one.id for one in known}
+    users = {one.id: one for one in directory.users()}
+    present = {one.login for one in users.values() if one.active}
+    away = leave.away(workspace)
+
+    def choose(policy: str, code: str) -> str:
+        if code not in numbers:
+            return ""
+        candidates = [one for one in records.candidates(numbers[code]) if users[one.user].login not in away]
+        chosen = section.choose(policy, None, candidates)
+        return users[chosen].login if chosen is not None else ""
+
+    return World(
+        parents={one.code: one.parent for one in known if one.parent},
+        managers={one.code: one.manager for one in known if one.manager in present},
+        away=away,
+        choose=choose,
+    )
+
+
+# --- doing it -----------------------------------------------------------------------------------------------
+
+
+def carry_out(workspace: Workspace, number: int, planned: Callable[[Collection[int]], Plan], news: News) -> Done:
+    """Makes a plan and does it; without the rules that fail.
+
+    Args:
+        planned: makes the plan without the rules of these numbers.
+        news: gets the messages that people shall be told of.
+    """
+    failed: dict[int, tuple[Firing, str]] = {}
+    while True:
+        this = planned(failed.keys())
+        written: News = []
+        said: list[tuple[Firing, str]] = []
+        changes: list[Change] = []
+        try:
+            with workspace.store.transaction():
+                for firing in this.firings:
+                    changes += _act(workspace, number, firing, said, written)
+        except _Failed as trouble:
+            failed[trouble.firing.rule.id] = (trouble.firing, trouble.reason)
+            continue
+        break
+    for firing, reason in failed.values():
+        rules.put_firing(firing.rule.id, number, workspace.now(), sentence(firing), base=firing.base, failed=reason)
+    news += written
+    return Done(this, said, changes, [(firing.rule, reason) for firing, reason in failed.values()])
+
+
+def _act(workspace: Workspace, number: int, firing: Firing, said: list[tuple[Firing, str]], news: News) -> list[Change]:
+    """One firing; what goes wrong is the rule's fault, but for trouble with the store, which is everybody's."""
+    try:
+        words, changes = _do(workspace, number, firing, news)
+    except CrmmailError as error:
+        if error.retry:
+            raise
+        raise _Failed(firing, str(error)) from None
+    except Exception as error:
+        raise _Failed(firing, f"crmmail itself failed: {type(error).__name__}: {error}") from error
+    said.append((firing, words))
+    rules.put_firing(firing.rule.id, number, workspace.now(), words, base=firing.base)
+    return changes
+
+
+def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[str, list[Change]]:
+    """The fixed order: fields, watchers, reminders, copies, mail, activity, hook; in words, and as changes."""
+    rule, now = firing.rule, workspace.now()
+    notes: list[str] = []
+    changes, details = _set(workspace, number, firing)
+    for words in rule.watch:
+        them = follow.who(workspace, words)
+        made = followers.put_follower(number, now, user=them.user, contact=them.contact, address=them.address)
+        changes += [journal.was_made("follower", made)] if made else []
+        if not made:
+            notes.append(f"{them.shown} watched already")
+    words = f"rule {rule.name}: {sentence(firing)}"
+    if details or rule.watch or rule.remind or rule.copy or rule.mail or rule.activity or rule.hook or firing.notes:
+        written = _message(workspace, number, words, details)
+        messages.change_message(written, rule=rule.id)
+        if details:
+            news.append((written, _subtype(details)))
+    if rule.remind or rule.copy or rule.mail:
+        news += [(message, "") for message in _write_mails(workspace, number, rule, notes)]
+    if rule.activity:
+        from crmmail.services import activities
+
+        login = records.record(number).responsible
+        user = directory.user(login).id if login else None
+        due_by = after(now, rule.activity_due)
+        todo = activities.add(workspace, number, rule.activity, due_by, user=user, author=None, news=news)
+        changes.append(journal.was_made("activity", todo))
+    if rule.hook:
+        from crmmail.services import hooks
+
+        hooks.queue(workspace, number, rule.id, rule.hook, words)
+    if notes:
+        messages.change_message(written, text=f"{words} ({'; '.join(notes)})")
+    return "; ".join([sentence(firing), *notes]), changes
+
+
+def _write_mails(workspace: Workspace, number: int, rule: Rule, notes: list[str]) -> list[int]:
+    """Reminders, copies and prepared mails: into the thread and the outbox; they leave later, as all mail does."""
+    from crmmail.services import automail  # reads jinja2, which a delivery has no use for until a rule writes
+
+    how: dict[str, Any] = {"documents": rule.documents, "notes": notes}
+    written: list[int] = []
+    if "responsible" in rule.remind:
+        written += automail.remind_responsible(workspace, number, rule.id, rule.name, **how)
+    if "partner" in rule.remind:
+        written += automail.remind_partner(workspace, number, rule.id, rule.name, **how)
+    if rule.copy:
+        written += automail.copy(workspace, number, rule.id, rule.name, rule.copy, **how)
+    if rule.mail:
+        written += automail.mail(workspace, number, rule.id, rule.name, rule.mail, rule.mail_to, **how)
+    return written
+
+
+def _set(workspace: Workspace, number: int, firing: Firing) -> tuple[list[Change], list[Detail]]:
+    """The fields that a rule sets; who was responsible goes on hearing of an escalated record (F205)."""
+    this = records.record(number)
+    if not firing.changes:
+        return [], []
+    code = firing.changes.get("section", this.section)
+    columns: dict[str, Any] = {}
+    for field, value in firing.changes.items():
+        if field == "state":
+            from crmmail.services.records import closing
+
+            columns |= {"state": value, **closing(workspace, this.kind, value)}
+        else:
+            columns |= fields.columns(workspace, this.kind, code, field, str(value))
+    changes, details = fields.apply(workspace, this, columns)
+    if firing.escalated and this.responsible:
+        former = directory.user(this.responsible).id
+        made = followers.put_follower(number, workspace.now(), user=former)
+        changes += [journal.was_made("follower", made)] if made else []
+    return changes, details
+
+
+def _message(workspace: Workspace, number: int, words: str, details: Sequence[Detail]) -> int:
+    """The line in the thread that says what a rule did."""
+    return system_message(
+        workspace,
+        number,
+        _subtype(details),
+        words,
+        author=None,
+        details=[one._asdict() for one in details] or None,
+    )
+
+
+def _subtype(details: Sequence[Detail]) -> str:
+    from crmmail.services.records import SUBTYPE_OF
+
+    changed = {one.field for one in details}
+    return next((subtype for field, subtype in SUBTYPE_OF if field in changed), "state" if changed else "note")

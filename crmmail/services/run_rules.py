@@ -1,0 +1,103 @@
+"""`rules run`, from cron: dated rules act on the records whose day has come, each record in its own transaction.
+
+One query a rule finds the records, `core.plan` has the last word on each, and the ledger keeps a rule from acting twice
+for one date.  What fails on one record is said, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from crmmail.core.rule import Rule, World
+from crmmail.errors import CrmmailError
+from crmmail.services import rule_work
+from crmmail.services.rules import News, spread
+from crmmail.store import due, journal, offices, records, rules
+from crmmail.workspace import Workspace, os_login
+
+
+class Ran(NamedTuple):
+    """What rules did to one record."""
+
+    record: int
+    title: str
+    lines: list[str]  # `Copy to an expert after 2 days: watched by expert@…`
+    failed: list[str]  # the same, with what went wrong
+
+
+class _Rehearsed(Exception):
+    """Rolls a dry run back."""
+
+
+def waiting(workspace: Workspace) -> list[int]:
+    """The records that some dated rule may have to act on now: one query a rule."""
+    book = rule_work.read(rules.rules(active=True, dated=True))
+    if not book:
+        return []
+    now = workspace.now()
+    parents = {one.code: one.parent for one in offices.sections() if one.parent}
+    found: set[int] = set()
+    for one in book:
+        found.update(due.due(one, now, parents, failed_since=now - rule_work.RETRY))
+    return sorted(found)
+
+
+def run(
+    workspace: Workspace,
+    numbers: Sequence[int] | None = None,
+    *,
+    dry_run: bool = False,
+    step: Callable[[], None] = lambda: None,
+) -> list[Ran]:
+    """Lets dated rules act; what they did, by record.
+
+    Args:
+        numbers: the records that are `waiting`; None: it asks itself.
+        dry_run: do it all, say what came of it, and take it back.
+        step: called after each record.
+    """
+    numbers = waiting(workspace) if numbers is None else numbers
+    if not numbers:
+        return []
+    book = rule_work.read(rules.rules(active=True))
+    around = rule_work.world(workspace)
+    done = []
+    for number in numbers:
+        ran = _run_one(workspace, number, book, around, dry_run)
+        if ran.lines or ran.failed:
+            done.append(ran)
+        step()
+    return done
+
+
+def rehearse(workspace: Workspace, number: int) -> Ran:
+    """What dated rules would do to one record now."""
+    book = rule_work.read(rules.rules(active=True))
+    return _run_one(workspace, number, book, rule_work.world(workspace), True)
+
+
+def _run_one(workspace: Workspace, number: int, book: Sequence[Rule], around: World, dry_run: bool) -> Ran:
+    this = records.record(number)
+    lines: list[str] = []
+    failed: list[str] = []
+    try:
+        with workspace.store.transaction():
+            news: News = []
+            done = rule_work.on_date(workspace, number, book, around, news)
+            spread(workspace, number, news)
+            lines = [f"{firing.rule.name}: {words}" for firing, words in done.said]
+            failed = [f"{rule.name}: {reason}" for rule, reason in done.failed]
+            failed += [f"{name}: not asked any more, rules set each other off too often" for name in done.plan.cut]
+            for line in lines:
+                sentence = f"#{number} {this.title}: rule {line}"
+                journal.write(None, os_login(), workspace.now(), "rule", sentence, thread=number)
+            if dry_run:
+                raise _Rehearsed
+    except _Rehearsed:
+        pass
+    except CrmmailError as error:
+        if error.retry:
+            raise
+        lines, failed = [], [str(error)]
+    return Ran(number, this.title, lines, failed)

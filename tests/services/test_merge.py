@@ -1,0 +1,262 @@
+"""Two records that are one: everything goes along, later letters follow, and undo brings all of it back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from conversation import Letter, Talk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+ANA, BEA = "Ana <ana@example.com>", "bea@example.com"
+
+
+@pytest.fixture
+def pair(talk: Talk) -> tuple[Letter, Letter]:
+    """Case 1 is Bea's, case 2 is Ana's and has something of everything; agent manages both."""
+    talk.do("users add bob --email bob@crm.test --notify email")
+    bea = talk.mail(BEA, subject="Printer", text="It burns.")
+    ana = talk.mail(ANA, subject="Burning", text="Help!", files=[("a.txt", b"A")], cc="jo@example.com")
+    talk.do("note 2 -m 'She is on the phone.' --to bob", user="agent")
+    talk.do("follow 2 --who expert@firm.example")
+    talk.do("follow 2 --who bob --types discussion")
+    talk.do("set 2 responsible=agent deadline=+2d", user="agent")
+    talk.do("activity add 2 'Call the supplier' --due +1d")
+    return bea, ana
+
+
+def facts(talk: Talk, number: int) -> Any:
+    """All that `show` tells, but for what the program said, and when."""
+    shown = talk.show(number)
+    del shown["record"]["updated"]
+    shown["messages"] = [one for one in shown["messages"] if one["kind"] != "system"]
+    for one in shown["messages"]:
+        del one["unread"]
+    return shown
+
+
+class TestMerge:
+    def test_everything_goes_along(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        assert talk.do("merge 2 --into 1") == "#2 Burning: merged into #1 Printer   (undo: crmmail undo)"
+        made = talk.show(1)
+        assert talk.words(1) == ["It burns.", "Help!", "She is on the phone."]
+        assert made["messages"][2]["attachments"][0]["name"] == "a.txt"
+        assert set(talk.followers(1)) == {"agent", "bob", "expert@firm.example"}
+        assert [one["summary"] for one in made["activities"]] == ["Call the supplier"]
+        assert made["record"]["deadline"] is not None  # it had none
+        assert made["record"]["email"] == BEA  # it had one
+        assert talk.system(1)[-1].startswith("#2 Burning was merged into this: 2 messages")
+
+    def test_the_old_one_says_where_it_went(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("merge 2 --into 1")
+        left = talk.show(2)
+        record = left["record"]
+        assert (record["moved_to"], record["state"], record["buttons"]) == (1, "cancel", [])
+        assert record["closed"] == "2026-11-24T10:00:00Z"
+        assert (talk.words(2), left["followers"], left["activities"]) == ([], [], [])
+        assert "merged into #1: later letters go there" in talk.do("show 2 --peek").splitlines()
+        assert talk.system(2)[-1] == "merged into #1 Printer"
+        assert [one["id"] for one in talk.show(1)["record"]["related"]] == [2]
+
+    def test_its_people_are_told_of_what_they_had_in_their_inbox(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("merge 2 --into 1")
+        about = {one["record"] for one in talk.inbox("agent") if one["text"].startswith("Help!")}
+        assert about == {1}
+        talk.do("show 1", user="agent")
+        assert not [one for one in talk.inbox("agent") if one["record"] == 1]
+
+    def test_undo_brings_all_of_it_back(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        before = facts(talk, 1), facts(talk, 2)
+        boxes = {user: [one["id"] for one in talk.inbox(user)] for user in ("boss", "agent")}
+        talk.do("merge 2 --into 1")
+        assert (facts(talk, 1), facts(talk, 2)) != before
+        talk.do("undo")
+        assert (facts(talk, 1), facts(talk, 2)) == before
+        for user, items in boxes.items():
+            assert {one["id"] for one in talk.inbox(user)} >= set(items)
+        for number in (1, 2):
+            assert talk.system(number)[-1] == "undone: #2 Burning: merged into #1 Printer"
+        assert talk.mail(ANA, answers=pair[1], text="And now?").record == 2
+
+    def test_undo_after_an_answer_leaves_the_answer(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("merge 2 --into 1")
+        talk.wait(hours=1)
+        assert talk.mail(ANA, answers=pair[1], text="Still.").record == 1
+        talk.do("undo")
+        assert talk.words(2) == ["Help!", "She is on the phone."]
+        assert talk.words(1) == ["It burns.", "Still."]
+
+    def test_a_dry_run_does_nothing(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        before = talk.show(1), talk.show(2)
+        assert talk.do("merge 2 --into 1 -n").startswith("#2 Burning: merged into #1 Printer")
+        assert (talk.show(1), talk.show(2)) == before
+
+    def test_what_is_empty_is_filled(self, talk: Talk) -> None:
+        card = talk.do("contacts add Ana --email ana@example.com")
+        talk.do("new case Blank")
+        talk.do(f"new case Full --contact {card} --deadline +1d")
+        talk.do("merge 3 --into 2")
+        made = talk.show(2)["record"]
+        assert (made["partner"]["name"], made["email"]) == ("Ana", "ana@example.com")
+        assert made["deadline"] is not None
+        talk.do("undo")
+        made = talk.show(2)["record"]
+        assert (made["partner"], made["email"], made["deadline"]) == (None, None, None)
+
+    def test_another_partner_becomes_a_further_contact(self, talk: Talk) -> None:
+        ana, bea, cy = (talk.do(f"contacts add {name} --email {name}@example.com") for name in ("ana", "bea", "cy"))
+        talk.do(f"new case One --contact {ana} --contacts {cy}")
+        talk.do(f"new case Two --contact {bea} --contacts {cy}")
+        before = facts(talk, 4), facts(talk, 5)
+        talk.do("merge 5 --into 4")
+        assert talk.field(4, "partner")["name"] == "ana"
+        assert [one["name"] for one in talk.field(4, "contacts")] == ["cy", "bea"]
+        talk.do("undo")
+        assert (facts(talk, 4), facts(talk, 5)) == before
+
+    def test_a_letter_that_waits_in_quarantine_may_belong_to_the_new_one(
+        self, talk: Talk, pair: tuple[Letter, Letter]
+    ) -> None:
+        held = talk.mail("eve@evil.example", answers=pair[1], text="Me too.")
+        talk.do("merge 2 --into 1")
+        assert talk.field(1, "held") == [held.quarantine]
+        talk.do(f"quarantine route {held.quarantine} 2")
+        assert talk.words(1)[-1] == "Me too."
+
+
+class TestLaterLetters:
+    def answered(self, talk: Talk, how: str, letter: Letter) -> int | None:
+        """Ana answers what was case 2, by the evidence that `how` names."""
+        if how == "token":
+            talk.do("config set mail.catchall catchall@crm.test")
+            talk.do("reply 2 -m Yes?", user="agent")
+            row = next(one for one in talk.cli("outbox --json").json if one["to"] == "ana@example.com")
+            raw = talk.cli(f"outbox show {row['id']} --raw").out
+            (to,) = re.findall(r"^Reply-To: <?([^>\s]+\+[^>\s]+)>?$", raw, re.MULTILINE)
+            talk.do("merge 2 --into 1")
+            return talk.mail("ana@home.example", to=to, subject="Re", text="More.").record
+        talk.do("merge 2 --into 1")
+        if how == "reference":
+            return talk.mail(ANA, answers=letter, text="More.").record
+        return talk.mail(ANA, subject="Re: [2] Burning", text="More.").record
+
+    @pytest.mark.parametrize("how", ["token", "reference", "tag"])
+    def test_follow(self, talk: Talk, pair: tuple[Letter, Letter], how: str) -> None:
+        assert self.answered(talk, how, pair[1]) == 1
+        assert talk.words(1)[-1] == "More."
+        assert talk.words(2) == []
+
+    def test_follow_a_chain(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("new case Last")
+        talk.do("merge 2 --into 1")
+        talk.do("merge 1 --into 3")
+        assert talk.mail(ANA, answers=pair[1], text="More.").record == 3
+        assert talk.mail(BEA, subject="Re: [1] Printer", text="More of mine.").record == 3
+        assert "lives on as #3: work there" in talk.refused("set 2 title=x")
+
+    def test_of_the_customer_who_never_wrote(self, talk: Talk) -> None:
+        """Who is the e-mail of the old record only, takes part in the new one too."""
+        talk.do("new case One --email bea@example.com")
+        talk.do("new case Two --email ana@example.com")
+        talk.do("merge 2 --into 1")
+        assert talk.mail(ANA, subject="Re: [2] Two", text="More.").record == 1
+        assert talk.mail("eve@evil.example", subject="Re: [2] Two", text="Me.").record not in (1, 2)
+
+    def test_of_a_user_by_mail(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        notice = talk.notice("bob", 2)
+        talk.do("merge 2 --into 1")
+        letter = talk.mail("bob@crm.test", answers=notice, text="I know her.")
+        assert letter.record == 1
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "reply 2 -m x", "note 2 -m x", "send 2 -m x", "set 2 title=X", "close 2", "open 2", "take 2",
+            "assign 2 agent", "escalate 2", "move 2 --section support", "merge 2 --into 3", "log event 2 --what x",
+        ],
+    )  # fmt: skip
+    def test_nothing_is_done_to_what_was_merged(self, talk: Talk, pair: tuple[Letter, Letter], line: str) -> None:
+        talk.do("new case Other")
+        talk.do("merge 2 --into 1")
+        before = talk.show(2)
+        assert "#2 Burning lives on as #1: work there" in talk.cli(line).err
+        assert talk.cli(line).code == 1
+        assert talk.show(2) == before
+
+    def test_what_does_not_go_together(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("new lead Offer")
+        talk.do("contacts add Ana")
+        assert "cannot be merged into itself" in talk.refused("merge 1 --into 1")
+        assert "there is no record 9" in talk.refused("merge 1 --into 9")
+        assert "there is no record 9" in talk.refused("merge 9 --into 1")
+        said = talk.refused("merge 1 --into 3")
+        assert "only a lead can become part of a case (crmmail merge 3 --into 1)" in said
+        assert "#4 Ana is a contact: only cases and leads can be merged" in talk.refused("merge 4 --into 1")
+        assert "only cases and leads" in talk.refused("merge 1 --into 4")
+
+    def test_there_are_no_circles(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("merge 2 --into 1")
+        assert "#2 Burning lives on as #1: crmmail merge 1 --into 1" in talk.refused("merge 1 --into 2")
+        talk.do("new case Other")
+        assert "crmmail merge 3 --into 1" in talk.refused("merge 3 --into 2")
+
+    def test_what_was_merged_on_cannot_be_taken_back_before(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("new case Last")
+        talk.do("merge 2 --into 1", user="agent")
+        talk.do("merge 1 --into 3", user="bob")
+        assert "was changed since by bob" in talk.refused("undo", user="agent")
+        talk.do("undo", user="bob")
+        talk.do("undo", user="agent")
+        assert talk.words(2) == ["Help!", "She is on the phone."]
+
+
+class TestLeads:
+    def test_become_part_of_a_case(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        lead = talk.mail("cy@example.com", "sales@crm.test", "An offer?", "How much?")
+        talk.do(f"merge {lead.record} --into 1")
+        assert talk.state(lead.record) == "converted"
+        assert talk.words(1)[-1] == "How much?"
+        assert talk.mail("cy@example.com", answers=lead, text="And?").record == 1
+
+    def test_that_came_twice(self, talk: Talk) -> None:
+        talk.do("new lead One")
+        talk.do("new lead Two")
+        talk.do("merge 2 --into 1")
+        assert talk.state(2) == "lost"
+        talk.do("undo")
+        assert talk.state(2) == "new"
+
+
+def test_several_at_once(talk: Talk) -> None:
+    for title in ("One", "Two", "Three"):
+        talk.do(["new", "case", title])
+    said = talk.cli("merge 2 9 3 --into 1")
+    assert (said.code, len(said.out.splitlines())) == (1, 2)
+    assert said.err == "crmmail: there is no record 9\n"
+    talk.do("undo")
+    assert (talk.state(2), talk.state(3)) == ("cancel", "draft")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=4))
+def test_whatever_is_merged_leads_somewhere_and_undo_brings_it_back(talk: Talk, merges: list[tuple[int, int]]) -> None:
+    """No order of merges makes a circle, and undo takes each of them back."""
+    if not talk.all("case"):
+        for number in range(1, 4):
+            talk.mail(f"u{number}@example.com", subject=f"Case {number}", text=f"Words {number}", id=f"{number}@x.test")
+    before = [facts(talk, number) for number in range(1, 4)]
+    done = sum(talk.cli(f"merge {number} --into {into}").code == 0 for number, into in merges)
+    ends = {number: talk.field(number, "moved_to") for number in range(1, 4)}
+    for number in ends:
+        at, steps = number, 0
+        while ends[at] is not None:
+            at, steps = ends[at], steps + 1
+            assert steps <= 4
+        assert f"Words {number}" in talk.words(at)
+    if done:
+        talk.do(f"undo {done}")
+    assert [facts(talk, number) for number in range(1, 4)] == before
