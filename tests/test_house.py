@@ -194,3 +194,19 @@ def test_a_delivery_loads_nothing_that_it_does_not_need(delivery: dict[str, obje
         f"a delivery loads {module}: every mail pays for it. Import it inside the function that needs it, "
         f"and see who imports it with: python -X importtime -c 'import crmmail.mda'"
     )
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Also not lazily, inside a function: a circle that is broken by time is a circle."""
+    known = {".".join(("crmmail", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in FILES}
+    arrows: dict[str, set[str]] = {}
+    for name, path in known.items():
+        found = {one for _, one in imports(path)}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                found |= {f"{node.module}.{one.name}" for one in node.names}
+        arrows[name] = found & set(known) - {name}
+    while free := [name for name, below in arrows.items() if not below & set(arrows)]:
+        for name in free:
+            del arrows[name]
+    assert not arrows, f"a circle, or what hangs on one: {sorted(arrows)}"

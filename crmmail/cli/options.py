@@ -60,9 +60,9 @@ class RecordNumber(Number):
         try:
             from click.shell_completion import CompletionItem
 
-            from crmmail.services import records
+            from crmmail.services import reading
 
-            found = records.completions(session_of(ctx).workspace, incomplete)
+            found = reading.completions(session_of(ctx).workspace, incomplete)
             return [CompletionItem(number, help=one_line(title)) for number, title in found]
         except Exception:
             return []

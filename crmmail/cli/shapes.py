@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crmmail.core import quote, record
 from crmmail.services import outbox
 from crmmail.services.deliver import Outcome
-from crmmail.services.records import View
+from crmmail.services.reading import View
 from crmmail.store.activities import Activity
 from crmmail.store.followers import Follower
 from crmmail.store.inbox import Item

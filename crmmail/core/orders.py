@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from crmmail.core import record
 from crmmail.core import text as texts
 
+TEMPLATE = "orders"  # of the mail that tells what was wrong; why he is told, too
 MOST = 50  # orders that one letter may give
 _LONG = 200  # letters of one that anybody looks at
 
@@ -143,3 +144,11 @@ class Result(NamedTuple):
 def results(stored: list[dict[str, Any]]) -> list[Result]:
     """Results as the store keeps them (`_asdict`)."""
     return [Result(**{key: str(one.get(key, "")) for key in Result._fields}) for one in stored]
+
+
+def told(stored: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The same, for the template."""
+    return [
+        {key: texts.one_line(value) for key, value in {**one._asdict(), "sentence": one.sentence}.items()}
+        for one in results(stored)
+    ]

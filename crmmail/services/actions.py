@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from crmmail.core import record
 from crmmail.services import correspondent
-from crmmail.services.records import buttons
+from crmmail.services.possible import buttons
 from crmmail.store import offices, records
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace

@@ -11,9 +11,8 @@ from datetime import datetime
 from crmmail.core import text
 from crmmail.errors import Refused, UsageError
 from crmmail.services import fields
-from crmmail.services.records import living
-from crmmail.services.rules import News
-from crmmail.services.tell import system_message, tell
+from crmmail.services.possible import living
+from crmmail.services.tell import News, system_message, tell
 from crmmail.store import activities, directory, journal, records
 from crmmail.store.activities import Activity
 from crmmail.workspace import Workspace, os_login

@@ -13,7 +13,7 @@ from crmmail.core.known import answered_ids
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
-from crmmail.services import correspondent
+from crmmail.services import correspondent, envelope
 from crmmail.services.enqueue import put_letter
 from crmmail.services.tell import own_addresses
 from crmmail.store import directory, inbox, messages, outbox, records, threads
@@ -63,7 +63,7 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
         if copy.kind == "email_in":
             return letter
         route = route._replace(internal=copy.internal)
-    opening = opening_of(workspace, thread)
+    opening = envelope.opening_of(workspace, thread)
     if ordered is not None:
         mail = ordered.mail
     noted = answer.note(mail.text, thread, opening)
@@ -84,12 +84,7 @@ def _orders(workspace: Workspace, mail: Mail, thread: int | None, sender: Sender
         return None
     from crmmail.services import orders  # which few letters need
 
-    return orders.read(mail, thread, "" if thread is None else opening_of(workspace, thread))
-
-
-def opening_of(workspace: Workspace, number: int) -> str:
-    """How a notification says to open its record."""
-    return workspace.config.mail_open.replace("{record}", str(number))
+    return orders.read(mail, thread, "" if thread is None else envelope.opening_of(workspace, thread))
 
 
 def _mentioned(words: str) -> tuple[int, ...]:
@@ -139,7 +134,9 @@ def pass_on(
         users=directory.users_by_address(one.address for one in customer),
         known=threads.participants(number),
     )
-    empty = not (answer.words_by_mail(letter.text, number, opening_of(workspace, number)) or letter.attachments)
+    empty = not (
+        answer.words_by_mail(letter.text, number, envelope.opening_of(workspace, number)) or letter.attachments
+    )
     if empty:
         notes.append("not sent on: it has no words of its own")
     elif people:

@@ -9,41 +9,18 @@ letter like any other, whose answer comes home.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import automatic, quote, record, reply, text
-from crmmail.core.letter import File
-from crmmail.core.message import Address, Part
+from crmmail.core import automatic, reply, text
 from crmmail.core.reply import Addressee
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
-from crmmail.services import correspondent, envelope, fields, outgoing, outside, templates
+from crmmail.services import correspondent, envelope, fields, rule_words, templates
 from crmmail.services.enqueue import put_letter
+from crmmail.services.rule_words import Documents
 from crmmail.services.tell import in_charge, own_addresses, tell
 from crmmail.store import directory, followers, messages, offices, outbox, records
-from crmmail.store.messages import Message
 from crmmail.store.records import Record
-from crmmail.workspace import Workspace, local_zone
-
-MOST_BYTES = 20_000_000  # of files in one mail; most mail servers take no more
-MOST_LINES = 20  # of somebody's last words in a reminder
-SPOKEN = ("email_in", "email_out", "note", "call")  # what people said
-MOST_LETTERS = 100_000  # of a conversation that is passed on; the newest part stays
-
-LEFT_OUT = {
-    "en": "Not attached, for the mail would be too large: {names}",
-    "fr": "Non joint, car le message serait trop grand : {names}",
-    "ru": "Не вложено, иначе письмо было бы слишком большим: {names}",
-}
-
-
-class Documents(NamedTuple):
-    """A record's files, as a mail can carry them."""
-
-    parts: tuple[Part, ...] = ()
-    left_out: tuple[str, ...] = ()  # names of those for which there is no room
-
+from crmmail.workspace import Workspace
 
 # --- what rules do ------------------------------------------------------------------------------------------
 
@@ -63,9 +40,13 @@ def remind_responsible(
         notes.append("nobody is there to be reminded")
         return []
     language = directory.user_by_id(people[0]).lang
-    words = render("reminder", language, _reminder(workspace, this, rule_name))
-    files = _documents(workspace, number) if documents else Documents()
-    return [_tell_inside(workspace, this, rule_id, "reminder", _with_left_out(words, files, language), people, files)]
+    words = render("reminder", language, rule_words.reminder(workspace, this, rule_name))
+    files = rule_words.documents(workspace, number) if documents else Documents()
+    return [
+        _tell_inside(
+            workspace, this, rule_id, "reminder", rule_words.with_left_out(words, files, language), people, files
+        )
+    ]
 
 
 def remind_partner(
@@ -80,10 +61,10 @@ def remind_partner(
     if not people:
         return []
     language = _language(people)
-    words = render("partner_reminder", language, _partner_reminder(workspace, this, people[0].name))
-    files = _documents(workspace, number) if documents else Documents()
+    words = render("partner_reminder", language, rule_words.partner_reminder(workspace, this, people[0].name))
+    files = rule_words.documents(workspace, number) if documents else Documents()
     message = _write_outside(
-        workspace, this, rule_id, "partner_reminder", _with_left_out(words, files, language), people, files
+        workspace, this, rule_id, "partner_reminder", rule_words.with_left_out(words, files, language), people, files
     )
     _tell_followers(workspace, this, message, people)
     return [message]
@@ -101,8 +82,8 @@ def copy(
 ) -> list[int]:
     """Sends the conversation so far, as people outside may read it, to these addresses.  Arguments as above."""
     this = records.record(number)
-    conversation = _conversation(workspace, number)
-    if not conversation:
+    letters = rule_words.conversation(workspace, number)
+    if not letters:
         notes.append("no copy: nobody has written a letter yet")
         return []
     people = _welcome(workspace, this, [_named(one) for one in to], notes)
@@ -113,11 +94,11 @@ def copy(
         "subject": reply.subject(this.title, "Fwd: "),
         "record": {"title": text.one_line(this.title)},
         "sender": _house(workspace, this),
-        "conversation": conversation,
+        "conversation": letters,
     }
     words = render("conversation", language, values)
-    files = _documents(workspace, number) if documents else Documents()
-    words = _with_left_out(words, files, language)
+    files = rule_words.documents(workspace, number) if documents else Documents()
+    words = rule_words.with_left_out(words, files, language)
     return [_write_outside(workspace, this, rule_id, "conversation", words, people, files)]
 
 
@@ -142,16 +123,16 @@ def mail(
     """
     this = records.record(number)
     inside, named = _recipients(workspace, this, to, notes)
-    files = _documents(workspace, number) if documents else Documents()
+    files = rule_words.documents(workspace, number) if documents else Documents()
     written, told = [], set(inside)
     if inside:
         language = directory.user_by_id(inside[0]).lang
-        words = _with_left_out(templates.written(workspace, template, number, language), files, language)
+        words = rule_words.with_left_out(templates.written(workspace, template, number, language), files, language)
         written.append(_tell_inside(workspace, this, rule_id, template, words, inside, files))
     people = _welcome(workspace, this, named, notes)
     if people:
         language = _language(people)
-        words = _with_left_out(templates.written(workspace, template, number, language), files, language)
+        words = rule_words.with_left_out(templates.written(workspace, template, number, language), files, language)
         written.append(_write_outside(workspace, this, rule_id, template, words, people, files))
         _tell_followers(workspace, this, written[-1], people, skip=told)
     if not written:
@@ -163,7 +144,13 @@ def mail(
 
 
 def _put(
-    workspace: Workspace, this: Record, rule_id: int, template: str, words: Rendered, files: Documents, internal: bool
+    workspace: Workspace,
+    this: Record,
+    rule_id: int,
+    template: str,
+    words: Rendered,
+    files: Documents,
+    internal: bool,
 ) -> int:
     """The message of a mail that a rule writes; nobody is its author."""
     now = workspace.now()
@@ -321,113 +308,3 @@ def _language(people: Sequence[Addressee]) -> str:
         if language:
             return language
     return DEFAULT_LANGUAGE
-
-
-# --- what is in it ------------------------------------------------------------------------------------------
-
-
-def _reminder(workspace: Workspace, this: Record, rule_name: str) -> dict[str, Any]:
-    """What a reminder tells a user: all that the record's first screen has."""
-    now = workspace.now()
-    age = max(now - this.created, timedelta())
-    partner = next(iter(correspondent.of_record(this)), Address("", ""))
-    spoken = [one for one in messages.of_thread(this.id) if one.kind in SPOKEN and not one.superseded_by]
-    last = spoken[-1] if spoken else None
-    return {
-        "record": {
-            "id": this.id,
-            "title": text.one_line(this.title),
-            "state": this.state,
-            "deadline": _moment(workspace, this.deadline),
-            "partner": text.person(partner.name, partner.address) if partner.address else "",
-        },
-        "age": {"days": age.days, "hours": age.seconds // 3600},
-        "late": this.deadline is not None and this.deadline < now and this.state not in record.KINDS[this.kind].done,
-        "rule": text.one_line(rule_name),
-        "last": {
-            "who": text.person(last.author or last.from_name, last.from_address) if last else "",
-            "date": _moment(workspace, last.date) if last else "",
-            "text": _beginning(last.text) if last else "",
-        },
-    }
-
-
-def _partner_reminder(workspace: Workspace, this: Record, name: str) -> dict[str, Any]:
-    """What a reminder tells the customer: what it is about, and what we wrote to him last."""
-    ours = [one for one in _letters(this.id) if one.kind == "email_out"]
-    last = outside.read(workspace, ours[-1]).text if ours else ""
-    return {
-        "subject": reply.subject(this.title),
-        "record": {"title": text.one_line(this.title), "created": _moment(workspace, this.created)[:10]},
-        "partner": text.one_line(name),
-        "last": {"date": _moment(workspace, ours[-1].date) if ours else "", "text": _beginning(last)},
-    }
-
-
-def _letters(number: int) -> list[Message]:
-    """The letters of people, in and out, which people outside may read; oldest first."""
-    return [
-        one
-        for one in messages.of_thread(number)
-        if one.kind in ("email_in", "email_out") and not (one.internal or one.automatic or one.superseded_by)
-    ]
-
-
-def _conversation(workspace: Workspace, number: int) -> str:
-    """The letters so far, each below its head in words; of a very long conversation the newest part."""
-    room = MOST_LETTERS
-    parts: list[str] = []
-    for one in reversed(_letters(number)):
-        said = outside.read(workspace, one)
-        who = f"{said.sender.name} <{said.sender.address}>" if said.sender.name else said.sender.address
-        words = quote.visible(said.text).strip() or said.text
-        part = reply.forwarded(words, who=who, moment=one.date, to=said.to, subject=said.subject)
-        room -= len(part)
-        if room < 0:
-            parts.append("[…]" if parts else f"{part[:MOST_LETTERS]}[…]")
-            break
-        parts.append(part)
-    return "\n\n".join(reversed(parts))
-
-
-def _beginning(words: str) -> str:
-    """What somebody wrote anew, its first lines, set in."""
-    lines = text.clean(quote.visible(words)).strip().split("\n")
-    kept = [f"  {line}".rstrip() for line in lines[:MOST_LINES]]
-    return "\n".join([*kept, *(["  […]"] if len(lines) > MOST_LINES else [])]) if lines != [""] else ""
-
-
-def _moment(workspace: Workspace, value: datetime | None) -> str:
-    return f"{value.astimezone(local_zone(workspace.environ)):%Y-%m-%d %H:%M}" if value else ""
-
-
-def _documents(workspace: Workspace, number: int) -> Documents:
-    """The record's files that may leave the house, each once, as far as there is room; the newest first.
-
-    A mail of ours to a user, which a mail program attaches to his answer, is none of them: it tells of the house.
-    """
-    parts: list[Part] = []
-    left_out: list[str] = []
-    seen: set[str] = set()
-    room = MOST_BYTES
-    for message in reversed(messages.of_thread(number)):
-        for one in message.attachments if not (message.internal or message.superseded_by) else ():
-            if one.sha256 in seen:
-                continue
-            seen.add(one.sha256)
-            if one.size > room:
-                left_out.append(text.file_name(one.name))
-                continue
-            data = messages.attachment(one.id)[1]
-            if not outgoing.is_ours_inside(workspace, File(one.name, one.type, data)):
-                parts.append(Part(len(parts), one.name, one.type, data, "", False))
-                room -= one.size
-    return Documents(tuple(parts), tuple(left_out))
-
-
-def _with_left_out(words: Rendered, files: Documents, language: str) -> Rendered:
-    """The mail, with a line that names the files for which there was no room."""
-    if not files.left_out:
-        return words
-    line = LEFT_OUT.get(language, LEFT_OUT[DEFAULT_LANGUAGE]).format(names=", ".join(files.left_out))
-    return words._replace(text=f"{words.text.rstrip()}\n\n{line}\n")

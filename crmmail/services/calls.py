@@ -10,7 +10,7 @@ from crmmail.core.letter import File
 from crmmail.core.message import Address, Part
 from crmmail.errors import UsageError
 from crmmail.services.fields import Detail
-from crmmail.services.records import living
+from crmmail.services.possible import living
 from crmmail.services.tell import tell
 from crmmail.store import directory, followers, journal, messages, records
 from crmmail.store.journal import Change

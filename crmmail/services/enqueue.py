@@ -28,9 +28,7 @@ def put_letter(workspace: Workspace, record: int, message: int, people: Sequence
     marks = [identifier(workspace, token.Token(record, _for_whom(one))) for one in people]
     if marks and not messages.message(message).message_id:  # what came by mail has its own
         messages.change_message(message, message_id=marks[0])
-    return [
-        _put_row(workspace, record, message, one, mark) for one, mark in zip(people, marks, strict=True)
-    ]
+    return [_put_row(workspace, record, message, one, mark) for one, mark in zip(people, marks, strict=True)]
 
 
 def _for_whom(one: Addressee) -> str:

@@ -54,3 +54,8 @@ def _has_plus(workspace: Workspace, host: str) -> bool:
     """Does mail to support+x@ reach us?  A catchall of the same domain receives whatever is written to it."""
     wish, catchall = workspace.config.mail_plus_addresses, workspace.config.mail_catchall
     return wish == "yes" or (wish == "auto" and bool(catchall) and addresses.host_of(catchall) == host)
+
+
+def opening_of(workspace: Workspace, number: int) -> str:
+    """How a notification says to open its record."""
+    return workspace.config.mail_open.replace("{record}", str(number))

@@ -16,7 +16,8 @@ from crmmail.core.query import Query
 from crmmail.errors import Refused
 from crmmail.services import fields, leave, rules
 from crmmail.services.fields import Detail
-from crmmail.services.records import Done, buttons, living
+from crmmail.services.possible import buttons, living
+from crmmail.services.records import Done
 from crmmail.services.tell import in_charge, system_message, tell
 from crmmail.store import directory, followers, journal, messages, offices, records
 from crmmail.store.journal import Change

@@ -26,6 +26,10 @@ class Detail(NamedTuple):
     new: str
 
 
+# Which subtype a change is announced as: the first field of this list that changed decides, else it is "state".
+SUBTYPE_OF = (("state", "state"), ("responsible", "assigned"), ("section", "section"))
+
+
 def split(assignments: Iterable[str]) -> dict[str, str]:
     """`["priority=high", "title=A b"]` → a dict; what has no `=` is refused."""
     found = {}
@@ -139,6 +143,11 @@ def _apply_contacts(this: Record, wanted: list[int]) -> list[Change]:
         if contact not in {one.id for one in this.contacts}:
             done += journal.insert("record_contact", thread=this.id, contact=contact)
     return done
+
+
+def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
+    """The moment of closing goes with the state."""
+    return {"closed": workspace.now() if state in record.KINDS[kind].done else None}
 
 
 def shown(this: Record, field: str) -> str:

@@ -15,8 +15,8 @@ from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError
 from crmmail.services import answers, fields, rules
-from crmmail.services.records import closing, complete_partner, created, make, stands_in
-from crmmail.services.tell import in_charge, system_message, tell
+from crmmail.services.records import complete_partner, created, make, stands_in
+from crmmail.services.tell import News, in_charge, spread, system_message, tell
 from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
@@ -58,9 +58,9 @@ def file_letter(
         messages.change_message(route.supersedes, superseded_by=message)
     if sender.proven and sender.user is not None:  # whoever writes hears the answer (F23)
         followers.put_follower(number, workspace.now(), user=sender.user)
-    letter = rules.Words(mail.subject, mail.text)
+    letter = (mail.subject, mail.text)
     changes: list[Change] = []
-    news: rules.News = []
+    news: News = []
     if system is not None:  # before anybody is told: whom a rule makes responsible hears of the letter itself
         changes = rules.react(workspace, number, before=rules.CREATION, letter=letter, news=news)
     holders, empty = _holders(mail), False
@@ -99,7 +99,7 @@ def file_letter(
             silent=bool(sender.machine),
             skip=heard,
         )
-        rules.spread(workspace, number, news, skip=heard)
+        spread(workspace, number, news, skip=heard)
     if ordered is not None and sender.user is not None:
         from crmmail.services import orders
 
@@ -213,7 +213,7 @@ def _new_state(
     sender: Sender,
     kind: str,
     heard: set[int],
-    letter: rules.Words,
+    letter: tuple[str, str],
     notes: list[str],
 ) -> list[Change]:
     """An answer may reopen the case or close it; the section's policy says which (behaviour §5).  Then the rules are
@@ -243,7 +243,7 @@ def _new_state(
             inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
     done: list[Change] = []
     if state != this.state:
-        changes = {"state": state, **closing(workspace, this.kind, state)}
+        changes = {"state": state, **fields.closing(workspace, this.kind, state)}
         done, details = fields.apply(workspace, this, changes)
         author = _author(sender)
         system = system_message(

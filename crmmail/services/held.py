@@ -16,8 +16,8 @@ from crmmail.core.sender import Sender
 from crmmail.errors import CrmmailError, Refused
 from crmmail.mail.parse import parse
 from crmmail.services import filing
-from crmmail.services.people import need_admin
-from crmmail.services.records import lives_on_as
+from crmmail.services.possible import lives_on_as
+from crmmail.services.rights import need_admin
 from crmmail.services.tell import in_charge
 from crmmail.store import directory, inbox, journal, mails, messages, offices, records
 from crmmail.store.mails import Quarantined

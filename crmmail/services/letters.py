@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from crmmail.core import text
 from crmmail.errors import Refused
-from crmmail.services.people import need_admin
+from crmmail.services.rights import need_admin
 from crmmail.services.tell import system_message
 from crmmail.store import journal, mails, messages, records
 from crmmail.workspace import Workspace, os_login

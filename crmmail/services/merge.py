@@ -11,7 +11,7 @@ from typing import Any
 from crmmail.core import record
 from crmmail.errors import Refused
 from crmmail.services import fields, rules
-from crmmail.services.records import closing, lives_on_as, living
+from crmmail.services.possible import lives_on_as, living
 from crmmail.services.tell import system_message, tell
 from crmmail.store import directory, followers, journal, messages, records
 from crmmail.store.followers import Follower
@@ -52,7 +52,7 @@ def _merge(workspace: Workspace, number: int, into: int) -> str:
     changes += _move_contacts(this, records.record(into))
     changes += journal.update_record(into, to.kind, **_dates(this, to))
     state = "converted" if (this.kind, to.kind) == ("lead", "case") else record.MERGED[this.kind]
-    columns = {"state": state} if this.closed else {"state": state, **closing(workspace, this.kind, state)}
+    columns = {"state": state} if this.closed else {"state": state, **fields.closing(workspace, this.kind, state)}
     changes += journal.update_record(number, this.kind, moved_to=into, **columns)
     sentence = f"#{number} {this.title}: merged into #{into} {to.title}"
     system_message(workspace, number, "note", f"merged into #{into} {to.title}", author=me.id)

@@ -10,7 +10,8 @@ from crmmail.core import delay, record, section, text
 from crmmail.core.section import Section
 from crmmail.errors import CrmmailError, NotFound, Refused, Taken, UsageError
 from crmmail.services import fields
-from crmmail.services.people import check_free, need_admin
+from crmmail.services.people import check_free
+from crmmail.services.rights import need_admin
 from crmmail.store import journal, offices
 from crmmail.workspace import Workspace, os_login
 

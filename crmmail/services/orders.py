@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from crmmail.core import answer, orders, quote, record, signature, token
-from crmmail.core import text as texts
 from crmmail.core.message import Mail
 from crmmail.core.orders import Order, Result
 from crmmail.errors import CrmmailError, NotFound
@@ -21,7 +20,6 @@ from crmmail.store import directory, inbox, messages, outbox, records
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
-TEMPLATE = WHY = "orders"  # of the mail that tells what was wrong
 _NAMES = 30  # of users, that a sentence lists
 
 
@@ -97,7 +95,7 @@ def obey(
     if changes.get("state") == "open" and not this.responsible and "responsible" not in changes:
         changes |= {"responsible": user, "assigned": workspace.now()}  # who opens it takes it (F180)
     if "state" in changes and changes["state"] != this.state:
-        changes |= acts.closing(workspace, this.kind, changes["state"])
+        changes |= fields.closing(workspace, this.kind, changes["state"])
     done, details = fields.apply(workspace, this, changes) if changes else ([], [])
     if done:
         acts.finish(workspace, this, "set", done, details, user, heard)
@@ -197,10 +195,10 @@ def _answer(workspace: Workspace, number: int, user: int, found: list[Result]) -
         text="\n".join(f"* {one}" for one in found),
         date=now,
         received=now,
-        template=TEMPLATE,
+        template=orders.TEMPLATE,
         details=[one._asdict() for one in found],
     )
-    inbox.put_notification(user, WHY, now, message=message, thread=number)
+    inbox.put_notification(user, orders.TEMPLATE, now, message=message, thread=number)
     if him.email:
         outbox.put_delivery(
             message,
@@ -208,16 +206,8 @@ def _answer(workspace: Workspace, number: int, user: int, found: list[Result]) -
             user=user,
             address=him.email,
             purpose="notification",
-            why=WHY,
+            why=orders.TEMPLATE,
             identifier=identifier(workspace, token.Token(number, f"u{user}", True)),
             due=now,
             created=now,
         )
-
-
-def values(details: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """What came of the orders, for the template."""
-    return [
-        {key: texts.one_line(value) for key, value in {**one._asdict(), "sentence": one.sentence}.items()}
-        for one in orders.results(details)
-    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from crmmail.core import answer, quote, reply, text, token
+from crmmail.core import answer, orders, quote, reply, text, token
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import MADE, Address
 from crmmail.errors import CrmmailError, NotFound, Refused
@@ -18,7 +18,7 @@ from crmmail.mail import mask
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
-from crmmail.services import answers, correspondent, envelope, orders
+from crmmail.services import correspondent, envelope
 from crmmail.store import directory, messages, outbox, records
 from crmmail.store.database import speaking_plainly
 from crmmail.store.messages import Message
@@ -127,7 +127,7 @@ def own_words(workspace: Workspace, message: Message) -> Rendered:
     quotes is our notification, which tells of the house."""
     if message.original is None:
         return Rendered(message.subject, message.text)
-    words = answer.words_by_mail(message.text, message.thread, answers.opening_of(workspace, message.thread))
+    words = answer.words_by_mail(message.text, message.thread, envelope.opening_of(workspace, message.thread))
     return Rendered(reply.without_tag(message.subject, message.thread), words)
 
 
@@ -149,7 +149,7 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         "customer": text.one_line(_customer(record, message)),
         "internal": message.internal,
         "news": message.kind == "system" or (message.kind == "auto" and message.internal),
-        "open": answers.opening_of(workspace, record.id),
+        "open": envelope.opening_of(workspace, record.id),
         "files": [
             {"id": one.id, "name": text.one_line(one.name), "size": one.size}
             for one in message.attachments
@@ -157,8 +157,8 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         ],
     }
     language = facts.users[copy.user].lang
-    if message.kind == "auto" and copy.why == orders.WHY:
-        return render(orders.TEMPLATE, language, values | {"orders": orders.values(messages.details(message.id))})
+    if message.kind == "auto" and copy.why == orders.TEMPLATE:
+        return render(orders.TEMPLATE, language, values | {"orders": orders.told(message.details)})
     return render("notification", language, values)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from crmmail.core import answer, reply, token
 from crmmail.core.address import without_tag
 from crmmail.core.message import Address
-from crmmail.services import answers, envelope, outgoing
+from crmmail.services import envelope, outgoing
 from crmmail.services.tell import own_addresses
 from crmmail.store import directory, outbox
 from crmmail.store.messages import Message
@@ -46,7 +46,7 @@ def read(workspace: Workspace, message: Message) -> Read:
         # One that he sent to the customer himself has no row: whom he named, and not us.
         to = tuple(one.address for one in people) or tuple(one for one in to if without_tag(one) not in ours)
     elif author:
-        opening = answers.opening_of(workspace, message.thread)
+        opening = envelope.opening_of(workspace, message.thread)
         subject = reply.without_tag(subject, message.thread)
         words = answer.without_house(words, message.thread, opening)
     sender = Address(without_marks(sender.name), without_marks(sender.address))

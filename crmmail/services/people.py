@@ -8,22 +8,14 @@ from typing import Any, NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import text
 from crmmail.core.query import Query
-from crmmail.errors import NotAllowed, Refused, Taken, UsageError
+from crmmail.errors import Refused, Taken, UsageError
 from crmmail.services import fields, leave
 from crmmail.services.records import Done, create
+from crmmail.services.rights import need_admin
 from crmmail.store import directory, journal, messages, offices, records
 from crmmail.workspace import Workspace, os_login
 
 NOTIFY = ("inbox", "email", "both", "none")
-
-
-def need_admin(workspace: Workspace, what: str) -> directory.User:
-    """The acting user, who must be an admin."""
-    me = workspace.user()
-    if not me.admin:
-        admins = ", ".join(one.login for one in directory.admins()) or "nobody"
-        raise NotAllowed(f"only an admin may {what} (admins: {admins})")
-    return me
 
 
 def check_free(address: str, user: str = "") -> None:

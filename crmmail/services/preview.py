@@ -20,7 +20,7 @@ from crmmail.core.reply import Addressee
 from crmmail.errors import Refused, UsageError
 from crmmail.mail import people
 from crmmail.services import correspondent, envelope, fields, outside
-from crmmail.services.records import living
+from crmmail.services.possible import living
 from crmmail.services.tell import own_addresses, who_hears
 from crmmail.store import directory, messages, outbox, records, threads
 from crmmail.store.messages import Message
@@ -139,9 +139,7 @@ def _plan_note(workspace: Workspace, this: Record, words: Words, begun: bool) ->
     if not (begun or words.text.strip() or words.files):
         raise Refused("nothing to note: there are no words")
     named = [_colleague(one) for one in words.to]
-    mentioned = [
-        one.id for one in directory.users() if one.active and one.login.lower() in mention.logins(words.text)
-    ]
+    mentioned = [one.id for one in directory.users() if one.active and one.login.lower() in mention.logins(words.text)]
     addressed = tuple(dict.fromkeys(user for user in (*named, *mentioned) if user != me.id))
     heard = who_hears(workspace, this.id, subtype="note", internal=True, author=me.id, addressed=addressed)
     why = {**dict.fromkeys(mentioned, "mentioned"), **dict.fromkeys(named, "addressed")}

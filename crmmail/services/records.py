@@ -1,4 +1,4 @@
-"""Records by hand: new, set, assign, take, press a button; and what `list` and `show` have to tell.
+"""Records by hand: new, set, assign, take, press a button.
 
 Each act is one transaction: the change, its system message, who is told of it, and the journal entry that undoes it.
 """
@@ -6,16 +6,15 @@ Each act is one transaction: the change, its system message, who is told of it, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from crmmail.core import record, section, text
-from crmmail.core.query import Query
-from crmmail.errors import CrmmailError, Refused
+from crmmail.core import record, section
+from crmmail.errors import Refused
 from crmmail.services import fields, leave, rules, sla
 from crmmail.services.fields import Detail
+from crmmail.services.possible import can_escalate, living
 from crmmail.services.tell import system_message, tell
-from crmmail.store import activities, directory, followers, inbox, journal, mails, messages, offices, records, threads
+from crmmail.store import directory, followers, journal, offices, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
@@ -276,37 +275,6 @@ def _other_partner(this: Record, partner: int | None) -> bool:
     return not this.email or (this.partner is not None and this.email in directory.contact(this.partner.id).addresses)
 
 
-def living(number: int) -> Record:
-    """A record that somebody wants to change.
-
-    Raises:
-        Refused: it was merged into another one, and only that can be changed.
-    """
-    this = records.record(number)
-    if this.moved_to:
-        raise Refused(f"#{number} {this.title} lives on as #{lives_on_as(number)}: work there")
-    return this
-
-
-def lives_on_as(number: int) -> int:
-    """Where a record ended that was merged, and perhaps merged again; else itself."""
-    return threads.live_threads([number])[1].get(number, number)
-
-
-def buttons(this: Record) -> list[str]:
-    """What can be done about a record now; nothing where it lives on in another one."""
-    if this.moved_to:
-        return []
-    return [*record.buttons(this.kind, this.state), *(["escalate"] if can_escalate(this) else [])]
-
-
-def can_escalate(this: Record) -> bool:
-    """Is it in a state to be escalated, and is there a section above its own?"""
-    return this.state in record.ESCALATES.get(this.kind, ()) and bool(
-        this.section and offices.section(this.section).parent
-    )
-
-
 def take(workspace: Workspace, number: int) -> Done:
     """Makes the acting user responsible."""
     return set_fields(workspace, number, {"responsible": workspace.user().login}, "take")
@@ -328,14 +296,9 @@ def press(workspace: Workspace, number: int, button: str, *, skip: Collection[in
             raise Refused(f"#{number} {this.title}: {error}") from None
         if button == "open" and not this.responsible:
             changes |= {"responsible": me.id, "assigned": workspace.now()}
-        changes |= closing(workspace, this.kind, changes["state"])
+        changes |= fields.closing(workspace, this.kind, changes["state"])
         done, details = fields.apply(workspace, this, changes)
         return finish(workspace, this, button, done, details, me.id, skip)
-
-
-def closing(workspace: Workspace, kind: str, state: str) -> dict[str, Any]:
-    """The moment of closing goes with the state."""
-    return {"closed": workspace.now() if state in record.KINDS[kind].done else None}
 
 
 def finish(
@@ -350,7 +313,7 @@ def finish(
     """The system message, the telling and the journal entry of an act on a record."""
     if not done:
         raise Refused(f"#{this.id} {this.title}: nothing to change, it is so already")
-    subtype = next((kind for field, kind in SUBTYPE_OF if any(one.field == field for one in details)), "state")
+    subtype = next((kind for field, kind in fields.SUBTYPE_OF if any(one.field == field for one in details)), "state")
     message = system_message(
         workspace,
         this.id,
@@ -368,81 +331,3 @@ def finish(
     # Undo takes back the change, not the message: a thread is append-only, and undo writes its own.
     journal.write(me, os_login(), workspace.now(), act, sentence, done, thread=this.id)
     return Done(this.id, after.title, details)
-
-
-# Which subtype a change is announced as: the first field of this list that changed decides, else it is "state".
-SUBTYPE_OF = (("state", "state"), ("responsible", "assigned"), ("section", "section"))
-
-
-# --- reading ------------------------------------------------------------------------------------------------
-
-
-class View(NamedTuple):
-    """All that `show` has to tell about a record."""
-
-    record: Record
-    followers: list[followers.Follower]
-    messages: list[messages.Message]
-    related: list[Record]
-    buttons: list[str]
-    contact: directory.Contact | None
-    unread: list[int]  # messages that the reader had not read
-    held: list[int]  # letters in quarantine that may belong to it
-    activities: list[activities.Activity]  # what was done too
-    promise: str  # the contract that its deadline comes from, "" if none
-    note: str = ""
-
-
-def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
-    """A record with its conversation; marks the reader's items about it read, unless he peeks (F37)."""
-    me = workspace.user()
-    this = records.record(number)
-    waiting = inbox.unread(me.id, thread=number)  # before the messages: what comes in between stays unread
-    view = View(
-        this,
-        followers.followers(number),
-        messages.of_thread(number),
-        records.related(number),
-        buttons(this),
-        directory.contact(number) if this.kind == "contact" else None,
-        inbox.messages_of(waiting),
-        mails.held_for(number),
-        activities.activities(workspace.now(), record=number, done=True),
-        sla.explain(workspace, this),
-    )
-    if waiting and not peek:
-        try:
-            with workspace.store.transaction():
-                inbox.set_done(waiting, workspace.now())
-        except CrmmailError as error:  # a store that may only be read can still be read
-            return view._replace(note=f"they stay unread: {error}")
-    return view
-
-
-def listing(
-    workspace: Workspace,
-    kind: str | None,
-    query: Query,
-    *,
-    section_code: str | None = None,
-    recursive: bool = False,
-    limit: int | None = None,
-) -> list[Record]:
-    """Records of a kind that fit a query, newest activity first."""
-    codes = None
-    if section_code:
-        this = offices.section(section_code)
-        parents = {one.code: one.parent for one in offices.sections()}
-        codes = section.descendants(this.code, parents) if recursive else [this.code]
-    me = workspace.user().id if query.mine else None
-    return records.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
-
-
-def is_late(this: Record, now: datetime) -> bool:
-    """Has its deadline passed, and is it unfinished?"""
-    return this.deadline is not None and this.deadline < now and this.state not in record.KINDS[this.kind].done
-
-
-def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:
-    """(number, title) of records whose number begins with `prefix`, for the shell."""
-    return [(str(number), text.one_line(title)) for number, title in records.titles(prefix.lstrip("#"))]

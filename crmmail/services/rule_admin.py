@@ -10,7 +10,7 @@ from crmmail.core import rulebook, rulelint, text
 from crmmail.core.rule import ASSIGN, NOBODY, Rule
 from crmmail.errors import CrmmailError, NotFound, Taken, UsageError
 from crmmail.services import hooks, rule_work, templates
-from crmmail.services.people import need_admin
+from crmmail.services.rights import need_admin
 from crmmail.store import directory, journal, offices, rules
 from crmmail.workspace import Workspace, os_login
 

@@ -18,8 +18,7 @@ from crmmail.core.rule import Event, Facts, Letter, Rule, World
 from crmmail.errors import CrmmailError
 from crmmail.services import fields, follow, leave
 from crmmail.services.fields import Detail
-from crmmail.services.rules import News, Words
-from crmmail.services.tell import system_message
+from crmmail.services.tell import News, system_message
 from crmmail.store import directory, due, followers, journal, messages, offices, records, rules
 from crmmail.store.journal import Change
 from crmmail.store.rules import Kept
@@ -53,14 +52,14 @@ def on_event(
     kept: Sequence[Kept],
     before: str,
     changed: Collection[str],
-    letter: Words | None,
+    letter: tuple[str, str] | None,
     escalated: bool,
     news: News,
 ) -> list[Change]:
     """What the rules do about something that happened; arguments as `rules.react` has them."""
     book = read(kept)
     facts = facts_of(number, book if letter is None else ())
-    said = Letter(letter.subject, letter.text, facts.partner_wrote is None) if letter is not None else None
+    said = Letter(*letter, first=facts.partner_wrote is None) if letter is not None else None
     event = Event(before, facts.state, frozenset(changed), said, escalated)
     around = world(workspace)
     done = carry_out(
@@ -241,9 +240,7 @@ def _set(workspace: Workspace, number: int, firing: Firing) -> tuple[list[Change
     columns: dict[str, Any] = {}
     for field, value in firing.changes.items():
         if field == "state":
-            from crmmail.services.records import closing
-
-            columns |= {"state": value, **closing(workspace, this.kind, value)}
+            columns |= {"state": value, **fields.closing(workspace, this.kind, value)}
         else:
             columns |= fields.columns(workspace, this.kind, code, field, str(value))
     changes, details = fields.apply(workspace, this, columns)
@@ -267,7 +264,5 @@ def _message(workspace: Workspace, number: int, words: str, details: Sequence[De
 
 
 def _subtype(details: Sequence[Detail]) -> str:
-    from crmmail.services.records import SUBTYPE_OF
-
     changed = {one.field for one in details}
-    return next((subtype for field, subtype in SUBTYPE_OF if field in changed), "state" if changed else "note")
+    return next((subtype for field, subtype in fields.SUBTYPE_OF if field in changed), "state" if changed else "note")

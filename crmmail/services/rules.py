@@ -9,25 +9,13 @@ active rule on events is there (a delivery must stay lean).
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple, TypeAlias
 
-from crmmail.services.tell import tell
-from crmmail.store import inbox, outbox, rules
+from crmmail.services.tell import News, spread
+from crmmail.store import rules
 from crmmail.store.journal import Change
 from crmmail.workspace import Workspace
 
 CREATION = "none"  # core.rule's name for the state before the first
-
-
-class Words(NamedTuple):
-    """A letter from outside, as `core.rule.Letter` has it."""
-
-    subject: str
-    text: str
-
-
-# Messages that rules wrote, and their subtypes: nobody was told of them yet; "" is a mail, of which people were.
-News: TypeAlias = list[tuple[int, str]]
 
 
 def react(
@@ -36,7 +24,7 @@ def react(
     *,
     before: str,
     changed: Collection[str] = (),
-    letter: Words | None = None,
+    letter: tuple[str, str] | None = None,
     escalated: bool = False,
     skip: Collection[int] = (),
     news: News | None = None,
@@ -48,7 +36,7 @@ def react(
     Args:
         before: the state it was in; CREATION.
         changed: its fields that changed.
-        letter: the letter from outside that came.
+        letter: subject and text of the letter from outside that came.
         skip: users who were told of this act already.
         news: gets what people shall be told of later (`spread`); None: they are told now.
     """
@@ -64,17 +52,3 @@ def react(
     else:
         news += written
     return changes
-
-
-def spread(workspace: Workspace, number: int, news: News, *, skip: Collection[int] = ()) -> None:
-    """Tells people of what rules wrote; each at most once, and not who heard of a rule's mail already."""
-    told = set(skip).union(*(_heard(message) for message, subtype in news if not subtype))
-    for message, subtype in news:
-        if subtype:
-            told |= tell(workspace, number, message, subtype=subtype, internal=True, author=None, skip=told)
-
-
-def _heard(message: int) -> set[int]:
-    """The users who were told of a message, by either way."""
-    mailed = {one.user for one in outbox.deliveries(messages=[message]) if one.user is not None}
-    return mailed | {user for user, _, _ in inbox.told(message)}

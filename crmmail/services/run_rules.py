@@ -12,7 +12,7 @@ from typing import NamedTuple
 from crmmail.core.rule import Rule, World
 from crmmail.errors import CrmmailError
 from crmmail.services import rule_work
-from crmmail.services.rules import News, spread
+from crmmail.services.tell import News, spread
 from crmmail.store import due, journal, offices, records, rules
 from crmmail.workspace import Workspace, os_login
 

@@ -7,7 +7,7 @@ from typing import Any
 from crmmail.core import category, record, text
 from crmmail.core.delay import Delay, parse
 from crmmail.errors import Taken, UsageError
-from crmmail.services.people import need_admin
+from crmmail.services.rights import need_admin
 from crmmail.services.sla import later, promise, whom
 from crmmail.store import deadlines, directory, journal, offices
 from crmmail.store.deadlines import Sla

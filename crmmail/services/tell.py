@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from crmmail.core import audience, token
 from crmmail.services.leave import present
 from crmmail.store import directory, followers, inbox, messages, offices, outbox
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
+
+# Messages that rules wrote, and their subtypes: nobody was told of them yet; "" is a mail, of which people were.
+News: TypeAlias = list[tuple[int, str]]
 
 
 def who_hears(
@@ -82,6 +85,20 @@ def tell(workspace: Workspace, thread: int, message: int, *, internal: bool, **w
             created=now,
         )
     return {*heard.inbox, *(copy.user for copy in heard.mail if copy.user is not None)}
+
+
+def spread(workspace: Workspace, number: int, news: News, *, skip: Collection[int] = ()) -> None:
+    """Tells people of what rules wrote; each at most once, and not who heard of a rule's mail already."""
+    told = set(skip).union(*(_heard(message) for message, subtype in news if not subtype))
+    for message, subtype in news:
+        if subtype:
+            told |= tell(workspace, number, message, subtype=subtype, internal=True, author=None, skip=told)
+
+
+def _heard(message: int) -> set[int]:
+    """The users who were told of a message, by either way."""
+    mailed = {one.user for one in outbox.deliveries(messages=[message]) if one.user is not None}
+    return mailed | {user for user, _, _ in inbox.told(message)}
 
 
 def in_charge(workspace: Workspace, this: Record) -> list[int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from crmmail.core import record, text
 from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services import correspondent, envelope
-from crmmail.services.people import need_admin
+from crmmail.services.rights import need_admin
 from crmmail.store import directory, journal, offices, records, rules, templates
 from crmmail.store.records import Record
 from crmmail.store.templates import Template

@@ -8,7 +8,7 @@ from crmmail import config as configuration
 from crmmail.config import HELP, KEYS
 from crmmail.errors import NotFound
 from crmmail.mail import smtp
-from crmmail.services.people import need_admin
+from crmmail.services.rights import need_admin
 from crmmail.store import directory, journal, schema
 from crmmail.workspace import Workspace, os_login
 

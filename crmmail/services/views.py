@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from crmmail.core import query, record, text
 from crmmail.errors import NotFound, Refused, Taken, UsageError
-from crmmail.services import fields, records
-from crmmail.services.people import need_admin
+from crmmail.services import fields, reading
+from crmmail.services.rights import need_admin
 from crmmail.store import journal, views
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
@@ -79,7 +79,7 @@ def listing(
 ) -> list[Record]:
     """The records that a view shows, of those that fit further words."""
     wanted = query.parse([view.query, *words], lambda said: fields.moment(workspace, said))
-    return records.listing(workspace, view.kind, wanted, section_code=section, recursive=recursive, limit=limit)
+    return reading.listing(workspace, view.kind, wanted, section_code=section, recursive=recursive, limit=limit)
 
 
 def save(workspace: Workspace, name: str, words: Sequence[str], *, kind: str = "case", shared: bool = False) -> View:

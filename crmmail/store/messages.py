@@ -131,11 +131,6 @@ def superseded(message: int) -> list[int]:
     return [row.id for row in t.Message.select(t.Message.id).where(t.Message.superseded_by == message)]
 
 
-def details(number: int) -> list[dict[str, Any]]:
-    """What a message of ours tells, as data; [] of other messages."""
-    return t.Message.select(t.Message.details).where(t.Message.id == number).get().details or []
-
-
 def last_letter(thread: int) -> Message | None:
     """The last letter of a thread from outside, a person's before a machine's; without its outgoing mails."""
     letters = t.Message.select().where(

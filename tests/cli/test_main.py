@@ -393,10 +393,10 @@ def test_completion_of_record_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     import crmmail.services
 
-    fake = ModuleType("crmmail.services.records")
+    fake = ModuleType("crmmail.services.reading")
     fake.completions = lambda workspace, prefix: [(prefix + "01", "Printer \x1b broken")]  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "crmmail.services.records", fake)
-    monkeypatch.setattr(crmmail.services, "records", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "crmmail.services.reading", fake)
+    monkeypatch.setattr(crmmail.services, "reading", fake, raising=False)
     monkeypatch.setattr(Session, "workspace", None)
     context = click.Context(hundred_command)
     (item,) = RECORD.shell_complete(context, hundred_command.params[0], "1")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conversation import Letter, Talk
 
-from crmmail.services import records
+from crmmail.services import reading
 
 
 class TestNew:
@@ -291,13 +291,13 @@ def test_a_letter_that_comes_while_the_record_is_shown_stays_unread(
 ) -> None:
     first = talk.mail("ana@example.com", subject="Printer", text="One.")
     raw = talk.raw("ana@example.com", answers=first, text="Two.")
-    real = records.messages.of_thread
+    real = reading.messages.of_thread
 
     def late(number: int) -> Any:
-        monkeypatch.setattr(records.messages, "of_thread", real)
+        monkeypatch.setattr(reading.messages, "of_thread", real)
         assert started(talk, "deliver", input=raw).wait() == 0
         return real(number)
 
-    monkeypatch.setattr(records.messages, "of_thread", late)
+    monkeypatch.setattr(reading.messages, "of_thread", late)
     talk.do("show 1", user="agent")
     assert talk.heard("agent") == [(1, "Two.")]

@@ -10,7 +10,7 @@ from crmmail.cli.line import Line
 from crmmail.cli.options import dry_run_option, ids_argument
 from crmmail.cli.session import Session, pass_session
 from crmmail.errors import NotFound, UsageError
-from crmmail.services import escalate, records
+from crmmail.services import escalate, possible
 
 
 @command(
@@ -59,7 +59,7 @@ def _late(session: Session, keep: bool, note: str, dry_run: bool) -> int:
         return changed(done, REHEARSED if dry_run else "" if actor is None else UNDO)
 
     found = escalate.late(workspace)
-    able = [one.id for one in found if records.can_escalate(one)]
+    able = [one.id for one in found if possible.can_escalate(one)]
     for one in found:
         if session.verbose and one.id not in able:
             session.voice.warn(f"#{one.id} {one.title} is late, and there is no section above its own")

@@ -12,7 +12,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, record, text
 from crmmail.errors import UsageError
-from crmmail.services import fields, records
+from crmmail.services import fields, reading
 from crmmail.store.records import Record
 
 COLUMNS = (
@@ -97,7 +97,7 @@ def list_command(
     for flag, given in (("mine", mine), ("unassigned", unassigned), ("late", late)):
         words = (*words, flag) if given else words
     wanted = query.parse(words, lambda said: fields.moment(workspace, said))
-    found = records.listing(workspace, name, wanted, section_code=section, recursive=recursive, limit=limit)
+    found = reading.listing(workspace, name, wanted, section_code=section, recursive=recursive, limit=limit)
     print_records(session, name, found)
 
 
@@ -123,7 +123,7 @@ def print_records(session: Session, name: str, found: list[Record]) -> None:
             columns = (*columns[:-1], *DEADLINE, columns[-1])
     now = session.workspace.now()
     voice.listing(
-        [{**shapes.listed(one), "late": records.is_late(one, now)} for one in found],
+        [{**shapes.listed(one), "late": reading.is_late(one, now)} for one in found],
         columns,
         empty=f"No {record.KINDS[name].plural} fit.",
         keys=KEYS,

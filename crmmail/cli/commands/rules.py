@@ -8,17 +8,16 @@ from typing import Any
 
 import click
 
-from crmmail.cli import editor
+from crmmail.cli import editor, rule_story
 from crmmail.cli.command import noun
 from crmmail.cli.line import Line, Span
 from crmmail.cli.options import RECORD, dry_run_option, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
-from crmmail.core import query, rulebook, when
-from crmmail.core.rule import REMIND, TRIGGERS, Check, Rule
+from crmmail.core import query, rulebook
+from crmmail.core.rule import REMIND, TRIGGERS, Rule
 from crmmail.errors import UsageError
 from crmmail.services import fields, rule_admin, rule_report, run_rules
-from crmmail.services.rule_report import Explained, Story
 from crmmail.services.run_rules import Ran
 
 COLUMNS = (
@@ -296,103 +295,9 @@ def rules_explain(session: Session, record: int, everything: bool) -> None:
     It goes the way that `rules run` goes, and takes everything back.
     """
     story = rule_report.explain(session.workspace, record)
-    session.voice.document(_story(story), lambda: _told(session, story, everything))
-
-
-def _story(story: Story) -> dict[str, Any]:
-    return {
-        "record": story.record.id,
-        "title": story.record.title,
-        "state": story.record.state or None,
-        "rules": [
-            {
-                "id": one.rule.id,
-                "name": one.rule.name,
-                "dated": one.rule.dated,
-                "sentence": one.sentence,
-                "holds": all(check.holds for check in one.checks),
-                "conditions": [check._asdict() for check in one.checks],
-                "base": one.base if one.rule.dated else None,
-                "due": one.due,
-                "fired": one.fired.at if one.fired and not one.fired.failed else None,
-                "failed": (one.fired.failed or None) if one.fired else None,
-                "acts": one.acts,
-                "set_off_by": one.set_off_by,
-            }
-            for one in story.rules
-        ],
-        "now": {"done": story.now.lines, "failed": story.now.failed},
-        "history": [
-            {
-                "at": one.at,
-                "rule": one.name,
-                "base": one.base,
-                "did": one.sentence,
-                "failed": one.failed or None,
-            }
-            for one in story.history
-        ],
-    }
-
-
-def _told(session: Session, story: Story, everything: bool) -> Iterator[Line]:
-    one = story.record
-    yield Span(f"#{one.id} {one.title} ({one.state})", "title")
-    hidden = 0
-    for told in story.rules:
-        near = told.acts or told.set_off_by or told.fired or sum(not check.holds for check in told.checks) <= 1
-        if not (everything or near):
-            hidden += 1
-            continue
-        yield ""
-        yield (Span(told.rule.name, "title"), Span(f"   {told.sentence}", "dim"))
-        for check in told.checks:
-            yield _check(check)
-        yield from _when(session, told)
-    if not story.rules:
-        yield "There are no rules about it: crmmail rules add"
-    if hidden:
-        yield ""
-        yield Span(f"{hidden} more of which several conditions do not hold: --all shows them", "dim")
-    if story.history:
-        yield ""
-        yield Span("What rules did", "title")
-        for row in story.history:
-            failed = f": could not, {row.failed}" if row.failed else ""
-            yield (Span(f"  {_day(session, row.at)}  ", "dim"), f"{row.name}: {row.sentence}{failed}")
-
-
-def _check(check: Check) -> Line:
-    mark = Span("  ✓ ", "done") if check.holds else Span("  ✗ ", "failed")
-    found = f" (it is {check.found})" if check.found and not check.holds else ""
-    return (mark, f"{check.name} {check.wanted}{found}")
-
-
-def _when(session: Session, told: Explained) -> Iterator[Line]:
-    rule = told.rule
-    if not rule.dated:
-        if told.set_off_by:
-            yield f"  → acts when you press: {', '.join(told.set_off_by)}"
-        elif all(check.holds for check in told.checks):
-            yield Span("  → not set off by anything that can be pressed now", "dim")
-        return
-    if told.due is None:
-        yield Span(f"  → no date to count from: it has no {rule.trigger}", "dim")
-        return
-    delay = "" if str(rule.delay) == "0m" else f" {rule.delay}"
-    due = f"  → {rule.trigger}{delay}: due {_day(session, told.due)}"
-    if told.fired and told.fired.failed:
-        yield Span(f"{due}; it failed: {told.fired.failed}", "failed")
-    elif told.fired:
-        yield Span(f"{due}; acted {_day(session, told.fired.at)}", "done")
-    elif told.acts:
-        yield Span(f"{due}; acts at the next run", "waiting")
-    else:
-        yield f"{due}; {'its conditions do not hold' if told.due <= session.now() else 'not yet'}"
-
-
-def _day(session: Session, moment: Any) -> str:
-    return when.ago(moment, session.now().astimezone())
+    session.voice.document(
+        rule_story.shape(story), lambda: rule_story.lines(story, everything, session.now().astimezone())
+    )
 
 
 @rules_command.command(

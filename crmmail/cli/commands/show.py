@@ -14,7 +14,7 @@ from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import quote, text, token, when
 from crmmail.errors import NotFound
-from crmmail.services import letters, outbox, records
+from crmmail.services import letters, outbox, reading
 from crmmail.store.messages import Message
 
 
@@ -36,7 +36,7 @@ def show_command(
 
     It marks your messages of this record read, unless you --peek; `crmmail inbox --all` still has them.
     """
-    view = records.show(session.workspace, record, peek=peek or raw)
+    view = reading.show(session.workspace, record, peek=peek or raw)
     if raw:
         session.voice.raw(letters.raw(session.workspace, message or newest_letter(view)))
         return
@@ -49,14 +49,14 @@ def show_command(
         session.voice.warn(view.note)
 
 
-def newest_letter(view: records.View) -> int:
+def newest_letter(view: reading.View) -> int:
     found = [one.id for one in view.messages if one.original is not None]
     if not found:
         raise NotFound(f"no letter came to #{view.record.id}, so there is nothing raw to show")
     return found[-1]
 
 
-def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
+def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
     """The record, then its conversation."""
     one = view.record
     now = session.workspace.now().astimezone()
@@ -74,7 +74,7 @@ def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
     ]
     yield (one.kind, " · " if one.state else "", Span(one.state, style), *(f" · {fact}" for fact in facts if fact))
     if one.deadline:
-        late = records.is_late(one, session.workspace.now())
+        late = reading.is_late(one, session.workspace.now())
         words = f"deadline {one.deadline.astimezone():%Y-%m-%d %H:%M}{' (late)' if late else ''}"
         yield (Span(words, "overdue" if late else ""), f"   {view.promise}" if view.promise else "")
     for todo in view.activities:
@@ -115,7 +115,7 @@ def lines(session: Session, view: records.View, full: bool) -> Iterator[Line]:
         yield Span(f"({hidden} system messages: --full)", "dim")
 
 
-def conversation(one: Message, view: records.View, full: bool, now: datetime) -> Iterator[Line]:
+def conversation(one: Message, view: reading.View, full: bool, now: datetime) -> Iterator[Line]:
     """One message: who, when, and the words."""
     unread = one.id in view.unread
     moment = f"{one.date.astimezone():%Y-%m-%d %H:%M}"

@@ -19,7 +19,7 @@ from crmmail.store.fields import JSONText, UTCField
 # peewee's add_column copies a whole SQLite table for NOT NULL; with a default both databases add it in place.
 REQUIRED = (
     ("crm_section", "reopen_window", "VARCHAR(255)", "''"),
-    ("crm_section", "reopen_cancelled", "INTEGER" , "0"),
+    ("crm_section", "reopen_cancelled", "INTEGER", "0"),
 )
 # What the new columns would hold, had they been there from the beginning.
 PAST = (

@@ -1,0 +1,39 @@
+"""What can be done about a record now: nothing where it lives on in another one."""
+
+from __future__ import annotations
+
+from crmmail.core import record
+from crmmail.errors import Refused
+from crmmail.store import offices, records, threads
+from crmmail.store.records import Record
+
+
+def living(number: int) -> Record:
+    """A record that somebody wants to change.
+
+    Raises:
+        Refused: it was merged into another one, and only that can be changed.
+    """
+    this = records.record(number)
+    if this.moved_to:
+        raise Refused(f"#{number} {this.title} lives on as #{lives_on_as(number)}: work there")
+    return this
+
+
+def lives_on_as(number: int) -> int:
+    """Where a record ended that was merged, and perhaps merged again; else itself."""
+    return threads.live_threads([number])[1].get(number, number)
+
+
+def buttons(this: Record) -> list[str]:
+    """What can be done about a record now; nothing where it lives on in another one."""
+    if this.moved_to:
+        return []
+    return [*record.buttons(this.kind, this.state), *(["escalate"] if can_escalate(this) else [])]
+
+
+def can_escalate(this: Record) -> bool:
+    """Is it in a state to be escalated, and is there a section above its own?"""
+    return this.state in record.ESCALATES.get(this.kind, ()) and bool(
+        this.section and offices.section(this.section).parent
+    )

@@ -1,0 +1,86 @@
+"""Records as they are read: what `show` and `list` have to tell, and the shell's completions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from crmmail.core import record, section, text
+from crmmail.core.query import Query
+from crmmail.errors import CrmmailError
+from crmmail.services import sla
+from crmmail.services.possible import buttons
+from crmmail.store import activities, directory, followers, inbox, mails, messages, offices, records
+from crmmail.store.records import Record
+from crmmail.workspace import Workspace
+
+
+class View(NamedTuple):
+    """All that `show` has to tell about a record."""
+
+    record: Record
+    followers: list[followers.Follower]
+    messages: list[messages.Message]
+    related: list[Record]
+    buttons: list[str]
+    contact: directory.Contact | None
+    unread: list[int]  # messages that the reader had not read
+    held: list[int]  # letters in quarantine that may belong to it
+    activities: list[activities.Activity]  # what was done too
+    promise: str  # the contract that its deadline comes from, "" if none
+    note: str = ""
+
+
+def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
+    """A record with its conversation; marks the reader's items about it read, unless he peeks (F37)."""
+    me = workspace.user()
+    this = records.record(number)
+    waiting = inbox.unread(me.id, thread=number)  # before the messages: what comes in between stays unread
+    view = View(
+        this,
+        followers.followers(number),
+        messages.of_thread(number),
+        records.related(number),
+        buttons(this),
+        directory.contact(number) if this.kind == "contact" else None,
+        inbox.messages_of(waiting),
+        mails.held_for(number),
+        activities.activities(workspace.now(), record=number, done=True),
+        sla.explain(workspace, this),
+    )
+    if waiting and not peek:
+        try:
+            with workspace.store.transaction():
+                inbox.set_done(waiting, workspace.now())
+        except CrmmailError as error:  # a store that may only be read can still be read
+            return view._replace(note=f"they stay unread: {error}")
+    return view
+
+
+def listing(
+    workspace: Workspace,
+    kind: str | None,
+    query: Query,
+    *,
+    section_code: str | None = None,
+    recursive: bool = False,
+    limit: int | None = None,
+) -> list[Record]:
+    """Records of a kind that fit a query, newest activity first."""
+    codes = None
+    if section_code:
+        this = offices.section(section_code)
+        parents = {one.code: one.parent for one in offices.sections()}
+        codes = section.descendants(this.code, parents) if recursive else [this.code]
+    me = workspace.user().id if query.mine else None
+    return records.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
+
+
+def is_late(this: Record, now: datetime) -> bool:
+    """Has its deadline passed, and is it unfinished?"""
+    return this.deadline is not None and this.deadline < now and this.state not in record.KINDS[this.kind].done
+
+
+def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:
+    """(number, title) of records whose number begins with `prefix`, for the shell."""
+    return [(str(number), text.one_line(title)) for number, title in records.titles(prefix.lstrip("#"))]
