@@ -19,7 +19,7 @@ from crmmail.errors import CrmmailError
 from crmmail.services import fields, follow, leave
 from crmmail.services.fields import Detail
 from crmmail.services.tell import News, system_message
-from crmmail.store import directory, due, followers, journal, messages, offices, records, rules
+from crmmail.store import directory, due, followers, journal, messages, offices, outbox, records, rules
 from crmmail.store.journal import Change
 from crmmail.store.rules import Kept
 from crmmail.workspace import Workspace
@@ -196,7 +196,9 @@ def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[
         if details:
             news.append((written, _subtype(details)))
     if rule.remind or rule.copy or rule.mail:
-        news += [(message, "") for message in _write_mails(workspace, number, rule, notes)]
+        mails = _write_mails(workspace, number, rule, notes)
+        news += [(message, "") for message in mails]
+        changes += [journal.was_queued(copy.id) for copy in outbox.deliveries(messages=mails)] if mails else []
     if rule.activity:
         from crmmail.services import activities
 

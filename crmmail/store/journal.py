@@ -64,6 +64,9 @@ JOURNALLED: dict[str, type[t.Table]] = {
     "view": t.View,
 }
 
+# Before and after of a mail that an act queued besides: undoing the act calls it off, unless it has left.
+CALLED_OFF = ("cancelled", "queued")
+
 # Columns that change with another, which is the one that people know.
 _GOES_WITH = {"closed": "state", "assigned": "responsible", "company_key": "company"}
 
@@ -110,6 +113,11 @@ def insert(table: str, **columns: Any) -> list[Change]:
     except peewee.IntegrityError:
         return []
     return [Change(table, _key(row), "*", None, None)]
+
+
+def was_queued(delivery: int) -> Change:
+    """The change that queued a mail because of an act, not as the act."""
+    return Change("delivery", delivery, "state", *CALLED_OFF)
 
 
 def was_made(table: str, key: int) -> Change:
@@ -167,6 +175,8 @@ def revert(changes: Sequence[Change]) -> None:
             fields = model._meta.fields
             model.insert(**{name: fields[name].python_value(value) for name, value in change.before.items()}).execute()
         else:
+            if change[3:] == CALLED_OFF and (row is None or row.state != "queued"):
+                continue  # it has left; what it tells of is taken back all the same
             field = JOURNALLED[change.table]._meta.fields[change.field]
             is_so = row is not None and _plain(field, row.__data__[change.field]) == change.after
             if change.field in _MOVES_ON and not is_so:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conversation import Letter, Talk
 
-from crmmail.services import automail
+from crmmail.services import rule_words
 from crmmail.store import outbox, rules
 
 ANA = "Ana <ana@example.com>"
@@ -307,7 +307,7 @@ class TestDocuments:
         assert ruled.write("remind_partner")[0]["attachments"] == []
 
     def test_what_has_no_room_is_named(self, talk: Talk, ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(automail, "MOST_BYTES", 3)
+        monkeypatch.setattr(rule_words, "MOST_BYTES", 3)
         [message] = ruled.write("copy", ["expert@firm.example"], documents=True)
         assert message["attachments"] == []
         assert message["text"].endswith("Not attached, for the mail would be too large: photo.jpg\n")

@@ -490,3 +490,18 @@ class TestWhoSaysWhat:
         talk.wait(days=1)
         talk.do("tick")
         assert [one["record"] for one in talk.inbox("agent")] == [case, case]  # the reminder, and what the partner gets
+
+    def test_undo_calls_a_mail_off_that_has_not_left(self, talk: Talk) -> None:
+        talk.do("templates add thanks --subject 'Thank you' -m 'It is done.'")
+        talk.do("rules add Thanks --state-to done --mail thanks")
+        for subject in ("Printer", "Plotter"):
+            talk.mail(f"ana@{subject}.example", subject=subject)
+        first, second = talk.all("case")
+        talk.do(f"close {first}")
+        talk.do("undo")
+        assert (talk.state(first), talk.outbox()) == ("draft", [])
+        talk.do(f"close {second}")
+        with talk.open() as workspace, workspace.store.transaction():
+            tables.Delivery.update(state="sent").where(tables.Delivery.state == "queued").execute()
+        talk.do("undo")  # what left by mail does not come back, but the case does
+        assert talk.state(second) == "draft"

@@ -179,6 +179,20 @@ STORY = (
     Step("A letter to an address that nobody set up. It is not lost.", mail="9-nobody.eml", sees=["quarantined"]),
     Step("The line broke, and fetchmail offers the first mail again.", mail="1-printer.eml", sees=["duplicate #1"]),
     Step("What waits in quarantine.", line="--as boss quarantine", sees=["no-route", "unconfirmed"]),
+    # What happens by itself.
+    Step(
+        "A rule: a lead that nobody has taken for a day is Olga's.",
+        line='--as boss rules add "Nobody took it" --kind lead --responsible nobody --trigger created --delay 1d '
+        "--set-responsible olga --remind responsible",
+        sees=["rule 1 Nobody took it"],
+    ),
+    Step(
+        "In two days it would do this, and cron's tick does it then. Now nothing is changed.",
+        line="--as boss rules run --dry-run --at +2d",
+        sees=["#2", "responsible olga, responsible reminded"],
+    ),
+    Step("Why not now?", line="--as boss rules explain 2", sees=["not yet"]),
+    Step("The numbers of the day.", line="--as boss stats --by section,state", sees=["support"]),
     Step("Is all well?", line="--as boss doctor"),
 )
 
