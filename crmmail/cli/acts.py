@@ -14,21 +14,27 @@ UNDO = "   (undo: crmmail undo)"
 REHEARSED = "   (a dry run: nothing was changed)"
 
 
-def each(session: Session, ids: Iterable[int], act: Callable[[int], Line]) -> int:
+def each(session: Session, ids: Iterable[int], act: Callable[[int], list[Line]]) -> int:
     """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  The worst exit code."""
     failed = 0
     for number in ids:
         try:
-            session.voice.say(act(number))
+            for line in act(number):
+                session.voice.say(line)
         except CrmmailError as error:
             session.voice.warn(str(error))
             failed = max(failed, error.exit_code)
     return failed
 
 
-def changed(done: Done, hint: str = UNDO) -> Line:
-    """`#101 Printer broken: open → done   (undo: crmmail undo)`."""
-    return (f"#{done.record} {done.title}: {details(done.details)}", Span(hint, "dim"))
+def changed(done: Done, hint: str = UNDO) -> list[Line]:
+    """`#101 Printer broken: open → done   (undo: crmmail undo)`, and what rules made of it."""
+    return said(f"#{done.record} {done.title}: {details(done.details)}", hint, done.rules)
+
+
+def said(sentence: str, hint: str = UNDO, rules: Iterable[str] = ()) -> list[Line]:
+    """One line, and one for each rule that acted besides, since the first no longer tells how it ended."""
+    return [(sentence, Span(hint, "dim")), *(Span(f"  rule {one}", "dim") for one in rules)]
 
 
 def details(changes: Iterable[Detail]) -> str:

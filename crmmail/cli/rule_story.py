@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from crmmail.cli.line import Line, Span
-from crmmail.core.rule import Check
-from crmmail.core.when import ago
+from crmmail.core.rule import AWAY, NOBODY, Check
+from crmmail.core.when import ago, minute
 from crmmail.services.rule_report import Explained, Story
 
 
@@ -77,8 +77,15 @@ def lines(story: Story, everything: bool, now: datetime) -> Iterator[Line]:
 
 def _check(check: Check) -> Line:
     mark = Span("  ✓ ", "done") if check.holds else Span("  ✗ ", "failed")
-    found = f" (it is {check.found})" if check.found and not check.holds else ""
-    return (mark, f"{check.name} {check.wanted}{found}")
+    found = "" if check.holds else _found(check)
+    return (mark, f"{check.name} {check.wanted}" + (f" ({found})" if found else ""))
+
+
+def _found(check: Check) -> str:
+    """What is there instead, in words; "" where there is nothing to tell."""
+    if check.name == AWAY:
+        return "nobody is responsible" if check.found == NOBODY else f"{check.found} is not on leave"
+    return f"it is {check.found}" if check.found else ""
 
 
 def _when(told: Explained, now: datetime) -> Iterator[Line]:
@@ -93,11 +100,11 @@ def _when(told: Explained, now: datetime) -> Iterator[Line]:
         yield Span(f"  → no date to count from: it has no {rule.trigger}", "dim")
         return
     delay = "" if str(rule.delay) == "0m" else f" {rule.delay}"
-    due = f"  → {rule.trigger}{delay}: due {ago(told.due, now)}"
+    due = f"  → {rule.trigger}{delay}: due {minute(told.due, now)}"
     if told.fired and told.fired.failed:
         yield Span(f"{due}; it failed: {told.fired.failed}", "failed")
     elif told.fired:
-        yield Span(f"{due}; acted {ago(told.fired.at, now)}", "done")
+        yield Span(f"{due}; acted {minute(told.fired.at, now)}", "done")
     elif told.acts:
         yield Span(f"{due}; acts at the next run", "waiting")
     else:

@@ -18,12 +18,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from crmmail.cli import forms, streams
 from crmmail.cli.columns import Column, Row, fit
-from crmmail.cli.line import STARRED, STYLES, UNREAD, Body, Line, Span, Style, broken, flat, paragraphs
+from crmmail.cli.line import STARRED, STYLES, UNREAD, Body, Line, Span, Style, breaks, broken, flat, paragraphs
 from crmmail.core.text import cells, one_line
 from crmmail.errors import UsageError
 
@@ -37,6 +39,16 @@ def complain(sentence: str) -> None:
     line = f"crmmail: {one_line(sentence)}"
     room = streams.width(sys.stderr)
     print(broken(line, room) if room else line, file=sys.stderr, flush=True)
+
+
+def _folded(column: Column, lead: str, words: str, width: int) -> list[str]:
+    """A cell as it stands in its column: cut, or in several lines."""
+    cuts = breaks(words, width, width) if column.wraps else []
+    parts = [words[start:end] for start, end in zip([0, *cuts], [*cuts, len(words)], strict=True)]
+    return [
+        lead + one_line(parts[0][len(lead) :], max(width - len(lead), 1)),
+        *(one_line(one, width) for one in parts[1:]),
+    ]
 
 
 class Voice:
@@ -194,8 +206,10 @@ class Voice:
             raise UsageError(f"there is no field {unknown[0]!r} here; there are {', '.join(known)}")
 
     def _chosen(self, columns: Sequence[Column]) -> list[Column]:
+        """What somebody asked for by name is never left out."""
         by_key = {column.key: column for column in columns}
-        return [by_key.get(key, Column(key, key)) for key in self.fields] or list(columns)
+        asked = [replace(by_key.get(key, Column(key, key)), drop=0) for key in self.fields]
+        return asked or list(columns)
 
     def _table(self, rows: Sequence[Row], columns: Sequence[Column], row_style: Callable[[Row], Style] | None) -> str:
         from crmmail.cli import paint
@@ -203,33 +217,38 @@ class Voice:
         values = [[column.value(row) for column in columns] for row in rows]
         leads = [[column.lead_of(row) for column in columns] for row in rows]
         shown = [
-            [lead + one_line(self._words(value)) for lead, value in zip(before, line, strict=True)]
+            [
+                lead + one_line(self._words(value, column.exact))
+                for column, lead, value in zip(columns, before, line, strict=True)
+            ]
             for before, line in zip(leads, values, strict=True)
         ]
-        widths = fit(columns, shown, self.width)
+        fitted = fit(columns, shown, self.width, values)
+        sized = list(zip(fitted.at, fitted.widths, strict=True))
         heads = [
-            paint.Head(one_line(column.title, width), width, column.is_right([line[at] for line in values]))
-            for at, (column, width) in enumerate(zip(columns, widths, strict=True))
+            paint.Head(one_line(columns[at].title, width), width, columns[at].is_right([line[at] for line in values]))
+            for at, width in sized
         ]
-        painted = [
-            [
-                Span(
-                    lead + one_line(words[len(lead) :], max(width - len(lead), 1)),
-                    column.style_of(row) or (row_style(row) if row_style else ""),
-                )
-                for column, lead, words, width in zip(columns, before, line, widths, strict=True)
-            ]
-            for row, before, line in zip(rows, leads, shown, strict=True)
-        ]
-        return paint.table(heads, painted, self._colored())
+        painted = []
+        for row, before, line in zip(rows, leads, shown, strict=True):
+            styles = [columns[at].style_of(row) or (row_style(row) if row_style else "") for at in fitted.at]
+            folded = [_folded(columns[at], before[at], line[at], width) for at, width in sized]
+            for parts in zip_longest(*folded, fillvalue=""):
+                painted.append([Span(words, style) for words, style in zip(parts, styles, strict=True)])
+        table = paint.table(heads, painted, self._colored())
+        if fitted.left_out:
+            named = ", ".join(fitted.left_out)
+            note = Span(f"No room for {named}: a wider terminal, -o csv or --json has it", "dim")
+            table += paint.lines(paragraphs([note]), self.width, self._colored())
+        return table
 
-    def _words(self, value: Any) -> str:
-        """Dates are relative under seven days, else the day, as the reader's clock has it."""
+    def _words(self, value: Any, exact: bool) -> str:
+        """Dates are relative under seven days, else the day, as the reader's clock has it; or exact, to the minute."""
         if not isinstance(value, datetime):
             return forms.words(value)
-        from crmmail.core.when import ago
+        from crmmail.core import when
 
-        return ago(value, self.now().astimezone())
+        return (when.minute if exact else when.ago)(value, self.now().astimezone())
 
     def _painted(self, lines: Iterable[Line]) -> str:
         """On a terminal broken between words; elsewhere as they are."""

@@ -22,6 +22,8 @@ _SECONDS = {
 _MONTHS = ("mo", "month", "months")
 _AMOUNT = re.compile(r"\s*(\d{1,5})(?:[.,](\d))?\s*([a-z]+)", re.ASCII)
 MOST = 100 * 12  # months: a century
+# A day from the ends of the calendar, so that every time zone can still show them.
+_FIRST, _LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
 
 
 class Delay(NamedTuple):
@@ -69,16 +71,16 @@ def parse(words: str) -> Delay:
 def after(moment: datetime, delay: Delay) -> datetime:
     """The moment a delay later: the same day of another month, or its last (31 January + 1mo is 28 February).
 
-    Beyond the years that a date can have, it is the first or the last moment of all.
+    Beyond the years that a date can have, it is their first or last day.
     """
+    first, last = _FIRST.replace(tzinfo=moment.tzinfo), _LAST.replace(tzinfo=moment.tzinfo)
     year, month = divmod(moment.year * 12 + moment.month - 1 + delay.months, 12)
     try:
         if delay.months:
             moment = moment.replace(year=year, month=month + 1, day=min(moment.day, _days_of(year, month + 1)))
-        return moment + timedelta(seconds=delay.seconds)
+        return min(max(moment + timedelta(seconds=delay.seconds), first), last)
     except (ValueError, OverflowError):
-        edge = datetime.min if delay.months < 0 or delay.seconds < 0 else datetime.max
-        return edge.replace(tzinfo=moment.tzinfo)
+        return first if delay.months < 0 or delay.seconds < 0 else last
 
 
 def _days_of(year: int, month: int) -> int:

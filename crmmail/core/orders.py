@@ -11,6 +11,8 @@ whether it can be done, `services.orders` asks the store.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from crmmail.core import record
@@ -19,6 +21,7 @@ from crmmail.core import text as texts
 TEMPLATE = "orders"  # of the mail that tells what was wrong; why he is told, too
 MOST = 50  # orders that one letter may give
 _LONG = 200  # letters of one that anybody looks at
+_COMPARED = 20_000_000  # letters of a record's text that orders are looked for in
 
 # What can be set, and the field that it is.
 FIELDS = {
@@ -45,9 +48,9 @@ class Order(NamedTuple):
         return FIELDS.get(self.name, "")
 
     @property
-    def asks(self) -> tuple[str, str]:
-        """What it asks for, however it is written."""
-        return self.name, self.value.casefold()
+    def asks(self) -> str:
+        """What it asks for, however it is written: `setstateclose`."""
+        return squeezed(f"set{self.name}{self.value}")
 
 
 class Given(NamedTuple):
@@ -82,6 +85,47 @@ def _order(line: str) -> Order | None:
     return Order(texts.one_line(line[:_LONG], _LONG), found[1].lower(), value)
 
 
+# --- whose words they are -----------------------------------------------------------------------------------
+
+_ASCII = bytes(code for code in range(128) if not chr(code).isalnum())
+_LOWER = bytes(range(256)).lower()
+_SIGNS = re.compile("[\\W_\u115f\u1160]+")  # the fillers of Hangul count as letters, and nobody sees them
+
+
+def squeezed(text: str) -> str:
+    """Nothing but the letters and digits of a text, in one letter case and without accents and costumes (NFKD).
+
+    What wraps, marks, decorates or hides in a text is gone; each letter becomes the same wherever it stands, so what
+    is part of a text is part of it squeezed, too.
+    """
+    text = text.encode(errors="ignore").translate(_LOWER, _ASCII).decode()
+    if text.isascii():
+        return text
+    # Marks go first: many of them on one letter are what normalizing takes long for.
+    return _SIGNS.sub("", unicodedata.normalize("NFKD", _SIGNS.sub("", text)).casefold())
+
+
+def repeated(given: Iterable[Order], texts: Iterable[str]) -> set[str]:
+    """Which orders stand in texts of others, too, as `asks` has them; there a mail program may have quoted them from.
+
+    Where the texts are longer than anybody waits for, all of them count as repeated.
+    """
+    waiting = {order.asks for order in given}
+    found: set[str] = set()
+    room = _COMPARED
+    for text in texts:
+        room -= len(text)
+        if room < 0:
+            return found | waiting
+        words = squeezed(text)
+        if "set" in words:
+            found |= {asks for asks in waiting if asks in words}
+            waiting -= found
+        if not waiting:
+            break
+    return found
+
+
 # --- states -------------------------------------------------------------------------------------------------
 
 
@@ -100,7 +144,7 @@ def state(kind: str, word: str) -> str:
 
 # Outcome → in words, with its value and what is possible.  The templates `orders.txt` have the same in their language.
 SENTENCES = {
-    "done": "done",
+    "done": "obeyed",  # no word that could be a state: `Set-State: pending → done` reads as a change
     "same": "it is so already",
     "again": "a later line says otherwise",
     "unknown": "there is no such order: {possible}",
@@ -113,8 +157,9 @@ SENTENCES = {
     "partners": "several contacts have the address {value}: {possible}",
     "priority": "there is no priority '{value}': {possible}",
     "number": "'{value}' is no number",
+    "amount": "'{value}' can be two amounts: {possible}",
     "percent": "'{value}' is no percentage from 0 to 100",
-    "quoted": "it stands in a letter from outside too, and may be a quote: crmmail set",
+    "quoted": "it stands in a letter from outside too, and may be a quote; to do it anyway: {possible}",
     "beyond": "only the first {value} orders of a letter are obeyed",
 }
 _FINE = ("done", "same", "again")

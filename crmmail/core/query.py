@@ -4,7 +4,8 @@
     responsible:bob after:2026-01-01 before:friday has:attachment mine unassigned unfinished closed late today
 
 A value with blanks, or a phrase, stands in quotes; of `category:` and `partner:` a shell has taken them away already.
-An unknown key is a word like any other, and so is a value that does not fit: a query never fails, it finds less.
+An unknown key is a word like any other, and so is a value that does not fit: a query never fails, it finds less.  Of a
+text with more than MOST words the last ones count as one phrase, for a database takes no condition of any length.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ _TEXT = {
     "partner": "partner",
 }
 _SEVERAL = {"state": "states", "section": "sections"}
+MOST = 50  # words that are looked for one by one; states, sections
 _FLAGS = ("mine", "unassigned", "unfinished", "closed", "late")
 # A terminal hands over bytes that are no UTF-8 as half surrogates, and no database takes those.
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # A word; a phrase, or a value with blanks, in quotes that begin and end it.
 _PIECE = re.compile(r'(?:[a-z]+:)?"[^"]+"(?=\s|\Z)|\S+')
-_NAMED = re.compile(r"(category|partner):([^\"]*\s[^\"]*)\Z")
+_NAMED = re.compile(r"(category|partner):([^\"\s]*\s[^\"]*)\Z")
 
 
 def join(arguments: Iterable[str]) -> str:
@@ -89,7 +91,7 @@ def parse(arguments: Iterable[str], understand_date: Callable[[str], datetime]) 
         if colon and value and key in _TEXT:
             found[_TEXT[key]] = value.lower()
         elif colon and key in _SEVERAL and value.strip(","):
-            found[_SEVERAL[key]] = tuple(one for one in value.lower().split(",") if one)
+            found[_SEVERAL[key]] = tuple(dict.fromkeys(one for one in value.lower().split(",") if one))[:MOST]
         elif colon and key in ("after", "before") and value and (when := moment(value)):
             found[key] = when
         elif colon and key == "priority" and (span := _priorities(value)):
@@ -102,6 +104,8 @@ def parse(arguments: Iterable[str], understand_date: Callable[[str], datetime]) 
             found[piece] = True
         else:
             words.append(piece[1:-1] if piece.startswith('"') and piece.endswith('"') and len(piece) > 2 else piece)
+    if len(words) > MOST:
+        words[MOST - 1 :] = [" ".join(words[MOST - 1 :])]
     return Query(words=tuple(words), **found)  # type: ignore[arg-type]
 
 

@@ -19,6 +19,7 @@ from crmmail.core.record import KINDS, priority_name
 CREATION = "none"  # the state before the first
 ESCALATE = "escalate"
 NOBODY = "nobody"
+AWAY = "responsible away"  # the condition whose finding is a person
 
 TRIGGERS = ("created", "action", "deadline", "partner-mail")
 REMIND = ("responsible", "partner")
@@ -224,7 +225,7 @@ def checks(rule: Rule, event: Event | None, facts: Facts, world: World) -> list[
         wanted = "" if rule.responsible == NOBODY else rule.responsible
         check("responsible", rule.responsible, facts.responsible or NOBODY, wanted.lower() == facts.responsible.lower())
     if rule.away:
-        check("responsible away", "yes", facts.responsible or NOBODY, facts.responsible in world.away)
+        check(AWAY, "yes", facts.responsible or NOBODY, facts.responsible in world.away)
     if (rule.priority_min, rule.priority_max) != (1, 5):
         wanted = f"{rule.priority_min} to {rule.priority_max}"
         holds = rule.priority_min <= facts.priority <= rule.priority_max

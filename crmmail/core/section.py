@@ -49,7 +49,7 @@ class Candidate(NamedTuple):
     """Somebody who could be made responsible for a new case of a section."""
 
     user: int
-    open_cases: int
+    open_cases: int  # and leads
     last_assigned: str  # ISO date of the case he got last in this section, "" if never
 
 

@@ -1,9 +1,10 @@
 """Dates as people type them, and as we show them.
 
 `parse` reads what stands on a command line: ISO 8601, DD.MM.YYYY, `today`, `tomorrow 9:00`, `friday`, `+3d`; in
-English, Russian and French.  A date means midnight, and a time the wall clock, in the zone of `now`; an answer is in
-UTC.  03/04/2026 is March in one country and April in another, so it is refused until the settings say which.
-`duration` reads `1h30m`; `ago` and `iso` write.  Every refusal is a ValueError with the sentence for the user.
+English, Russian and French.  A date means the midnight where it begins, or for a deadline its last minute; a time is
+the wall clock, in the zone of `now`; an answer is in UTC.  03/04/2026 is March in one country and April in another, so
+it is refused until the settings say which.
+`ago` and `iso` write.  Every refusal is a ValueError with the sentence for the user.
 """
 
 from __future__ import annotations
@@ -54,14 +55,17 @@ _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)\Z")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})\Z")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[t ]\d\d(?::\d\d){1,2}(?:[.,]\d{1,6})?\s?(?:z|[+-]\d\d(?::?\d\d)?)?)?\Z")
 _EXAMPLES = "write 2026-11-24, 24.11.2026, tomorrow 9:00, friday or +3d"
+FIRST_YEAR, LAST_YEAR = 1970, 9000  # as of $CRMMAIL_NOW: near the ends of the calendar no time can be added
+_LAST = time(23, 59)  # minute of a day
 _SHORT_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def parse(words: str, now: datetime, *, day_first_slash: bool | None = None) -> datetime:
+def parse(words: str, now: datetime, *, day_first_slash: bool | None = None, end_of_day: bool = False) -> datetime:
     """The moment that `words` mean, in UTC.  `now` is aware, in the user's zone (a ZoneInfo, so that it knows summer).
 
     A weekday is the next such day after today.  `+3d` keeps the time on the wall, `+2h` is two hours later whatever the
-    wall says.  `day_first_slash`: 03/04/2026 is 3 April (True), March 4 (False), or refused (None).
+    wall says.  `day_first_slash`: 03/04/2026 is 3 April (True), March 4 (False), or refused (None).  `end_of_day`: what
+    is due `friday` may be done all Friday, so a day without a time is its last minute.
 
     >>> parse("tomorrow 9:00", datetime(2026, 11, 24, 10, tzinfo=UTC)).isoformat()
     '2026-11-25T09:00:00+00:00'
@@ -74,22 +78,15 @@ def parse(words: str, now: datetime, *, day_first_slash: bool | None = None) -> 
             f"'{slashed[0]}' can be two days: write {year}-{second:0>2}-{first:0>2} or {year}-{first:0>2}-{second:0>2}."
         )
     try:
-        moment = _shifted(said, now) or _iso(said, now) or _day_and_clock(said, now, bool(day_first_slash))
+        moment = _shifted(said, now) or _iso(said, now) or _day_and_clock(said, now, bool(day_first_slash), end_of_day)
         moment = moment and moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"'{said}' is on no calendar or clock: {_EXAMPLES}.") from None
     if moment is None:
         raise ValueError(f"'{said}' is no date that I can read: {_EXAMPLES}.")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"'{said}' is in the year {moment.year}: a date must be from {FIRST_YEAR} to {LAST_YEAR}.")
     return moment
-
-
-def duration(words: str) -> timedelta:
-    """How long `words` is: `2d`, `90m`, `1h30m`, `3 days`, `1.5 h`; m is minutes.  Months are no duration."""
-    said = " ".join(words[:100].split()).lower()
-    length = _length(said)
-    if length is None:
-        raise ValueError(f"'{said}' is no duration: write 90m, 1h30m, 2d or 3 weeks.")
-    return length
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -108,6 +105,11 @@ def ago(then: datetime, now: datetime) -> str:
     if days in (1, -1):
         return f"{'yesterday' if days == 1 else 'tomorrow'} {local:%H:%M}"
     return f"{_SHORT_DAYS[local.weekday()]} {local:%H:%M}" if 1 < days < 7 else local.date().isoformat()
+
+
+def minute(then: datetime, now: datetime) -> str:
+    """`2026-11-24 09:00` on the clock of a reader at `now`: for deadlines, whose day nobody may mistake."""
+    return f"{then.astimezone(now.tzinfo):%Y-%m-%d %H:%M}"
 
 
 def iso(moment: datetime) -> str:
@@ -149,6 +151,7 @@ def _months_later(now: datetime, months: int) -> datetime:
 
 
 def _length(said: str) -> timedelta | None:
+    """How long `2d`, `1h30m`, `3 days` or `1.5 h` is; m is minutes.  None: that is no length, and a month is none."""
     seconds, at = 0.0, 0
     while at < len(said):
         amount = _AMOUNT.match(said, at)
@@ -160,18 +163,19 @@ def _length(said: str) -> timedelta | None:
 
 
 def _iso(said: str, now: datetime) -> datetime | None:
-    if not _ISO.match(said):
+    """A day and a time; a day alone is like other words for one."""
+    if not _ISO.match(said) or len(said) == len("2026-11-24"):
         return None
     moment = datetime.fromisoformat(said.replace("t", " ").replace(",", ".").replace(" z", "z").upper())
     return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
 
 
-def _day_and_clock(said: str, now: datetime, day_first: bool) -> datetime | None:
+def _day_and_clock(said: str, now: datetime, day_first: bool, end_of_day: bool) -> datetime | None:
     """A day, a time, or both in any order."""
     words = [word for word in said.replace(",", " ").split() if word not in _FILLERS]
     for day_said, clock_said in ((words[:1], words[1:]), (words[-1:], words[:-1]), ([], words)):
         day = _day(day_said[0], now.date(), day_first) if day_said else now.date()
-        clock = _clock(" ".join(clock_said), alone=not day_said) if clock_said else time()
+        clock = _clock(" ".join(clock_said), alone=not day_said) if clock_said else _LAST if end_of_day else time()
         if words and day and clock:
             return datetime.combine(day, clock, now.tzinfo)
     return None

@@ -134,7 +134,7 @@ def add(start: datetime, seconds: int, week: Week, zone: tzinfo | None) -> datet
         UsageError: that much work does not fit into the next ten years.
     """
     left = timedelta(seconds=seconds)
-    first = _local(start, zone)
+    first = start.astimezone(zone).date()
     for begin, end in _spans(first, first + timedelta(days=FARTHEST), week, zone):
         if end < start:
             continue
@@ -143,18 +143,6 @@ def add(start: datetime, seconds: int, week: Week, zone: tzinfo | None) -> datet
             return begin + left
         left -= end - begin
     raise UsageError(f"{seconds // 3600} hours of working time do not fit into the next ten years")
-
-
-def between(start: datetime, end: datetime, week: Week, zone: tzinfo | None) -> int:
-    """Seconds of working time from one moment to a later one; 0 where it is not later.  Arguments as `add` has them."""
-    worked = timedelta()
-    for begin, stop in _spans(_local(start, zone), _local(end, zone), week, zone):
-        worked += max(timedelta(), min(stop, end) - max(begin, start))
-    return worked // timedelta(seconds=1)
-
-
-def _local(moment: datetime, zone: tzinfo | None) -> date:
-    return moment.astimezone(zone).date()
 
 
 def _spans(first: date, last: date, week: Week, zone: tzinfo | None) -> Iterator[tuple[datetime, datetime]]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from crmmail.core import record
 from crmmail.services import correspondent
-from crmmail.services.possible import buttons
+from crmmail.services.possible import buttons, lives_on_as
 from crmmail.store import offices, records
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
@@ -35,7 +35,8 @@ def actions(workspace: Workspace, number: int) -> list[Action]:
     """In the order in which a day's work needs them; of a record that was merged only where it went."""
     this = records.record(number)
     if this.moved_to:
-        return [Action("show", f"crmmail show {this.moved_to}", "", f"it was merged into #{this.moved_to}: work there")]
+        live = lives_on_as(number)
+        return [Action("show", f"crmmail show {live}", "", f"it was merged into #{live}: work there")]
     found = [*_words(this), *(_button(this, name) for name in buttons(this) if name != "escalate")]
     if "responsible" in record.FIELDS[this.kind]:
         found += _people(this, workspace.user().login)
@@ -56,7 +57,8 @@ def _words(this: Record) -> list[Action]:
         verb = "reply" if letter else "send"
         found.append(Action(verb, f"crmmail {verb} {this.id}", "", sentence))
     found.append(Action("note", f"crmmail note {this.id}", "", "say something that stays inside"))
-    found.append(Action("log", f"crmmail log call {this.id} --result answered", "", "keep a call, or a visit"))
+    visit = f"crmmail log event {this.id} --what Visit"
+    found.append(Action("log", f"crmmail log call {this.id} --result answered", "", f"keep a call; a visit: {visit}"))
     return found
 
 

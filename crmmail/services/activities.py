@@ -57,7 +57,7 @@ def create(workspace: Workspace, number: int, summary: str, due: str, login: str
     """A new activity by hand.
 
     Args:
-        due: a date in words.
+        due: a date in words; a day without a time is all of that day.
         login: who has to do it; "": the acting user.
     """
     me = workspace.user()
@@ -67,7 +67,7 @@ def create(workspace: Workspace, number: int, summary: str, due: str, login: str
     with workspace.store.transaction():
         this = living(number)
         user = fields.active_user(login) if login else me
-        made = add(workspace, number, words, fields.moment(workspace, due), user.id, me.id)
+        made = add(workspace, number, words, fields.moment(workspace, due, end_of_day=True), user.id, me.id)
         records.touch(number, this.kind, workspace.now())
         found = activities.activity(made, workspace.now())
         sentence = f"#{number} {this.title}: to do until {_day(found.due)} ({found.user}): {words}"

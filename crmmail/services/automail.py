@@ -3,12 +3,12 @@
 Written into the thread and the outbox inside the rule's transaction; they leave with the outbox, like all mail.  Each
 is Auto-Submitted, and none goes to an address of ours, to a machine, or to an address that does not exist: who is left
 out stands in the rule's sentence.  What is for users is internal and for them alone; what is for people outside is a
-letter like any other, whose answer comes home.
+letter like any other, whose answer comes home; it quotes and attaches what `rule_words` says its readers know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from crmmail.core import address as addresses
 from crmmail.core import automatic, reply, text
@@ -41,7 +41,7 @@ def remind_responsible(
         return []
     language = directory.user_by_id(people[0]).lang
     words = render("reminder", language, rule_words.reminder(workspace, this, rule_name))
-    files = rule_words.documents(workspace, number) if documents else Documents()
+    files = rule_words.documents_inside(workspace, number) if documents else Documents()
     return [
         _tell_inside(
             workspace, this, rule_id, "reminder", rule_words.with_left_out(words, files, language), people, files
@@ -54,6 +54,7 @@ def remind_partner(
 ) -> list[int]:
     """Reminds the customer that we wait for his answer, in his language; who follows hears of it.
 
+    It quotes our last letter that he got, and carries files of letters that he has sent or got: nobody else's.
     Arguments as above.
     """
     this = records.record(number)
@@ -61,12 +62,13 @@ def remind_partner(
     if not people:
         return []
     language = _language(people)
-    words = render("partner_reminder", language, rule_words.partner_reminder(workspace, this, people[0].name))
-    files = rule_words.documents(workspace, number) if documents else Documents()
+    last = rule_words.last_of_ours(rule_words.known_to(number, [one.address for one in people]))
+    words = render("partner_reminder", language, rule_words.partner_reminder(workspace, this, people[0].name, last))
+    files = _documents_of(workspace, number, people, notes) if documents else Documents()
     message = _write_outside(
         workspace, this, rule_id, "partner_reminder", rule_words.with_left_out(words, files, language), people, files
     )
-    _tell_followers(workspace, this, message, people)
+    _tell_followers(workspace, this, message, people, files.letters | ({last.id} if last else set()), notes)
     return [message]
 
 
@@ -80,10 +82,14 @@ def copy(
     documents: bool,
     notes: list[str],
 ) -> list[int]:
-    """Sends the conversation so far, as people outside may read it, to these addresses.  Arguments as above."""
+    """Sends the conversation so far, as people outside may read it, to these addresses.
+
+    That is every letter of people outside and ours to them, whoever they are, and what a merged record brought along:
+    an admin who names an address wants it to know.  With documents: the files of these letters.  Arguments as above.
+    """
     this = records.record(number)
-    letters = rule_words.conversation(workspace, number)
-    if not letters:
+    passed = rule_words.conversation(workspace, number)
+    if not passed.letters:
         notes.append("no copy: nobody has written a letter yet")
         return []
     people = _welcome(workspace, this, [_named(one) for one in to], notes)
@@ -94,10 +100,10 @@ def copy(
         "subject": reply.subject(this.title, "Fwd: "),
         "record": {"title": text.one_line(this.title)},
         "sender": _house(workspace, this),
-        "conversation": letters,
+        "conversation": passed.text,
     }
     words = render("conversation", language, values)
-    files = rule_words.documents(workspace, number) if documents else Documents()
+    files = rule_words.documents(workspace, passed.letters) if documents else Documents()
     words = rule_words.with_left_out(words, files, language)
     return [_write_outside(workspace, this, rule_id, "conversation", words, people, files)]
 
@@ -115,6 +121,8 @@ def mail(
 ) -> list[int]:
     """Sends one of the shop's templates: to people outside as one letter, to users as one internal message.
 
+    The letter carries only files of letters that everybody outside to whom it goes has sent or got.
+
     Args:
         to: `responsible`, `partner`, `watchers` (whoever follows), or addresses.
 
@@ -123,18 +131,19 @@ def mail(
     """
     this = records.record(number)
     inside, named = _recipients(workspace, this, to, notes)
-    files = rule_words.documents(workspace, number) if documents else Documents()
     written, told = [], set(inside)
     if inside:
+        files = rule_words.documents_inside(workspace, number) if documents else Documents()
         language = directory.user_by_id(inside[0]).lang
         words = rule_words.with_left_out(templates.written(workspace, template, number, language), files, language)
         written.append(_tell_inside(workspace, this, rule_id, template, words, inside, files))
     people = _welcome(workspace, this, named, notes)
     if people:
+        files = _documents_of(workspace, number, people, notes) if documents else Documents()
         language = _language(people)
         words = rule_words.with_left_out(templates.written(workspace, template, number, language), files, language)
         written.append(_write_outside(workspace, this, rule_id, template, words, people, files))
-        _tell_followers(workspace, this, written[-1], people, skip=told)
+        _tell_followers(workspace, this, written[-1], people, files.letters, notes, skip=told)
     if not written:
         notes.append(f"nobody to mail {template} to")
     return written
@@ -205,9 +214,24 @@ def _write_outside(
 
 
 def _tell_followers(
-    workspace: Workspace, this: Record, message: int, people: Sequence[Addressee], skip: Iterable[int] = ()
+    workspace: Workspace,
+    this: Record,
+    message: int,
+    people: Sequence[Addressee],
+    quoted: Collection[int],
+    notes: list[str],
+    skip: Iterable[int] = (),
 ) -> None:
-    """Who follows the record hears of a letter, but for those who get it."""
+    """Who follows the record hears of a letter, but for those who get it.
+
+    Args:
+        quoted: the letters whose words or files it has; a follower outside who does not know them all gets no copy.
+        notes: gets who gets none.
+    """
+    following = {one.address for one in followers.listeners(this.id) if one.user is None and one.address}
+    following -= {one.address for one in people}
+    strangers = sorted(one for one in following if not messages.known_to(this.id, one).issuperset(quoted))
+    notes += [f"no copy to {one}: it has words or files that he was not sent" for one in strangers]
     tell(
         workspace,
         this.id,
@@ -215,9 +239,18 @@ def _tell_followers(
         subtype="discussion",
         internal=False,
         author=None,
-        holders={one.address for one in people},
+        holders={*strangers, *(one.address for one in people)},
         skip={*skip, *(one.user for one in people if one.user is not None)},
     )
+
+
+def _documents_of(workspace: Workspace, number: int, people: Sequence[Addressee], notes: list[str]) -> Documents:
+    """The files of the letters that all these people have sent or got; `notes` gets how many stay here."""
+    known = rule_words.known_to(number, [one.address for one in people])
+    held = rule_words.count_files(rule_words.people_letters(number)) - rule_words.count_files(known)
+    if held:
+        notes.append(f"{held} file{'' if held == 1 else 's'} not attached: from letters that not all readers were sent")
+    return rule_words.documents(workspace, known)
 
 
 def _house(workspace: Workspace, this: Record) -> str:

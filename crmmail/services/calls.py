@@ -45,7 +45,7 @@ def call(
     if result not in RESULTS:
         raise UsageError(f"{result!r} is no result of a call: it is {', '.join(RESULTS)}")
     took = str(_duration(duration)) if duration else ""
-    card = directory.contact(contact) if contact is not None else None
+    card = _contact(contact) if contact is not None else None
     said = ", ".join(filter(None, (f"call {result}", took, f"with {card.name}" if card else "")))
     details = [Detail("result", "", result), *([Detail("duration", "", took)] if took else [])]
     people = [Address(card.name, next(iter(card.addresses), ""))] if card else []
@@ -58,6 +58,12 @@ def event(workspace: Workspace, number: int, what: str, *, words: str = "", file
     if not subject:
         raise UsageError('say what happened: --what "Visit"')
     return _log(workspace, number, "note", subject, words, files, [], [])
+
+
+def _contact(number: int) -> directory.Contact:
+    """With whom; a number that no record has is a slip of another sort than one that is no contact's."""
+    records.record(number)
+    return directory.contact(number)
 
 
 def _duration(words: str) -> delay.Delay:

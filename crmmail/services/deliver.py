@@ -20,6 +20,7 @@ from crmmail.mail import limits
 from crmmail.mail.parse import body_digest_key, parse
 from crmmail.services import bounces, filing
 from crmmail.services.held import hold, hold_unread
+from crmmail.services.rehearsal import rehearsed
 from crmmail.store import attempts, mails, threads
 from crmmail.workspace import Workspace
 
@@ -37,10 +38,6 @@ class Outcome(NamedTuple):
     candidate: int | None
     evidence: list[str]
     sentence: str
-
-
-class _Rehearsed(Exception):
-    """Rolls a dry run back."""
 
 
 def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bool = False) -> list[Outcome]:
@@ -108,17 +105,12 @@ def _judge_and_file(
     """begin → known → decide → do → commit."""
     settings = workspace.settings()
     outcomes: list[Outcome] = []
-    try:
-        with workspace.store.transaction(), counter.judging(key):
-            known = threads.known(routing.ask(mail, envelope, settings), workspace.now())
-            decision = routing.decide(mail, envelope, known, settings)
-            original = _keep_original(workspace, raw, mail, envelope, known, decision)
-            for route in decision.routes:
-                outcomes.append(_do(workspace, mail, route, decision, original))
-            if dry_run:
-                raise _Rehearsed
-    except _Rehearsed:
-        pass
+    with rehearsed(workspace, dry_run), counter.judging(key):
+        known = threads.known(routing.ask(mail, envelope, settings), workspace.now())
+        decision = routing.decide(mail, envelope, known, settings)
+        original = _keep_original(workspace, raw, mail, envelope, known, decision)
+        for route in decision.routes:
+            outcomes.append(_do(workspace, mail, route, decision, original))
     return outcomes
 
 

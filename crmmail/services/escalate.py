@@ -7,7 +7,7 @@ conversation and followers stay in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from crmmail.services import fields, leave, rules
 from crmmail.services.fields import Detail
 from crmmail.services.possible import buttons, living
 from crmmail.services.records import Done
+from crmmail.services.rehearsal import rehearsed
 from crmmail.services.tell import in_charge, system_message, tell
 from crmmail.store import directory, followers, journal, messages, offices, records
 from crmmail.store.journal import Change
@@ -25,12 +26,12 @@ from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
 
 
-class _Rehearsed(Exception):
-    """Rolls a dry run back."""
-
-
 class AtTheTop(Refused):
     """There is no section above the case's."""
+
+
+class NotLate(Refused):
+    """Somebody saw to a late case while we waited for our turn."""
 
 
 # --- up -----------------------------------------------------------------------------------------------------
@@ -59,10 +60,13 @@ def escalate(
     Raises:
         Refused: its state or its kind does not allow it; the sentence lists what is possible.
         AtTheTop: there is no section above its own.
+        NotLate: it was one of `late`, and is none any more.
     """
     author = None if late else actor
-
-    def act() -> Done:
+    said: list[str] = []
+    with rehearsed(workspace, dry_run):
+        if late and not _still_late(workspace, [records.record(number)]):
+            raise NotLate(f"#{number}: somebody saw to it meanwhile")
         this = living(number)
         changes, details = apply(workspace, this, keep)
         words = f"escalated: {fields.sentence(details)}"
@@ -73,13 +77,11 @@ def escalate(
             records.touch(number, this.kind, workspace.now())
         changed = [one.field for one in details]
         changes = changes + rules.react(
-            workspace, number, before=this.state, changed=changed, escalated=True, skip=told
+            workspace, number, before=this.state, changed=changed, escalated=True, skip=told, said=said
         )
         sentence = f"#{number} {this.title}: {words}"
         journal.write(actor, os_login(), workspace.now(), "escalate", sentence, changes, thread=number)
-        return Done(number, this.title, details)
-
-    return _do(workspace, act, dry_run)
+    return Done(number, this.title, details, rules=said)
 
 
 def apply(workspace: Workspace, this: Record, keep: bool) -> tuple[list[Change], list[Detail]]:
@@ -152,20 +154,26 @@ def late(workspace: Workspace) -> list[Record]:
     """The unfinished cases whose deadline has passed, and which have not gone up since: for cron (F184).
 
     A case goes up once for a deadline, whoever sent it: had it to go again at every run of cron, it would be at the top
-    in no time.  Another deadline counts anew.
+    in no time.  Another deadline counts anew.  Two runs at once both find a case, so `escalate` looks again.
     """
+    found = records.records("case", Query(late=True), now=workspace.now())
+    return sorted(_still_late(workspace, found), key=lambda one: one.id)
+
+
+def _still_late(workspace: Workspace, cases: Iterable[Record]) -> list[Record]:
+    """Those of some cases that are unfinished and late, and have not gone up for this deadline."""
+    now = workspace.now()
     found = [
         one
-        for one in records.records("case", Query(late=True), now=workspace.now())
-        if one.state in record.ESCALATES["case"] and not one.moved_to
+        for one in cases
+        if one.state in record.ESCALATES["case"] and not one.moved_to and one.deadline and one.deadline < now
     ]
     parents = {one.code: one.parent for one in offices.sections()}
     gone_up: dict[int, datetime] = {}
     for thread, at, details in messages.details_of([one.id for one in found]):
         if any(one["field"] == "section" and one["new"] in section.ancestors(one["old"], parents) for one in details):
             gone_up[thread] = at
-    still = [one for one in found if not (one.id in gone_up and one.deadline and gone_up[one.id] >= one.deadline)]
-    return sorted(still, key=lambda one: one.id)
+    return [one for one in found if not (one.id in gone_up and one.deadline and gone_up[one.id] >= one.deadline)]
 
 
 # --- across -------------------------------------------------------------------------------------------------
@@ -178,8 +186,8 @@ def move(workspace: Workspace, number: int, code: str, *, dry_run: bool = False)
         Refused: it is there already, the section is retired, or a record of its kind has none.
     """
     me = workspace.user()
-
-    def act() -> Done:
+    said: list[str] = []
+    with rehearsed(workspace, dry_run):
         this, to = living(number), offices.section(code)
         if "section" not in record.FIELDS[this.kind]:
             raise Refused(f"#{number} {this.title}: a {this.kind} is in no section")
@@ -198,12 +206,10 @@ def move(workspace: Workspace, number: int, code: str, *, dry_run: bool = False)
         told = _announce(workspace, this, f"moved: {fields.sentence(details)}", details, me.id)
         records.touch(number, this.kind, workspace.now())
         changed = [one.field for one in details]
-        changes = changes + rules.react(workspace, number, before=this.state, changed=changed, skip=told)
+        changes = changes + rules.react(workspace, number, before=this.state, changed=changed, skip=told, said=said)
         sentence = f"#{number} {this.title}: {fields.sentence(details)}"
         journal.write(me.id, os_login(), workspace.now(), "move", sentence, changes, thread=number)
-        return Done(number, this.title, details)
-
-    return _do(workspace, act, dry_run)
+    return Done(number, this.title, details, rules=said)
 
 
 def _same_category(section_id: int, name: str) -> int | None:
@@ -234,16 +240,3 @@ def _announce(
         author=author,
         addressed=[*in_charge(workspace, after), *here],
     )
-
-
-def _do(workspace: Workspace, act: Callable[[], Done], dry_run: bool) -> Done:
-    """One act, in one transaction; a dry run takes it back."""
-    done: list[Done] = []
-    try:
-        with workspace.store.transaction():
-            done.append(act())
-            if dry_run:
-                raise _Rehearsed
-    except _Rehearsed:
-        pass
-    return done[0]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
+from crmmail.core import amount as amounts
 from crmmail.core import record, text
 from crmmail.errors import NotFound, UsageError
 from crmmail.services import sla
@@ -74,7 +75,7 @@ def columns(workspace: Workspace, kind: str, section: str, field: str, value: st
     if field == "email":
         return {"email": address(value) if value else None}
     if field == "deadline":
-        return {"deadline": moment(workspace, value) if value else None}
+        return {"deadline": moment(workspace, value, end_of_day=True) if value else None}
     if field == "company":
         return {"company": value or None, "company_key": value.casefold() or None}
     if field == "lang":
@@ -97,14 +98,18 @@ def address(words: str) -> str:
     return found
 
 
-def moment(workspace: Workspace, words: str) -> Any:
-    """A date in words, in the local time zone."""
+def moment(workspace: Workspace, words: str, *, end_of_day: bool = False) -> Any:
+    """A date in words, in the local time zone.
+
+    Args:
+        end_of_day: something must be done by then, so a day without a time is all of that day.
+    """
     from crmmail.core import when  # its tables of words cost time that a delivery has no use for
 
     slash = {"day": True, "month": False}.get(workspace.config.dates_slash)
     try:
         here = workspace.now().astimezone(local_zone(workspace.environ))
-        return when.parse(words, here, day_first_slash=slash)
+        return when.parse(words, here, day_first_slash=slash, end_of_day=end_of_day)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -164,7 +169,7 @@ def shown(this: Record, field: str) -> str:
     if field == "deadline":
         return f"{value.astimezone():%Y-%m-%d %H:%M %Z}"
     if isinstance(value, float):
-        return f"{value:g}"
+        return amounts.written(value)
     return str(value)
 
 
@@ -196,11 +201,9 @@ def _number(value: str, what: str) -> int:
 def amount(field: str, value: str) -> float:
     """The number that a person typed for a field; a probability is a percentage."""
     try:
-        number = float(value.replace(",", ".").rstrip("%"))
-    except ValueError:
-        raise UsageError(f"{value!r} is no number for {field}") from None
-    if not (abs(number) < 1e15 and number == number):
-        raise UsageError(f"{value!r} is too large for {field}")
+        number = amounts.parse(value.removesuffix("%") if field == "probability" else value)
+    except ValueError as error:
+        raise UsageError(f"{field}: {error}") from None
     if field == "probability" and not 0 <= number <= 100:
         raise UsageError("a probability is a percentage from 0 to 100")
     return number

@@ -8,6 +8,7 @@ from crmmail.core import address as addresses
 from crmmail.core import record
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import fields
+from crmmail.services.possible import living
 from crmmail.services.tell import own_addresses
 from crmmail.store import directory, followers, journal, messages, offices, records
 from crmmail.workspace import Workspace, os_login
@@ -68,7 +69,7 @@ def follow(workspace: Workspace, number: int, someone: str | None, types: str | 
     me = workspace.user()
     chosen = types_of(types)
     with workspace.store.transaction():
-        this = records.record(number)
+        this = living(number)
         them = who(workspace, someone) if someone else Who(me.id, None, None, me.login)
         if them.user is None and any(one != "discussion" for one in chosen or ()):
             raise Refused(f"{them.shown} is outside and can follow discussions only")
@@ -92,7 +93,7 @@ def unfollow(workspace: Workspace, number: int, someone: str | None) -> Followed
     """Takes a follower away; warns who leaves while his own letter waits for an answer (F26)."""
     me = workspace.user()
     with workspace.store.transaction():
-        this = records.record(number)
+        this = living(number)
         them = who(workspace, someone) if someone else Who(me.id, None, None, me.login)
         row = next((one for one in followers.followers(number) if _is(one, them)), None)
         if row is None:

@@ -42,6 +42,11 @@ def programs(workspace: Workspace) -> list[str]:
     return shop.programs(_folder(workspace))
 
 
+def wrong(workspace: Workspace, program: str) -> str:
+    """Why a program could not be run now, in words; "" where it could."""
+    return shop.wrong(_folder(workspace), program)
+
+
 def queue(workspace: Workspace, number: int, rule_id: int | None, program: str, sentence: str) -> int:
     """Wants a program to be run, inside a rule's transaction; it gets the record as it is now.
 
@@ -109,7 +114,10 @@ def _folder(workspace: Workspace) -> str:
 
 
 def _plain(this: Record) -> dict[str, Any]:
-    """A record as `show --json` has it, as far as JSON can hold it."""
+    """A record for a program: its own fields, each as `show --json` has it.
+
+    Who made it, its company and contacts, its buttons and what became of it are not in it: `crmmail show` tells them.
+    """
 
     def moment(value: datetime | None) -> str | None:
         return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value else None

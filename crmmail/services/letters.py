@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from crmmail.core import text
@@ -11,6 +12,9 @@ from crmmail.services.rights import need_admin
 from crmmail.services.tell import system_message
 from crmmail.store import journal, mails, messages, records
 from crmmail.workspace import Workspace, os_login
+
+DELETED = "(deleted by {login})"  # what stands where a letter stood
+_DELETED = re.compile(r"\(deleted by \S+\)")
 
 
 class Moved(NamedTuple):
@@ -32,8 +36,8 @@ def move(workspace: Workspace, message: int, target: int) -> Moved:
         if this.thread == target:
             raise Refused(f"message {message} is in #{target} already")
         changes = journal.update("message", message, thread=target)
-        for table, key in messages.hanging(message):
-            changes += journal.update(table, key, thread=target)
+        for table, keys in messages.hanging([message]):
+            changes += journal.update_all(table, keys, "thread", target)
         sentence = f"message {message} moved from #{this.thread} to #{target} {to.title}"
         for thread in (this.thread, target):
             system_message(workspace, thread, "note", f"{sentence} by {me.login}", author=me.id)
@@ -59,7 +63,7 @@ def delete(workspace: Workspace, message: int) -> Moved:
     me = need_admin(workspace, "delete messages")
     with workspace.store.transaction():
         this = messages.message(message)
-        changes = journal.update("message", message, subject="", text=f"(deleted by {me.login})", html="")
+        changes = journal.update("message", message, subject="", text=DELETED.format(login=me.login), html="")
         for one in this.attachments:
             changes += journal.delete("attachment", one.id)
         for copy in this.deliveries:
@@ -68,6 +72,11 @@ def delete(workspace: Workspace, message: int) -> Moved:
         sentence = f"message {message} of #{this.thread} deleted"
         journal.write(me.id, os_login(), workspace.now(), "delete-message", sentence, changes, thread=this.thread)
     return Moved(message, this.thread, sentence)
+
+
+def is_deleted(message: messages.Message) -> bool:
+    """Did an admin take its words away?  What is left of it says by whom, which is nothing for people outside."""
+    return not (message.subject or message.html or message.attachments) and bool(_DELETED.fullmatch(message.text))
 
 
 def raw(workspace: Workspace, message: int) -> bytes:

@@ -13,6 +13,7 @@ from crmmail.services import fields
 from crmmail.services.people import check_free
 from crmmail.services.rights import need_admin
 from crmmail.store import journal, offices
+from crmmail.store.journal import Change
 from crmmail.workspace import Workspace, os_login
 
 POLICIES = ("everyone", "contacts", "followers")
@@ -53,8 +54,8 @@ def set_section(workspace: Workspace, code: str, *, create_parent: bool = False,
         this = offices.section(code)
         if wanted.get("parent") and create_parent:
             _make_parent(wanted["parent"], this.code)
-        _change_section(workspace, this.code, wanted)
-        _note(workspace, "sections", f"section {this.code} changed")
+        changes = _change_section(workspace, this.code, wanted)
+        _note(workspace, "sections", f"section {this.code} changed", changes)
     return offices.section(this.code)
 
 
@@ -78,15 +79,15 @@ def remove_section(workspace: Workspace, code: str) -> Section:
     need_admin(workspace, "remove sections")
     with workspace.store.transaction():
         this = offices.section(code)
-        offices.put_section(this.code, active=False)
+        changes = journal.update("section", this.id, active=False)
         for one in offices.aliases():
             if one.section == this.code:
-                offices.put_alias(one.address, active=False)
-        _note(workspace, "sections", f"section {this.code} removed")
+                changes += journal.update("alias", one.id, active=False)
+        _note(workspace, "sections", f"section {this.code} removed", changes)
     return offices.section(this.code)
 
 
-def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) -> None:
+def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) -> list[Change]:
     columns: dict[str, Any] = {}
     for plain in ("on_user_reply", "on_partner_reply", "assign", "active", "reopen_cancelled"):
         if wanted.get(plain) is not None:
@@ -105,12 +106,18 @@ def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) 
             columns["parent"] = above.id
     if wanted.get("email"):
         columns["address"] = own_address(workspace, wanted["email"])
-    number = offices.put_section(code, **columns)
+    number = offices.section(code).id
+    changes = journal.update("section", number, **columns)
     if wanted.get("email"):
         there = next((one for one in offices.aliases() if one.address == columns["address"]), None)
         if there is None or there.section != code:
             check_free(columns["address"])
-        offices.put_alias(columns["address"], kind=there.kind if there else "case", section=number, active=True)
+        if there:
+            return changes + journal.update("alias", there.id, section=number, active=True)
+        # Undo retires the alias and leaves it ours: somebody may have written to it meanwhile.
+        made = offices.put_alias(columns["address"], kind="case", section=number, active=True)
+        changes.append(Change("alias", made, "active", False, True))
+    return changes
 
 
 def _window(words: str) -> str:
@@ -164,8 +171,14 @@ def put_category(
         this = offices.section(section_code)
         if not active:
             _category(this, name)
-        number = offices.put_category(this.id, name, active=active, **_probability(probability))
-        _note(workspace, "categories", f"category {name} of {this.code} {'added' if active else 'removed'}")
+        there = next((one for one in offices.categories(this.id) if one.name.lower() == name.lower()), None)
+        columns: dict[str, Any] = {"active": active, **_probability(probability)}
+        if there:
+            number, changes = there.id, journal.update("category", there.id, **columns)
+        else:
+            number = offices.put_category(this.id, name, **columns)
+            changes = [journal.was_made("category", number)]
+        _note(workspace, "categories", f"category {name} of {this.code} {'added' if active else 'removed'}", changes)
     return next(one for one in offices.categories(this.id) if one.id == number)
 
 
@@ -177,14 +190,15 @@ def set_category(
     with workspace.store.transaction():
         this = offices.section(section_code)
         found = _category(this, name)
-        offices.put_category(this.id, found.name, active=found.active, **_probability(probability))
+        columns: dict[str, Any] = dict(_probability(probability))
         wanted = text.one_line(new_name or "")
         if wanted:
             other = next((one for one in offices.categories(this.id) if one.name.lower() == wanted.lower()), None)
             if other and other.id != found.id:
                 raise Taken(f"section {this.code} has a category {other.name} already")
-            offices.rename_category(found.id, wanted)
-        _note(workspace, "categories", f"category {found.name} of {this.code} changed")
+            columns["name"] = wanted
+        changes = journal.update("category", found.id, **columns)
+        _note(workspace, "categories", f"category {found.name} of {this.code} changed", changes)
     return next(one for one in offices.categories(this.id) if one.id == found.id)
 
 
@@ -265,5 +279,7 @@ def remove_alias(workspace: Workspace, address: str) -> offices.Alias:
     return put_alias(workspace, address, add=False, active=False)
 
 
-def _note(workspace: Workspace, act: str, sentence: str) -> None:
-    journal.write(workspace.user().id, os_login(), workspace.now(), act, sentence, undoable=False)
+def _note(workspace: Workspace, act: str, sentence: str, changes: list[Change] | None = None) -> None:
+    """`changes`: None for what undo cannot take back."""
+    undoable = changes is not None
+    journal.write(workspace.user().id, os_login(), workspace.now(), act, sentence, changes or [], undoable=undoable)

@@ -7,9 +7,10 @@ were right nothing is mailed.  Only a proven user gives orders (behaviour §2); 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from crmmail.core import answer, orders, quote, record, signature, token
+from crmmail.core import amount, answer, orders, quote, record, signature, token
 from crmmail.core.message import Mail
 from crmmail.core.orders import Order, Result
 from crmmail.errors import CrmmailError, NotFound
@@ -79,13 +80,14 @@ def obey(
         notes: gets what `why` should tell.
     """
     this = records.record(number)
-    quoted = _outside(number, message)
+    quoted = orders.repeated(ordered.orders, _outside(this, message))
+    his = [order for order in ordered.orders if order.asks not in quoted]
     changes: dict[str, Any] = {}
     found: list[Result] = []
     for at, order in enumerate(ordered.orders):
-        if order.asks in quoted:
-            result = Result(order.line, "quoted")
-        elif any(later.field == order.field != "" for later in ordered.orders[at + 1 :]):
+        if order.field and order.asks in quoted:
+            result = Result(order.line, "quoted", possible=_instead(this, order))
+        elif any(later.field == order.field != "" and later in his for later in ordered.orders[at + 1 :]):
             result = Result(order.line, "again")
         else:
             result, columns = _judge(workspace, this, order, user)
@@ -111,11 +113,22 @@ def obey(
         _answer(workspace, number, user, found)
 
 
-def _outside(number: int, message: int) -> set[tuple[str, str]]:
-    """What letters from outside ask for: where his mail program marks no quotes, their words look like his."""
-    letters = (one for one in messages.of_thread(number) if one.kind == "email_in" and one.id != message)
-    lines = (line for one in letters if "set-" in one.text.lower() for line in one.text.split("\n"))
-    return {order.asks for line in lines for order in orders.read(line).orders}  # by line: more than MOST, too
+def _outside(this: Record, message: int) -> Iterator[str]:
+    """All that others may have put into a notification about a record: where his mail program marks no quotes, or
+    wraps what it quotes, their words look like his.  Beside the conversation that is what the record is called, and
+    whom it is about."""
+    people = [one.name for one in (this.partner, *this.contacts) if one]
+    yield "\n".join([this.title, this.partner_name, this.email, this.company, *people])
+    yield from messages.from_outside(this.id, but=message)
+
+
+def _instead(this: Record, order: Order) -> str:
+    """The command that does the same; without his value, which may be another's."""
+    if order.field != "state":
+        return f"crmmail set {this.id} {order.field}=…"
+    state = orders.state(this.kind, order.value)
+    names = [name for name in record.buttons(this.kind, this.state) if record.target(this.kind, name) == state]
+    return f"crmmail {names[0]} {this.id}" if names else f"crmmail show {this.id}"
 
 
 def _judge(workspace: Workspace, this: Record, order: Order, user: int) -> tuple[Result, dict[str, Any]]:
@@ -159,6 +172,8 @@ def _judge(workspace: Workspace, this: Record, order: Order, user: int) -> tuple
         return bad("user", possible=", ".join(logins[:_NAMES]) + ("…" if len(logins) > _NAMES else ""))
     if field == "priority":
         return bad("priority", possible=_PRIORITIES)
+    if field in ("revenue", "cost") and len(possible := amount.readings(value)) > 1:
+        return bad("amount", possible=", ".join(possible))
     return bad({"partner": "partner", "probability": "percent"}.get(field, "number"))
 
 

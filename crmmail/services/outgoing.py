@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from crmmail.core import answer, orders, quote, reply, text, token
+from crmmail.core import answer, orders, quote, reply, text, token, wording
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import MADE, Address
 from crmmail.errors import CrmmailError, NotFound, Refused
@@ -157,6 +157,8 @@ def _rendered(workspace: Workspace, copy: Delivery, message: Message, record: Re
         ],
     }
     language = facts.users[copy.user].lang
+    if message.kind == "system":
+        values["text"] = text.clean(wording.told(language, message.text, message.details)).strip()
     if message.kind == "auto" and copy.why == orders.TEMPLATE:
         return render(orders.TEMPLATE, language, values | {"orders": orders.told(message.details)})
     return render("notification", language, values)
@@ -256,10 +258,15 @@ def inner_mails(raw: bytes) -> list[bytes]:
 
 def _chain(message: Message, copy: Delivery) -> tuple[str, ...]:
     """The letters of the conversation before this one, as this recipient knows them: those that came from outside by
-    their own ids, ours by the ids under which they went to him."""
+    their own ids, ours by the ids under which they went to him.  A mail of a rule names none that he has not sent or
+    got, for no person has looked at who knows what."""
     sent = dict(outbox.identifiers(copy.record, copy.to))
+    before = messages.letters_before(message.thread, message.id)
+    if message.kind == "auto":
+        known = messages.known_to(message.thread, copy.to)
+        before = [one for one in before if one.id in known]
     ids = []
-    for one in messages.letters_before(message.thread, message.id):
+    for one in before:
         if one.id in sent:
             ids.append(sent[one.id])
         elif one.message_id and not one.message_id.endswith(MADE):

@@ -129,11 +129,12 @@ def go_away(
             raise Refused(f"nobody stands in for himself: {this.login} needs another deputy")
         columns["deputy"] = stands_in.id if stands_in else None
     with workspace.store.transaction():
-        directory.change_user(this.id, **columns)
+        changes = journal.update("user", this.id, **columns)
         after = directory.user(login)
         if hand_over and leave.present(workspace, after).id == this.id:
             raise UsageError(f"{this.login} has no deputy who is here, to hand over to: say --deputy LOGIN")
-        _note(workspace, workspace.user().id, "users", leave.sentence(workspace, after))
+        sentence = leave.sentence(workspace, after)
+        journal.write(workspace.user().id, os_login(), workspace.now(), "users", sentence, changes)
     return after
 
 
@@ -143,8 +144,9 @@ def come_back(workspace: Workspace, login: str) -> directory.User:
     if not leave.is_away(workspace, this):
         raise Refused(f"{this.login} is not on leave")
     with workspace.store.transaction():
-        directory.change_user(this.id, away_until=None)
-        _note(workspace, workspace.user().id, "users", f"{this.login} is back from leave")
+        changes = journal.update("user", this.id, away_until=None)
+        sentence = f"{this.login} is back from leave"
+        journal.write(workspace.user().id, os_login(), workspace.now(), "users", sentence, changes)
     return directory.user(login)
 
 

@@ -16,7 +16,8 @@ def living(number: int) -> Record:
     """
     this = records.record(number)
     if this.moved_to:
-        raise Refused(f"#{number} {this.title} lives on as #{lives_on_as(number)}: work there")
+        live = lives_on_as(number)
+        raise Refused(f"#{number} {this.title} lives on as #{live}: crmmail show {live}")
     return this
 
 

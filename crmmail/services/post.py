@@ -5,6 +5,7 @@ Message, recipients and outbox rows in one transaction; `services.send` sends.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from crmmail.core import record
@@ -12,7 +13,7 @@ from crmmail.core.message import Part
 from crmmail.services.enqueue import put_letter
 from crmmail.services.fields import Detail
 from crmmail.services.preview import Plan
-from crmmail.services.records import press
+from crmmail.services.records import Done, press
 from crmmail.services.tell import tell
 from crmmail.store import followers, journal, messages, outbox, records
 from crmmail.store.records import Record
@@ -24,6 +25,7 @@ class Posted(NamedTuple):
     message: int
     deliveries: list[int]  # rows of the outbox to send now
     details: list[Detail]  # what `then` changed
+    rules: Sequence[str] = ()  # and what rules made of it
 
 
 def post(workspace: Workspace, this: Plan) -> Posted:
@@ -66,11 +68,11 @@ def post(workspace: Workspace, this: Plan) -> Posted:
         outside = any(one.user is None for one in this.addressees)
         records.touch(this.record.id, this.record.kind, now, answered=outside and not this.internal)
         journal.write(me.id, os_login(), now, this.verb, _sentence(this), thread=this.record.id, undoable=False)
-        details: list[Detail] = []
+        then = Done(this.record.id, this.record.title, [])
         if this.then and this.record.state != record.target(this.record.kind, this.then):
-            details = press(workspace, this.record.id, this.then, skip=told).details
+            then = press(workspace, this.record.id, this.then, skip=told)
         rows = [one.id for one in outbox.deliveries(messages=[message])]
-    return Posted(records.record(this.record.id), message, rows, details)
+    return Posted(records.record(this.record.id), message, rows, then.details, then.rules)
 
 
 def _sentence(this: Plan) -> str:

@@ -27,6 +27,8 @@ class Done(NamedTuple):
     title: str
     details: list[Detail]
     note: str = ""  # what a person may want to know besides
+    given: str = ""  # of a new record: what it got without being asked for, and why
+    rules: Sequence[str] = ()  # what rules made of it, in the order in which they acted
 
 
 # --- making -------------------------------------------------------------------------------------------------
@@ -40,26 +42,42 @@ def create(workspace: Workspace, kind: str, title: str, values: Mapping[str, str
         emails: of a contact, its addresses.
     """
     me = workspace.user()
+    given = ""
+    notes: list[str] = []
+    said: list[str] = []
+    changes: list[Change] = []
     with workspace.store.transaction():
         wanted = {"title": title, **values}
         code = wanted.get("section", "")
         columns: dict[str, Any] = {}
         for field, value in wanted.items():
             columns |= fields.columns(workspace, kind, code, field, value)
-        if kind == "contact":
-            number, note = add_contact(workspace, columns, emails, me.id)
-        else:
-            note = complete_partner(columns)
-            notes = [note] if note else []
-            if columns.get("responsible") is not None:  # somebody chose him, so he gets it all the same
-                absent = leave.sentence(workspace, directory.user_by_id(columns["responsible"]))
-                notes += [absent] if absent else []
-            number = make(workspace, kind, columns, author=me.id, notes=notes)
-            note = "; ".join(notes)
-            created(workspace, number, author=me.id, author_follows=True)
+        with journal.made(changes):
+            if kind == "contact":
+                number, linked = add_contact(workspace, columns, emails, me.id, notes)
+            else:
+                note, linked = complete_partner(columns), []
+                notes += [note] if note else []
+                if columns.get("responsible") is not None:  # somebody chose him, so he gets it all the same
+                    absent = leave.sentence(workspace, directory.user_by_id(columns["responsible"]))
+                    notes += [absent] if absent else []
+                number = make(workspace, kind, columns, author=me.id, notes=notes)
+                given = _given(workspace, records.record(number), columns)
+                created(workspace, number, author=me.id, author_follows=True, said=said)
         this = records.record(number)
-        journal.write(me.id, os_login(), workspace.now(), "new", f"#{number} {this.title}", thread=number)
-    return Done(number, this.title, [], note)
+        sentence = f"#{number} {this.title}"
+        journal.write(me.id, os_login(), workspace.now(), "new", sentence, changes + linked, thread=number)
+    return Done(number, this.title, [], "; ".join(notes), given, said)
+
+
+def _given(workspace: Workspace, this: Record, wanted: Mapping[str, Any]) -> str:
+    """What a new record got that nobody asked for: a responsible by its section's policy, a promised deadline."""
+    found = []
+    if this.responsible and wanted.get("responsible") is None:
+        found.append(f"responsible {this.responsible} ({offices.section(this.section).assign})")
+    if this.deadline and wanted.get("deadline") is None:
+        found.append(f"deadline {fields.shown(this, 'deadline')} ({sla.explain(workspace, this)})")
+    return ", ".join(found)
 
 
 def make(
@@ -124,11 +142,15 @@ def created(
     author_follows: bool = False,
     skip: Iterable[int] = (),
     tell_now: bool = True,
+    said: list[str] | None = None,
 ) -> tuple[int, list[int]]:
     """What every new record gets besides itself: the system message "created", its followers, and somebody who looks.
 
     Returns the message, and the users who must be told though they follow nothing: with nobody responsible and no
     manager of a section, those are the admins (F166).
+
+    Args:
+        said: gets a line for each rule that acted on it.
     """
     now = workspace.now()
     this = records.record(number)
@@ -155,7 +177,7 @@ def created(
             addressed=addressed,
             skip=list(skip),
         )
-        rules.react(workspace, number, before=rules.CREATION, skip=told)
+        rules.react(workspace, number, before=rules.CREATION, skip=told, said=said)
     return message, addressed
 
 
@@ -201,22 +223,26 @@ def complete_probability(columns: dict[str, Any]) -> None:
 
 
 def add_contact(
-    workspace: Workspace, columns: dict[str, Any], emails: Sequence[str], author: int | None
-) -> tuple[int, str]:
-    """A contact, which follows its own card (F22); records that came from its addresses get it as partner."""
+    workspace: Workspace, columns: dict[str, Any], emails: Sequence[str], author: int | None, notes: list[str]
+) -> tuple[int, list[Change]]:
+    """A contact, which follows its own card (F22); records that came from its addresses get it as partner.
+
+    Returns its number, and the changes of those records; `notes` gets whose its addresses are besides.
+    """
     now = workspace.now()
     number = make(workspace, "contact", columns, author=author)
-    note = ""
+    linked: list[Change] = []
     for email in dict.fromkeys(fields.address(one) for one in emails):
         others = [card for card in directory.contacts_with(email) if card != number]
         directory.add_contact_address(number, email)
         if others:
-            note = f"{email} also belongs to contact {', '.join(f'#{card}' for card in others)}"
+            notes.append(f"{email} also belongs to contact {', '.join(f'#{card}' for card in others)}")
         else:
-            records.link_partner(email, number)
+            for one in records.link_partner(email, number):
+                linked.append(Change(records.record(one).kind, one, "partner", None, number))
     followers.put_follower(number, now, contact=number)
     created(workspace, number, author=author, author_follows=True)
-    return number, note
+    return number, linked
 
 
 # --- changing -----------------------------------------------------------------------------------------------
@@ -325,9 +351,10 @@ def finish(
     told = {*skip, *tell(workspace, this.id, message, subtype=subtype, internal=True, author=me, skip=skip)}
     records.touch(this.id, this.kind, workspace.now())
     changed = [one.field for one in details]
-    done = done + rules.react(workspace, this.id, before=this.state, changed=changed, skip=told)
+    said: list[str] = []
+    done = done + rules.react(workspace, this.id, before=this.state, changed=changed, skip=told, said=said)
     after = records.record(this.id)
     sentence = f"#{this.id} {after.title}: {fields.sentence(details)}"
     # Undo takes back the change, not the message: a thread is append-only, and undo writes its own.
     journal.write(me, os_login(), workspace.now(), act, sentence, done, thread=this.id)
-    return Done(this.id, after.title, details)
+    return Done(this.id, after.title, details, rules=said)

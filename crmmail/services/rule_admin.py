@@ -10,8 +10,10 @@ from crmmail.core import rulebook, rulelint, text
 from crmmail.core.rule import ASSIGN, NOBODY, Rule
 from crmmail.errors import CrmmailError, NotFound, Taken, UsageError
 from crmmail.services import hooks, rule_work, templates
+from crmmail.services.rehearsal import rehearsed
 from crmmail.services.rights import need_admin
 from crmmail.store import directory, journal, offices, rules
+from crmmail.store.journal import Change
 from crmmail.workspace import Workspace, os_login
 
 
@@ -24,13 +26,14 @@ class Loaded(NamedTuple):
     retired: list[str]  # not in the file, and switched off
 
 
-class _Rehearsed(Exception):
-    """Rolls a dry run back."""
-
-
 def listing(*, everything: bool = False) -> list[Rule]:
     """The rules in the order in which they are asked; `everything`: also those that are switched off."""
     return rule_work.read(rules.rules(active=None if everything else True))
+
+
+def off() -> int:
+    """How many rules are switched off."""
+    return len(rules.rules(active=False))
 
 
 def rule(name: str) -> Rule:
@@ -52,10 +55,14 @@ def add(workspace: Workspace, name: str, table: Mapping[str, Any]) -> Rule:
     need_admin(workspace, "add rules")
     name = name_of(name)
     with workspace.store.transaction():
-        if any(one.name.lower() == name.lower() for one in rules.rules()):
-            raise Taken(f"there is a rule {name!r} already (crmmail rules edit {name!r} …)")
-        _write(workspace, None, rulebook.read(name, table))
-        _note(workspace, f"rule {name} added")
+        there = next((one for one in rules.rules() if one.name.lower() == name.lower()), None)
+        if there:
+            how = f"(crmmail rules edit {there.name!r} …)"
+            if not there.active:
+                how = f"and it is off (crmmail rules edit {there.name!r} --on)"
+            raise Taken(f"there is a rule {there.name!r} already {how}")
+        changes = _write(workspace, None, rulebook.read(name, table))
+        _note(workspace, f"rule {name} added", changes)
     return rule(name)
 
 
@@ -74,8 +81,8 @@ def edit(workspace: Workspace, name: str, table: Mapping[str, Any], *, rename: s
         new = name_of(rename) if rename else kept.name
         if any(one.name.lower() == new.lower() and one.id != kept.id for one in rules.rules()):
             raise Taken(f"there is a rule {new!r} already")
-        _write(workspace, kept.id, rulebook.read(new, wanted, number=kept.id))
-        _note(workspace, f"rule {new} changed")
+        changes = _write(workspace, kept.id, rulebook.read(new, wanted, number=kept.id))
+        _note(workspace, f"rule {new} changed", changes)
     return rule(new)
 
 
@@ -84,11 +91,10 @@ def remove(workspace: Workspace, name: str) -> tuple[str, bool]:
     need_admin(workspace, "remove rules")
     with workspace.store.transaction():
         kept = rules.rule(name)
-        gone = rules.drop_rule(kept.id)
-        if not gone:
-            rules.put_rule(kept.id, active=False, changed=workspace.now())
-        _note(workspace, f"rule {kept.name} {'removed' if gone else 'switched off'}")
-    return kept.name, gone
+        acted = rules.acted(kept.id)
+        changes = _switch_off(workspace, kept.id) if acted else journal.delete("rule", kept.id)
+        _note(workspace, f"rule {kept.name} {'switched off' if acted else 'removed'}", changes)
+    return kept.name, not acted
 
 
 def load(workspace: Workspace, words: str, where: str, *, replace: bool = False, dry_run: bool = False) -> Loaded:
@@ -103,27 +109,24 @@ def load(workspace: Workspace, words: str, where: str, *, replace: bool = False,
     need_admin(workspace, "load rules")
     wanted = _tables(words, where)
     done = Loaded([], [], [], [])
-    try:
-        with workspace.store.transaction():
-            known = {one.name.lower(): one for one in rules.rules()}
-            for name, table in wanted.items():
-                kept = known.pop(name.lower(), None)
-                this = checked(rulebook.read(name, table, number=kept.id if kept else 0))
-                if kept and rule_work.read([kept]) == [this]:
-                    done.same.append(name)
-                    continue
-                _write(workspace, kept.id if kept else None, this)
-                (done.changed if kept else done.added).append(name)
-            for kept in known.values() if replace else ():
-                if kept.active:
-                    rules.put_rule(kept.id, active=False, changed=workspace.now())
-                    done.retired.append(kept.name)
-            if dry_run:
-                raise _Rehearsed
-            if done.added or done.changed or done.retired:
-                _note(workspace, f"rules loaded from {where}: {len(done.added)} added, {len(done.changed)} changed")
-    except _Rehearsed:
-        pass
+    changes: list[Change] = []
+    with rehearsed(workspace, dry_run):
+        known = {one.name.lower(): one for one in rules.rules()}
+        for name, table in wanted.items():
+            kept = known.pop(name.lower(), None)
+            this = checked(rulebook.read(name, table, number=kept.id if kept else 0))
+            if kept and rule_work.read([kept]) == [this]:
+                done.same.append(name)
+                continue
+            changes += _write(workspace, kept.id if kept else None, this)
+            (done.changed if kept else done.added).append(name)
+        for kept in known.values() if replace else ():
+            if kept.active:
+                changes += _switch_off(workspace, kept.id)
+                done.retired.append(kept.name)
+        if changes:
+            sentence = f"rules loaded from {where}: {len(done.added)} added, {len(done.changed)} changed"
+            _note(workspace, sentence, changes)
     return done
 
 
@@ -202,17 +205,23 @@ def _tables(words: str, where: str) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _write(workspace: Workspace, number: int | None, this: Rule) -> None:
+def _write(workspace: Workspace, number: int | None, this: Rule) -> list[Change]:
     this = checked(this)
-    rules.put_rule(
-        number,
-        name=this.name,
-        sequence=this.sequence,
-        active=this.active,
-        dated=this.dated,
-        spec=rulebook.spec(this),
-        changed=workspace.now(),
-    )
+    columns: dict[str, Any] = {
+        "name": this.name,
+        "sequence": this.sequence,
+        "active": this.active,
+        "dated": this.dated,
+        "spec": rulebook.spec(this),
+        "changed": workspace.now(),
+    }
+    if number is None:
+        return [journal.was_made("rule", rules.put_rule(None, **columns))]
+    return journal.update("rule", number, **columns)
+
+
+def _switch_off(workspace: Workspace, number: int) -> list[Change]:
+    return journal.update("rule", number, active=False, changed=workspace.now())
 
 
 def checked(this: Rule) -> Rule:
@@ -253,5 +262,5 @@ def _category(this: Rule) -> str:
     return found[0] if found else ""
 
 
-def _note(workspace: Workspace, sentence: str) -> None:
-    journal.write(workspace.user().id, os_login(), workspace.now(), "rules", sentence, undoable=False)
+def _note(workspace: Workspace, sentence: str, changes: list[Change]) -> None:
+    journal.write(workspace.user().id, os_login(), workspace.now(), "rules", sentence, changes)

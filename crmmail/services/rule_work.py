@@ -35,6 +35,11 @@ class Done(NamedTuple):
     changes: list[Change]
     failed: list[tuple[Rule, str]]  # rules that could not do what they should, and why
 
+    @property
+    def lines(self) -> list[str]:
+        """What each rule did: `Holiday: responsible bob`."""
+        return [f"{firing.rule.name}: {words}" for firing, words in self.said]
+
 
 class _Failed(Exception):
     """Rolls the savepoint back."""
@@ -55,20 +60,19 @@ def on_event(
     letter: tuple[str, str] | None,
     escalated: bool,
     news: News,
-) -> list[Change]:
+) -> Done:
     """What the rules do about something that happened; arguments as `rules.react` has them."""
     book = read(kept)
     facts = facts_of(number, book if letter is None else ())
     said = Letter(*letter, first=facts.partner_wrote is None) if letter is not None else None
     event = Event(before, facts.state, frozenset(changed), said, escalated)
     around = world(workspace)
-    done = carry_out(
+    return carry_out(
         workspace,
         number,
         lambda without: plan([one for one in book if one.id not in without], event, facts, around),
         news,
     )
-    return done.changes
 
 
 def on_date(workspace: Workspace, number: int, book: Sequence[Rule], around: World, news: News) -> Done:

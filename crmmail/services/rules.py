@@ -28,6 +28,7 @@ def react(
     escalated: bool = False,
     skip: Collection[int] = (),
     news: News | None = None,
+    said: list[str] | None = None,
 ) -> list[Change]:
     """What the rules on events do about something that happened to a record; the changes, for the act's undo.
 
@@ -39,6 +40,7 @@ def react(
         letter: subject and text of the letter from outside that came.
         skip: users who were told of this act already.
         news: gets what people shall be told of later (`spread`); None: they are told now.
+        said: gets a line for each rule that acted, in the order in which they did: `Holiday: responsible bob`.
     """
     kept = rules.rules(active=True, dated=False)
     if not kept:
@@ -46,9 +48,11 @@ def react(
     from crmmail.services import rule_work  # which needs what most acts do not
 
     written: News = []
-    changes = rule_work.on_event(workspace, number, kept, before, changed, letter, escalated, written)
+    done = rule_work.on_event(workspace, number, kept, before, changed, letter, escalated, written)
+    if said is not None:
+        said += done.lines
     if news is None:
         spread(workspace, number, written, skip=skip)
     else:
         news += written
-    return changes
+    return done.changes

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from crmmail.core.rule import Rule, World
 from crmmail.errors import CrmmailError
 from crmmail.services import rule_work
+from crmmail.services.rehearsal import rehearsed
 from crmmail.services.tell import News, spread
 from crmmail.store import due, journal, offices, records, rules
 from crmmail.workspace import Workspace, os_login
@@ -24,10 +25,6 @@ class Ran(NamedTuple):
     title: str
     lines: list[str]  # `Copy to an expert after 2 days: watched by expert@…`
     failed: list[str]  # the same, with what went wrong
-
-
-class _Rehearsed(Exception):
-    """Rolls a dry run back."""
 
 
 def waiting(workspace: Workspace) -> list[int]:
@@ -82,20 +79,16 @@ def _run_one(workspace: Workspace, number: int, book: Sequence[Rule], around: Wo
     lines: list[str] = []
     failed: list[str] = []
     try:
-        with workspace.store.transaction():
+        with rehearsed(workspace, dry_run):
             news: News = []
             done = rule_work.on_date(workspace, number, book, around, news)
             spread(workspace, number, news)
-            lines = [f"{firing.rule.name}: {words}" for firing, words in done.said]
+            lines = done.lines
             failed = [f"{rule.name}: {reason}" for rule, reason in done.failed]
             failed += [f"{name}: not asked any more, rules set each other off too often" for name in done.plan.cut]
             for line in lines:
                 sentence = f"#{number} {this.title}: rule {line}"
                 journal.write(None, os_login(), workspace.now(), "rule", sentence, thread=number)
-            if dry_run:
-                raise _Rehearsed
-    except _Rehearsed:
-        pass
     except CrmmailError as error:
         if error.retry:
             raise

@@ -45,7 +45,8 @@ def add(
             if _concerns(one) == _concerns(made):
                 raise Taken(f"there is an SLA {one.id} {whom(one)} already (crmmail sla remove {one.id})")
         sentence = f"SLA {made.id}: {promise(made)} {whom(made)}"
-        journal.write(me.id, os_login(), workspace.now(), "sla", sentence, undoable=False)
+        changes = [journal.was_made("sla", made.id)]
+        journal.write(me.id, os_login(), workspace.now(), "sla", sentence, changes)
     return made
 
 
@@ -54,9 +55,9 @@ def remove(workspace: Workspace, number: int) -> Sla:
     me = need_admin(workspace, "change SLAs")
     with workspace.store.transaction():
         this = deadlines.sla(number)
-        deadlines.drop_sla(number)
+        changes = journal.delete("sla", number)
         sentence = f"SLA {number} removed: {promise(this)} {whom(this)}"
-        journal.write(me.id, os_login(), workspace.now(), "sla", sentence, undoable=False)
+        journal.write(me.id, os_login(), workspace.now(), "sla", sentence, changes)
     return this
 
 

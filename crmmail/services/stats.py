@@ -52,11 +52,12 @@ def kind(name: str) -> str:
     """What statistics there are of: a kind of record that has states, or MESSAGES."""
     if name in (MESSAGES, "message"):
         return MESSAGES
-    found = record.kind(name)
-    if found.name not in stats.GOOD:
+    found = next((one.name for one in record.KINDS.values() if name in (one.name, one.plural)), "")
+    if found not in stats.GOOD:
         counted = ", ".join(record.KINDS[one].plural for one in sorted(stats.GOOD))
-        raise UsageError(f"there are no statistics of {found.plural}: they are of {counted} or {MESSAGES}")
-    return found.name
+        what = record.KINDS[found].plural if found else repr(name)
+        raise UsageError(f"there are no statistics of {what}: they are of {counted} or {MESSAGES}")
+    return found
 
 
 def by_default(kind_name: str) -> str:

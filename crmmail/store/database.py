@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import peewee
-from peewee import SqliteDatabase, fn
+from peewee import NodeList, SqliteDatabase, fn
 
 from crmmail.errors import ConfigBroken, NotFound, StoreBehind, StoreBroken, StoreBusy, StoreMissing
 from crmmail.store import tables
@@ -143,8 +143,17 @@ def is_made(store: Store) -> bool:
 
 
 def has(column: Any, words: str) -> Any:
-    """The condition that a text column contains these words, in any letter case of any alphabet."""
-    return fn.CASEFOLD(column).contains(words.casefold())
+    """The condition that a text column contains these words, in any letter case of any alphabet.
+
+    INSTR, because LIKE refuses a pattern of more than 50,000 bytes.
+    """
+    return fn.INSTR(fn.CASEFOLD(column), words.casefold()) > 0
+
+
+def every(conditions: Sequence[Any]) -> Any:
+    """The condition that all of these hold.  peewee nests what `&` and `where` put together, and SQLite's parser gives
+    up at a hundred brackets."""
+    return NodeList(list(conditions), " AND ", parens=True)
 
 
 @contextmanager

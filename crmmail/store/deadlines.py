@@ -76,10 +76,6 @@ def put_sla(**columns: Any) -> int:
     return int(t.Sla.create(**columns).id)
 
 
-def drop_sla(number: int) -> None:
-    t.Sla.delete().where(t.Sla.id == number).execute()
-
-
 def category_of(contact: int) -> str:
     """The partner category of a contact, "" if none."""
     row = t.Contact.select(t.Contact.category).where(t.Contact.thread == contact).first()

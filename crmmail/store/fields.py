@@ -9,10 +9,14 @@ from typing import Any
 from peewee import Field, TextField
 
 
+_FIRST, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+
+
 class UTCField(Field):
     """An aware datetime, stored in UTC without a zone, with microseconds always there so that text sorts by time.
 
-    Raises ValueError for a naive value: a moment of unknown zone must not get into the store.
+    Raises ValueError for a naive value: a moment of unknown zone must not get into the store.  What is in it at the very
+    ends of the calendar is read as some days away from them, or no other time zone could show it.
     """
 
     field_type = "DATETIME"
@@ -28,7 +32,8 @@ class UTCField(Field):
         if value is None:
             return None
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=UTC)
+        return moment if 1 < moment.year < 9999 else min(max(moment, _FIRST), _LAST)
 
 
 class JSONText(TextField):

@@ -12,7 +12,7 @@ from crmmail.core.query import Query
 from crmmail.errors import NotFound
 from crmmail.store import outbox, records
 from crmmail.store import tables as t
-from crmmail.store.database import has
+from crmmail.store.database import every, has
 
 
 class Item(NamedTuple):
@@ -77,15 +77,16 @@ def items(
     from_address = fn.COALESCE(t.Message.from_address, t.Quarantine.from_address, "")
     subject = fn.COALESCE(t.Message.subject, t.Quarantine.subject, "")
     text = fn.COALESCE(t.Message.text, t.Quarantine.text, "")
-    for condition in (
+    fits = [
         *(has(subject, word) | has(text, word) | has(t.Thread.title, word) for word in query.words),
         *([has(from_name, query.sender) | has(from_address, query.sender)] if query.sender else []),
         *records.conditions(query, user, now),
         *([(t.Message.received >= query.after) | (t.Quarantine.received >= query.after)] if query.after else []),
         *([(t.Message.received < query.before) | (t.Quarantine.received < query.before)] if query.before else []),
         *([t.Message.id.in_(t.Attachment.select(t.Attachment.message))] if query.has_attachment else []),
-    ):
-        rows = rows.where(condition)
+    ]
+    if fits:
+        rows = rows.where(every(fits))
     rows = rows.select(
         item.id.alias("item"),
         item.done.alias("item_done"),

@@ -6,12 +6,13 @@ A service changes rows through `update`, `insert` and `delete` here; each return
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import peewee
+from peewee import chunked
 
 from crmmail.errors import Changed
 from crmmail.store import tables as t
@@ -21,7 +22,7 @@ class Change(NamedTuple):
     """One column of one row, or ("*") a whole row: made (before None), or removed (before is the row)."""
 
     table: str
-    key: Any  # a number; [user, message] for a star
+    key: Any  # a number; [user, message] for a star; the numbers of all the rows that `update_all` changed
     field: str
     before: Any
     after: Any
@@ -40,6 +41,8 @@ class Entry(NamedTuple):
     undoable: bool
     undone: datetime | None
 
+
+ROWS = 500  # how many rows a statement names: SQLite has a limit
 
 JOURNALLED: dict[str, type[t.Table]] = {
     "thread": t.Thread,
@@ -62,13 +65,29 @@ JOURNALLED: dict[str, type[t.Table]] = {
     "delivery": t.Delivery,
     "template": t.Template,
     "view": t.View,
+    "rule": t.Rule,
+    "firing": t.Firing,
+    "sla": t.Sla,
+    "section": t.Section,
+    "category": t.Category,
+    "alias": t.Alias,
+    "user": t.User,
 }
 
 # Before and after of a mail that an act queued besides: undoing the act calls it off, unless it has left.
 CALLED_OFF = ("cancelled", "queued")
 
 # Columns that change with another, which is the one that people know.
-_GOES_WITH = {"closed": "state", "assigned": "responsible", "company_key": "company"}
+_GOES_WITH = {
+    "closed": "state",
+    "assigned": "responsible",
+    "company_key": "company",
+    "changed": "rule",
+    "away_until": "leave",
+}
+
+# An act that could have been taken back, had it changed anything.
+_NOTHING = peewee.SQL("'[]'")
 
 # Columns that every letter moves on: where one did, what stands there now is right, and undo leaves it.
 _MOVES_ON = ("partner_wrote", "answered")
@@ -76,7 +95,7 @@ _MOVES_ON = ("partner_wrote", "answered")
 # Undo removes made rows in this order backwards, so that what points to a row goes before it.
 _MADE = (
     "thread", "case", "lead", "contact", "contact_address", "record_contact", "follower", "message", "message_address",
-    "attachment", "decision", "notification", "delivery", "activity",
+    "attachment", "decision", "notification", "delivery", "activity", "firing",
 )  # fmt: skip
 
 
@@ -95,6 +114,25 @@ def update(table: str, key: Any, **columns: Any) -> list[Change]:
     if found:
         _set(table, key, {change.field: columns[change.field] for change in found})
     return found
+
+
+def update_all(table: str, keys: Sequence[int], field: str, value: Any) -> list[Change]:
+    """Like `update`, for one column of many rows: one change for all that had the same value before.
+
+    A record has thousands of messages; a change a row would hold the lock for longer than a delivery can wait.
+    """
+    model = JOURNALLED[table]
+    number, column = model._meta.primary_key, model._meta.fields[field]
+    after = _plain(column, value)
+    had: dict[Any, list[int]] = {}
+    for some in chunked(keys, ROWS):
+        for key, before in model.select(number, column).where(number.in_(some)).tuples():
+            if _plain(column, before) != after:
+                had.setdefault(_plain(column, before), []).append(key)
+    for those in had.values():
+        for some in chunked(those, ROWS):
+            model.update({column: value}).where(number.in_(some)).execute()
+    return [Change(table, those, field, before, after) for before, those in had.items()]
 
 
 def update_record(number: int, kind: str, **columns: Any) -> list[Change]:
@@ -137,7 +175,7 @@ def delete(table: str, key: Any) -> list[Change]:
 
 @contextmanager
 def made(changes: list[Change]) -> Iterator[None]:
-    """Adds to `changes` every row that is made inside the block, in the tables that filing a letter writes to."""
+    """Adds to `changes` every row that is made inside the block, in the tables that a new record writes to."""
     before = {table: _highest(table) for table in _MADE}
     yield
     for table in _MADE:
@@ -157,6 +195,9 @@ def revert(changes: Sequence[Change]) -> None:
         Changed: a row is no longer as the act left it, or something newer hangs on a row the act made.
     """
     for change in reversed(changes):
+        if _is_of_many(change):
+            _revert_all(change)
+            continue
         row = _row(change.table, change.key, missing=None)
         if change.field == "*" and change.before is None:
             if row is None:
@@ -173,7 +214,9 @@ def revert(changes: Sequence[Change]) -> None:
                 raise Changed(f"{_in_words(change)} is there again already")
             model = JOURNALLED[change.table]
             fields = model._meta.fields
-            model.insert(**{name: fields[name].python_value(value) for name, value in change.before.items()}).execute()
+            row = model.insert(**{name: fields[name].python_value(value) for name, value in change.before.items()})
+            with _in_its_place(change):
+                row.execute()
         else:
             if change[3:] == CALLED_OFF and (row is None or row.state != "queued"):
                 continue  # it has left; what it tells of is taken back all the same
@@ -183,7 +226,35 @@ def revert(changes: Sequence[Change]) -> None:
                 continue
             if not is_so:
                 raise Changed(f"{_in_words(change)} was changed since")
-            _set(change.table, change.key, {change.field: field.python_value(change.before)})
+            with _in_its_place(change):
+                _set(change.table, change.key, {change.field: field.python_value(change.before)})
+
+
+def _is_of_many(change: Change) -> bool:
+    """Did `update_all` make it?"""
+    return isinstance(change.key, list) and change.table != "star"
+
+
+def _revert_all(change: Change) -> None:
+    """Puts a column of many rows back; all of them must be as the act left them."""
+    model = JOURNALLED[change.table]
+    number, column = model._meta.primary_key, model._meta.fields[change.field]
+    is_so = column == column.python_value(change.after) if change.after is not None else column.is_null()
+    back = model.update({column: column.python_value(change.before)})
+    with _in_its_place(change):
+        count = sum(back.where(number.in_(some), is_so).execute() for some in chunked(change.key, ROWS))
+    if count < len(change.key):
+        raise Changed(f"{_in_words(change)} was changed since")
+
+
+@contextmanager
+def _in_its_place(change: Change) -> Iterator[None]:
+    """What was there before may stand in somebody else's place by now: a name, for instance, that was given again."""
+    try:
+        with t.database.atomic():
+            yield
+    except peewee.IntegrityError:
+        raise Changed(f"{_in_words(change)} cannot be as it was: something newer is in its place") from None
 
 
 def _in_words(change: Change) -> str:
@@ -210,7 +281,12 @@ def write(
     thread: int | None = None,
     undoable: bool = True,
 ) -> int:
-    """Notes an act.  `sentence` is what undo will print."""
+    """Notes an act.
+
+    Args:
+        sentence: what undo will print.
+        undoable: False: nobody can take it back, and undo says so instead of going on with what was before it.
+    """
     row = t.Journal.create(
         user=user,
         os_login=os_login or None,
@@ -219,20 +295,21 @@ def write(
         sentence=sentence,
         thread=thread,
         changes=[list(change) for change in changes],
-        undoable=undoable and bool(changes),
+        undoable=undoable,
     )
     return int(row.id)
 
 
 def last(user: int, count: int) -> list[Entry]:
     """Somebody's last undoable acts that stand, newest first."""
-    rows = t.Journal.select().where(t.Journal.user == user, t.Journal.undoable, t.Journal.undone.is_null())
+    mine = (t.Journal.user == user) & t.Journal.undone.is_null()
+    rows = t.Journal.select().where(mine, t.Journal.undoable, t.Journal.changes != _NOTHING)
     return [_entry(row) for row in rows.order_by(t.Journal.id.desc()).limit(count)]
 
 
-def last_of(user: int, acts: Collection[str]) -> Entry | None:
-    """Somebody's last act of these names that stands, undoable or not."""
-    rows = t.Journal.select().where(t.Journal.user == user, t.Journal.act.in_(list(acts)), t.Journal.undone.is_null())
+def last_final(user: int) -> Entry | None:
+    """Somebody's last act that nobody can take back; not one that could be, and was given up."""
+    rows = t.Journal.select().where(t.Journal.user == user, ~t.Journal.undoable, t.Journal.changes == _NOTHING)
     row = rows.order_by(t.Journal.id.desc()).first()
     return _entry(row) if row else None
 
@@ -250,10 +327,19 @@ def newest(limit: int) -> list[Entry]:
 
 def who_changed(change: Change, after: int) -> str:
     """The login of whoever changed the same thing in an act later than `after`; "" if the journal does not tell."""
+    keys = _keys(change)
     for row in t.Journal.select().where(t.Journal.id > after, t.Journal.undone.is_null()).order_by(t.Journal.id.desc()):
-        if any(one[:3] == [change.table, change.key, change.field] for one in row.changes):
-            return row.user.login if row.user_id else ""
+        for one in map(Change._make, row.changes):
+            if (one.table, one.field) == (change.table, change.field) and not keys.isdisjoint(_keys(one)):
+                return row.user.login if row.user_id else ""
     return ""
+
+
+def _keys(change: Change) -> set[Any]:
+    """The keys of the rows that a change is about."""
+    if _is_of_many(change):
+        return set(change.key)
+    return {tuple(change.key) if isinstance(change.key, list) else change.key}
 
 
 def give_up(entry: int) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from peewee import chunked
 
 from crmmail.core.message import Address, Part
 from crmmail.errors import NotFound
 from crmmail.store import outbox
 from crmmail.store import tables as t
+from crmmail.store.journal import ROWS
 from crmmail.store.outbox import Delivery
 
 
@@ -90,14 +93,16 @@ def change_message(message: int, **columns: Any) -> None:
     t.Message.update(**columns).where(t.Message.id == message).execute()
 
 
-def hanging(message: int) -> list[tuple[str, int]]:
-    """(table, key) of the rows that name a message's thread beside it, and must move with it."""
+def hanging(messages: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """(table, keys) of the rows that name a message's thread beside it, and must move with it."""
     tables = {"message_address": t.MessageAddress, "notification": t.Notification, "delivery": t.Delivery}
-    return [
-        (name, row.id)
-        for name, table in tables.items()
-        for row in table.select(table.id).where(table.message == message)
-    ]
+    found = []
+    for name, table in tables.items():
+        keys: list[int] = []
+        for some in chunked(messages, ROWS):
+            keys += [key for (key,) in table.select(table.id).where(table.message.in_(some)).tuples()]
+        found.append((name, keys))
+    return found
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -126,6 +131,37 @@ def of_thread(thread: int) -> list[Message]:
     return _messages(t.Message.select().where(t.Message.thread == thread).order_by(t.Message.id))
 
 
+def spoken(thread: int) -> list[int]:
+    """The messages of a thread that somebody said, not the program."""
+    rows = t.Message.select(t.Message.id).where(t.Message.thread == thread, t.Message.kind != "system")
+    return [row.id for row in rows.order_by(t.Message.id)]
+
+
+def letters_since(thread: int, moment: datetime) -> int:
+    """How many letters came to a thread after this moment."""
+    letters = t.Message.select().where(t.Message.thread == thread, t.Message.kind == "email_in")
+    return int(letters.where(t.Message.received > moment).count())
+
+
+def from_outside(thread: int, *, but: int) -> Iterator[str]:
+    """What others than users said in a thread and a notification may show, the newest first: letters with their
+    senders and subjects, the program's sentences (which name titles and people), names, addresses, file names.
+
+    Args:
+        but: a message that is not asked.
+    """
+    message = t.Message
+    here = (message.thread == thread) & (message.id != but)
+    theirs = message.kind.in_(["email_in", "system"]) | (message.original.is_null(False) & message.author.is_null())
+    said = message.select(message.from_name, message.from_address, message.subject, message.text).where(here & theirs)
+    for row in said.order_by(message.id.desc()).tuples().iterator():
+        yield "\n".join(row)
+    people = t.MessageAddress.select(t.MessageAddress.name, t.MessageAddress.address)
+    for named in (people, t.Attachment.select(t.Attachment.name)):
+        for row in named.join(message).where(here).distinct().tuples().iterator():
+            yield "\n".join(row)
+
+
 def superseded(message: int) -> list[int]:
     """The copies that a message is the whole of."""
     return [row.id for row in t.Message.select(t.Message.id).where(t.Message.superseded_by == message)]
@@ -146,6 +182,18 @@ def details_of(threads: Iterable[int]) -> list[tuple[int, datetime, list[dict[st
         t.Message.thread.in_(list(threads)), t.Message.kind == "system", t.Message.details.is_null(False)
     )
     return [(row.thread_id, row.received, row.details) for row in rows.order_by(t.Message.id)]
+
+
+def known_to(thread: int, address: str) -> set[int]:
+    """The messages of a thread that an address has sent or got: it stood in the head of the mail that came, or a mail
+    of ours left, or will, to it."""
+    stood = (t.Message.kind == "email_in") | t.Message.original.is_null(False)
+    rows = (
+        t.MessageAddress.select(t.MessageAddress.message)
+        .join(t.Message)
+        .where(t.MessageAddress.thread == thread, t.MessageAddress.address == address, stood)
+    )
+    return {row.message_id for row in rows} | {number for number, _ in outbox.identifiers(thread, address)}
 
 
 class LetterId(NamedTuple):

@@ -169,10 +169,6 @@ def put_category(section_id: int, name: str, *, active: bool = True, **columns: 
     return row.id
 
 
-def rename_category(number: int, name: str) -> None:
-    t.Category.update(name=name).where(t.Category.id == number).execute()
-
-
 # --- aliases ------------------------------------------------------------------------------------------------
 
 

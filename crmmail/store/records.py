@@ -5,6 +5,7 @@ Reading goes through one query over all kinds (`_base`), so a listing never asks
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
 from crmmail.store import outbox
 from crmmail.store import tables as t
-from crmmail.store.database import has
+from crmmail.store.database import every, has
 from crmmail.store.prepared import ByNumber
 
 
@@ -191,8 +192,8 @@ def dates(number: int, kind: str) -> Dates:
     return Dates(row.partner_wrote, row.answered)
 
 
-def hanging(number: int) -> list[tuple[str, int, str]]:
-    """(table, key, column) of the rows that name a record and hang on none of its messages: what is to be done about
+def hanging(number: int) -> list[tuple[str, list[int], str]]:
+    """(table, keys, column) of the rows that name a record and hang on none of its messages: what is to be done about
     it, the letters in quarantine that may belong to it, and the inbox items about these."""
     activities = t.Activity.select(t.Activity.id).where(t.Activity.thread == number)
     held = t.Quarantine.select(t.Quarantine.id).where(t.Quarantine.candidate == number)
@@ -200,9 +201,9 @@ def hanging(number: int) -> list[tuple[str, int, str]]:
         t.Notification.thread == number, t.Notification.message.is_null()
     )
     return [
-        *(("activity", row.id, "thread") for row in activities),
-        *(("quarantine", row.id, "candidate") for row in held),
-        *(("notification", row.id, "thread") for row in items),
+        ("activity", [row.id for row in activities], "thread"),
+        ("quarantine", [row.id for row in held], "candidate"),
+        ("notification", [row.id for row in items], "thread"),
     ]
 
 
@@ -247,15 +248,12 @@ def fitting(
         now: against which `late` is measured.
         sections: only records of these sections (codes).
     """
-    rows = _base()
-    if kind:
-        rows = rows.where(t.Thread.kind == kind)
+    found = [t.Thread.kind == kind] if kind else []
     if sections is not None:
-        rows = rows.where(t.Section.code.in_(list(sections)))
-    for condition in conditions(query, user, now):
-        rows = rows.where(condition)
+        found.append(t.Section.code.in_(list(sections)))
+    found += conditions(query, user, now)
     for word in query.words:
-        rows = rows.where(
+        found.append(
             has(t.Thread.title, word)
             | has(_email, word)
             | has(_partner.title, word)
@@ -263,17 +261,15 @@ def fitting(
             | has(t.Contact.company, word)
         )
     if query.sender:
-        rows = rows.where(
-            has(_email, query.sender) | has(_partner.title, query.sender) | has(_partner_name, query.sender)
-        )
+        found.append(has(_email, query.sender) | has(_partner.title, query.sender) | has(_partner_name, query.sender))
     if query.after:
-        rows = rows.where(t.Thread.updated >= query.after)
+        found.append(t.Thread.updated >= query.after)
     if query.before:
-        rows = rows.where(t.Thread.updated < query.before)
+        found.append(t.Thread.updated < query.before)
     if query.has_attachment:
         carrying = t.Attachment.select(t.Message.thread).join(t.Message)
-        rows = rows.where(t.Thread.id.in_(carrying))
-    return rows
+        found.append(t.Thread.id.in_(carrying))
+    return _base().where(every(found)) if found else _base()
 
 
 def conditions(query: Query, user: int | None, now: datetime | None) -> list[Any]:
@@ -427,21 +423,19 @@ def link_partner(address: str, contact: int) -> list[int]:
 
 
 def candidates(section: int, now: datetime | None = None) -> list[Candidate]:
-    """Everybody who could get a new case of a section, with how busy he is; who is on leave `now` could not."""
-    finished = KINDS["case"].done
-    loads: dict[int, int] = dict(
-        t.Case.select(t.Case.responsible, fn.COUNT(t.Case.thread))
-        .where(t.Case.responsible.is_null(False), t.Case.state.not_in(finished))
-        .group_by(t.Case.responsible)
-        .tuples()
-    )
-    last: dict[int, Any] = dict(
-        t.Case.select(t.Case.responsible, fn.MAX(t.Case.assigned))
-        .where(t.Case.responsible.is_null(False), t.Case.section == section)
-        .group_by(t.Case.responsible)
-        .tuples()
-    )
+    """Everybody who could get a new record of a section, with how busy he is; who is on leave `now` could not."""
+    loads: Counter[int] = Counter()
+    last: dict[int, str] = {}
+    for name in ("case", "lead"):
+        table = t.RECORDS[name]
+        given = table.responsible.is_null(False)
+        busy = table.select(table.responsible, fn.COUNT(table.thread)).where(given)
+        busy = busy.where(table.state.not_in(KINDS[name].done)).group_by(table.responsible)
+        loads.update(dict(busy.tuples()))
+        turns = table.select(table.responsible, fn.MAX(table.assigned)).where(given, table.section == section)
+        for user, moment in turns.group_by(table.responsible).tuples():
+            last[user] = max(last.get(user, ""), str(moment or ""))
     users: Iterable[Any] = t.User.select(t.User.id).where(t.User.active).order_by(t.User.id)
     if now is not None:
         users = users.where(t.User.away_until.is_null() | (t.User.away_until <= now))
-    return [Candidate(row.id, loads.get(row.id, 0), str(last.get(row.id) or "")) for row in users]
+    return [Candidate(row.id, loads[row.id], last.get(row.id, "")) for row in users]

@@ -76,12 +76,9 @@ def put_rule(number: int | None, **columns: Any) -> int:
     return number
 
 
-def drop_rule(number: int) -> bool:
-    """Removes a rule that never did anything; False where it did, and must stay for the history."""
-    if t.Firing.select().where(t.Firing.rule == number).exists():
-        return False
-    t.Rule.delete().where(t.Rule.id == number).execute()
-    return True
+def acted(number: int) -> bool:
+    """Did a rule ever do something, or try to?  Then it must stay, for the history names it."""
+    return bool(t.Firing.select().where(t.Firing.rule == number).exists())
 
 
 def _kept(row: Any) -> Kept:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmmail.cli import chart
+from crmmail.cli.voice import Voice
 from crmmail.core import stats as core
 from crmmail.core.stats import Case, Measure, Partner
 from crmmail.core.text import cells
@@ -81,15 +82,66 @@ def test_long_names_are_cut_and_what_is_too_much_is_summed() -> None:
     ]
     lines = drawn(firms, "partner", "cost")
     assert len(lines) == chart.LINES
-    assert lines[0].startswith("29 Gesellschaft für sehr…   29  ████")
+    assert lines[0].startswith("29 Gesellschaft für sehr lange Namen  29  ████")
+    assert drawn(firms, "partner", "cost", 40)[0] == "29 Gesellsc…ange Namen  29  ████████████"
     assert lines[-1].split() == ["others", str(sum(range(11)))]
 
 
 def test_of_many_days_the_latest_stay() -> None:
-    days = [case(0, created=NOW + timedelta(days=day)) for day in range(40)]
+    days = [case(0, created=NOW + timedelta(days=day)) for day in range(70)]
     lines = drawn(days, "day")
-    assert (lines[0].split()[0], lines[-2].split()[0]) == ("2026-12-04", "2027-01-02")
-    assert lines[-1].split() == ["others", "10"]
+    assert (lines[0].split()[0], lines[-2].split()[0]) == ("2026-12-05", "2027-02-01")
+    assert lines[-1].split() == ["others", "11"]
+
+
+def test_a_time_without_a_case_is_a_line_too() -> None:
+    found = [month(9), month(9), case(0, created=datetime(2027, 1, 15, tzinfo=UTC))]
+    assert [line.split()[:2] for line in drawn(found, "month")] == [
+        ["2026-09", "2"], ["2026-10", "0"], ["2026-11", "0"], ["2026-12", "0"], ["2027-01", "1"],
+    ]  # fmt: skip
+    assert [line[:7] for line in drawn(found, "section,month")[1:6]] == [
+        "2026-09", "2026-10", "2026-11", "2026-12", "2027-01",
+    ]  # fmt: skip
+    assert [line.split()[0] for line in drawn(found, "year")] == ["2026", "2027"]
+    leap = [case(0, created=datetime(2028, 2, day, tzinfo=UTC)) for day in (27, 28)]
+    leap.append(case(0, created=datetime(2028, 3, 1, tzinfo=UTC)))
+    assert [line.split()[0] for line in drawn(leap, "day")] == ["2028-02-27", "2028-02-28", "2028-02-29", "2028-03-01"]
+
+
+def test_an_axis_that_is_too_long_has_only_what_there_is() -> None:
+    found = [case(0, created=NOW), case(0, created=NOW + timedelta(days=400))]
+    assert [line.split()[0] for line in drawn(found, "day")] == ["2026-11-24", "2027-12-29"]
+
+
+def test_what_tells_lines_apart_is_not_cut_while_there_is_room() -> None:
+    found = [case(0, section=code, user="bobby") for code in ("sales-international", "sales-internal")]
+    assert [line.split("  ")[0] for line in drawn(found, "month,user,section,state", width=80)] == [
+        "2026-11 / bobby / sales-internal / done",
+        "2026-11 / bobby / sales-international / done",
+    ]
+    assert drawn(found, "month,section")[0].split() == ["sales-internal", "sales-international"]
+    narrow = drawn(found, "month,section", width=36)
+    assert narrow[0].split() == ["sales-…ernal", "sales-…ional"]
+    assert max(map(cells, narrow[:2])) <= 36
+
+
+@pytest.mark.parametrize(
+    ("labels", "room", "found"),
+    [
+        (["support", "sales"], 7, ["support", "sales"]),
+        (["sales-international", "sales-internal"], 10, ["sales…onal", "sales…rnal"]),
+        (
+            ["2026-11 / bob / a / draft", "2026-11 / rob / a / draft"],
+            20,
+            ["2026-11 / b…/ draft", "2026-11 / r…/ draft"],
+        ),
+        (["営業部門の長い名前", "営業部門の名前"], 9, ["営…い名前", "営…の名前"]),
+    ],
+)
+def test_long_labels_lose_their_middle(labels: list[str], room: int, found: list[str]) -> None:
+    said = chart.shortened(labels, room)
+    assert all(cells(one) <= room for one in said)
+    assert said == found
 
 
 # --- the heat map -----------------------------------------------------------------------------------------------------
@@ -183,8 +235,21 @@ def test_a_narrow_terminal_has_fewer_columns_and_says_which_are_missing(shop: Ta
     shop.do("set 1 revenue=1000 probability=10")
     lines = shop.do("stats -o table").splitlines()
     assert lines[0].split() == ["month", "user", "section", "state", "count", "delay"]
-    assert lines[-1] == "No room for revenue, cost, weighted: a wider terminal, -o csv or --json has it"
+    assert lines[-2:] == ["No room for revenue, cost, weighted: a wider", "  terminal, -o csv or --json has it"]
     assert "weighted_revenue" in shop.do("stats -o csv")
+
+
+def test_many_groups_that_nobody_asked_for_come_with_a_hint(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(13):
+        talk.do(f"users add user{number} --email user{number}@crm.test")
+        talk.do(f"new case Printer --responsible user{number}")
+    assert "groups" not in talk.do("stats")
+    monkeypatch.setattr(Voice, "terminal", True)
+    hint = "13 groups: --by month makes fewer, --by month,section --chart draws them"
+    for line in ("stats --color never", "stats --chart --color never"):
+        assert talk.do(line).splitlines()[-1] == hint
+    assert "groups" not in talk.do("stats --by month,user --color never")
+    assert talk.cli("stats --json").json[0]["count"] == 1
 
 
 def test_programs_get_every_column_and_no_total(shop: Talk) -> None:
@@ -220,8 +285,8 @@ def test_of_nothing(talk: Talk) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("stats printer", "there is no kind 'printer'"),
-        ("stats opportunities", "there is no kind 'opportunities'"),
+        ("stats printer", "no statistics of 'printer': they are of cases, leads or messages"),
+        ("stats opportunities", "no statistics of 'opportunities': they are of cases, leads or messages"),
         ("stats contacts", "no statistics of contacts: they are of cases, leads or messages"),
         ("stats --by colour", "no grouping by 'colour'"),
         ("stats messages --by state", "no grouping by 'state'"),

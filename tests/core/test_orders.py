@@ -43,7 +43,7 @@ def test_a_line_is_an_order(line: str, name: str, value: str) -> None:
 @pytest.mark.parametrize(
     "line",
     ["> Set-State: close", "Please Set-State: close", "Set State: close", "Set-State close", "Set-: x", "Set-a b: x",
-     "* Set-State: close → done", "Reset-State: x", ""],
+     "* Set-State: close → obeyed", "Reset-State: x", ""],
 )  # fmt: skip
 def test_a_line_is_words(line: str) -> None:
     text = f"Hello,\n{line}\nBye."
@@ -139,7 +139,7 @@ def test_every_state_of_a_case_can_be_named() -> None:
 def test_a_result_is_a_sentence() -> None:
     wrong = Result("Set-State: {opne}", "state", "{opne}", "open, done")
     assert str(wrong) == "Set-State: {opne} → there is no state '{opne}': open, done"
-    assert str(Result("Set-Priority: 2", "done")) == "Set-Priority: 2 → done"
+    assert str(Result("Set-Priority: 2", "done")) == "Set-Priority: 2 → obeyed"
     assert [Result("x", one).wrong for one in ("done", "same", "again", "quoted")] == [False, False, False, True]
 
 

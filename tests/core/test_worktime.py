@@ -9,12 +9,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crmmail.core.worktime import Span, Week, add, between, parse
+from crmmail.core.worktime import Span, Week, _spans, add, parse
 from crmmail.errors import UsageError
 
 OFFICE = parse("mon-fri 9:00-17:00")
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600
+
+
+def between(start: datetime, end: datetime, week: Week, zone: ZoneInfo) -> int:
+    """Seconds of working time from one moment to a later one: what `add` is held against."""
+    days = (start.astimezone(zone).date(), end.astimezone(zone).date())
+    parts = [min(stop, end) - max(begin, start) for begin, stop in _spans(*days, week, zone)]
+    return sum((max(timedelta(), part) for part in parts), timedelta()) // timedelta(seconds=1)
 
 
 def at(words: str, zone: ZoneInfo = BERLIN) -> datetime:

@@ -69,14 +69,15 @@ class TestObeyed:
             ("Set-User: bob@crm.test", "responsible", "bob"),
             ("SET-COST: 12,50", "cost", 12.5),
             ("Set-Revenue: 1000", "revenue", 1000),
+            ("Set-Revenue: 1.234,50 EUR", "revenue", 1234.5),
             ("Set-Probability: 30%", "probability", 30),
         ],
     )
     def test_every_order(self, talk: Talk, case: int, line: str, field: str, value: object) -> None:
         letter = says(talk, case, line)
         assert talk.field(case, field) == value
-        assert orders(letter) == [f"{line} → done"]
-        assert f"order: {line} → done" in talk.why(letter)
+        assert orders(letter) == [f"{line} → obeyed"]
+        assert f"order: {line} → obeyed" in talk.why(letter)
         assert leaving(talk) == []
         assert answered(talk) == []
 
@@ -120,7 +121,7 @@ class TestObeyed:
     def test_of_two_that_contradict_the_later_counts(self, talk: Talk, case: int) -> None:
         letter = says(talk, case, "Set-Priority: 2", "Set-Priority: 4")
         assert talk.field(case, "priority") == 4
-        assert orders(letter) == ["Set-Priority: 2 → a later line says otherwise", "Set-Priority: 4 → done"]
+        assert orders(letter) == ["Set-Priority: 2 → a later line says otherwise", "Set-Priority: 4 → obeyed"]
         assert answered(talk) == []
 
     def test_what_is_so_already_is_no_act(self, talk: Talk, case: int) -> None:
@@ -152,7 +153,7 @@ class TestObeyed:
         notice = talk.notice("agent", case)
         raw = talk.raw("agent@crm.test", subject="Re: x", text="Set-State: close\nSet-X: y", answers=notice)
         said = talk.do("deliver --dry-run --explain", input=raw)
-        assert "order: Set-State: close → done" in said
+        assert "order: Set-State: close → obeyed" in said
         assert "order: Set-X: y → there is no such order: Set-State, " in said
         assert (talk.state(case), answered(talk)) == ("draft", [])
 
@@ -225,7 +226,7 @@ class TestHisLetter:
         (mail,) = _received(sink, ANA)
         assert "Pull the plug!" in mail.get_content() and "Set-Priority" not in mail.get_content()
         assert (talk.field(case, "priority"), talk.state(case)) == (2, "done")
-        assert orders(letter) == ["Set-Priority: 2 → done"]
+        assert orders(letter) == ["Set-Priority: 2 → obeyed"]
 
     def test_in_html_only(self, talk: Talk, case: int) -> None:
         notice = talk.notice("agent", case)
@@ -319,7 +320,7 @@ class TestNobodyElse:
         talk.mail(ANA, subject=f"Re: [{case}]", text="Please!\nSet-User: bob\nSet-State : CLOSE")
         letter = says(talk, case, "I see.", "", "Please!", "Set-User: bob", "Set-State: close", "Set-Priority: 2")
         assert (talk.field(case, "responsible"), talk.state(case), talk.field(case, "priority")) == (None, "draft", 2)
-        assert [line.partition(" → ")[2][:11] for line in orders(letter)] == ["it stands i", "it stands i", "done"]
+        assert [line.partition(" → ")[2][:11] for line in orders(letter)] == ["it stands i", "it stands i", "obeyed"]
         assert len(answered(talk)) == 1
 
     def test_nor_behind_many_lines_that_say_nothing(self, talk: Talk, case: int) -> None:
@@ -338,35 +339,38 @@ class TestNobodyElse:
 
 # --- what was wrong -----------------------------------------------------------------------------------------
 
-WRONG = ("Set-Priority: 2", "Set-State: opne", "Set-Prioritaet: 1", "Set-Cost: much", "Set-Probability: 130",
-         "Set-User: mallory", "Set-Partner: 4711")  # fmt: skip
+WRONG = ("Set-Priority: 2", "Set-State: opne", "Set-Prioritaet: 1", "Set-Cost: much", "Set-Revenue: 1,000",
+         "Set-Probability: 130", "Set-User: mallory", "Set-Partner: 4711")  # fmt: skip
 TOLD = {
     "en": """\
-* Set-Priority: 2 → done
+* Set-Priority: 2 → obeyed
 * Set-State: opne → there is no state 'opne': open, pending, done, cancel, draft
 * Set-Prioritaet: 1 → there is no such order: Set-State, Set-Priority, Set-User, Set-Partner, Set-Cost, Set-Revenue, \
 Set-Probability
 * Set-Cost: much → 'much' is no number
+* Set-Revenue: 1,000 → '1,000' can be two amounts: 1000, 1.00
 * Set-Probability: 130 → '130' is no percentage from 0 to 100
 * Set-User: mallory → there is no user 'mallory': agent, bob, boss
 * Set-Partner: 4711 → there is no contact '4711': its number or address
 """,
     "fr": """\
-* Set-Priority: 2 → fait
+* Set-Priority: 2 → exécuté
 * Set-State: opne → l'état « opne » n'existe pas : open, pending, done, cancel, draft
 * Set-Prioritaet: 1 → cet ordre n'existe pas : Set-State, Set-Priority, Set-User, Set-Partner, Set-Cost, Set-Revenue, \
 Set-Probability
 * Set-Cost: much → « much » n'est pas un nombre
+* Set-Revenue: 1,000 → « 1,000 » peut être deux montants : 1000, 1.00
 * Set-Probability: 130 → « 130 » n'est pas un pourcentage de 0 à 100
 * Set-User: mallory → il n'y a pas d'utilisateur « mallory » : agent, bob, boss
 * Set-Partner: 4711 → il n'y a pas de contact « 4711 » : son numéro ou son adresse
 """,
     "ru": """\
-* Set-Priority: 2 → сделано
+* Set-Priority: 2 → выполнено
 * Set-State: opne → состояния «opne» нет: open, pending, done, cancel, draft
 * Set-Prioritaet: 1 → такой команды нет: Set-State, Set-Priority, Set-User, Set-Partner, Set-Cost, Set-Revenue, \
 Set-Probability
 * Set-Cost: much → «much» не число
+* Set-Revenue: 1,000 → «1,000» можно понять двояко: 1000, 1.00
 * Set-Probability: 130 → «130» не процент от 0 до 100
 * Set-User: mallory → пользователя «mallory» нет: agent, bob, boss
 * Set-Partner: 4711 → контакта «4711» нет: нужен его номер или адрес
@@ -385,6 +389,7 @@ class TestWrong:
         assert TOLD[language] in notice.text
         assert f"#{case} Printer broken" in notice.text and f"crmmail show {case}" in notice.text
         assert talk.field(case, "priority") == 2  # what was right is done
+        assert talk.field(case, "revenue") is None  # what can be two amounts is not guessed
 
     @pytest.mark.parametrize("notify", ["inbox", "email", "none"])
     def test_by_mail_and_in_the_inbox_however_he_hears(self, talk: Talk, case: int, notify: str) -> None:
@@ -420,7 +425,7 @@ class TestWrong:
                 "agent@crm.test", str(told["Reply-To"]), f"Re: {told['Subject']}", text, answers=identifier
             )
             assert (letter.record, talk.state(case)) == (case, "pending")
-            assert orders(letter) == ["Set-State: pending → done"]
+            assert orders(letter) == ["Set-State: pending → obeyed"]
             talk.do(f"open {case}")
         talk.do("tick")
         assert len(_received(sink, ANA)) == 1  # nothing of it goes to the customer

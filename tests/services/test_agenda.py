@@ -65,6 +65,25 @@ class TestActivity:
         assert talk.outbox() == []
         assert talk.show(case)["messages"][-1]["internal"]
 
+    def test_a_day_is_all_of_that_day(self, talk: Talk, case: int) -> None:
+        """What is due today is not overdue as it is made."""
+        said = talk.do("activity add 1 'Buy ink' --due today")
+        assert "until 2026-11-24 23:59: Buy ink" in said
+        talk.wait(hours=13, minutes=58)
+        assert not todo(talk, case)[0]["overdue"]
+        talk.wait(minutes=2)
+        assert todo(talk, case)[0]["overdue"]
+
+    def test_the_day_is_the_one_on_the_wall(self, talk: Talk, case: int) -> None:
+        talk.environ(TZ="America/New_York")
+        time.tzset()
+        try:
+            talk.do("activity add 1 'Buy ink' --due friday")
+            assert todo(talk, case)[0]["due"] == "2026-11-28T04:59:00Z"
+        finally:
+            talk.environ(TZ="UTC")
+            time.tzset()
+
     def test_done_and_undo(self, talk: Talk, case: int) -> None:
         talk.do("activity add 1 'Buy ink' --due +1d --for agent")
         talk.do("activity add 1 'Send ink' --due +2d --for agent")
@@ -207,6 +226,20 @@ class TestAgenda:
             busy.environ(TZ="UTC")
             time.tzset()
 
+    def test_a_case_for_tomorrow_is_late_the_day_after(self, talk: Talk) -> None:
+        talk.do("sections add level2 --name 'Level 2'")
+        talk.do("sections set support --parent level2")
+        talk.do("new case Printer --section support --responsible boss --deadline tomorrow")
+        assert talk.cli("agenda --json --days 2").json[0]["when"] == "2026-11-25T23:59:00Z"
+        talk.wait(days=1, hours=13)
+        assert talk.cli("list case late --json").json == []
+        talk.do("escalate --late")
+        assert talk.field(1, "section") == "support"
+        talk.wait(hours=1)
+        assert [one["id"] for one in talk.cli("list case late --json").json] == [1]
+        talk.do("escalate --late")
+        assert talk.field(1, "section") == "level2"
+
     def test_its_ids_are_activities_that_can_be_done(self, busy: Talk) -> None:
         assert busy.do("agenda --all -o ids") == "2\n1"
         busy.do("activity done -", input=busy.do("agenda --all -o ids"))
@@ -220,20 +253,30 @@ class TestAgenda:
         monkeypatch.setattr(Voice, "terminal", True)
         assert busy.do("agenda --all --color never").splitlines() == [
             "Overdue",
-            "! 2026-11-24 09:59  #1 Late   deadline   agent",
+            "! 2026-11-24 09:59  #1  Late     deadline           agent",
             "",
             "Today",
-            "  12:00  #1 Late   activity 2: Write   agent",
-            "  23:59  #2 Tonight   deadline   boss",
+            "  12:00             #1  Late     activity 2: Write  agent",
+            "  23:59             #2  Tonight  deadline           boss",
             "",
             "Tomorrow",
-            "  00:00  #2 Tonight   activity 1: Call   boss",
+            "  00:00             #2  Tonight  activity 1: Call   boss",
             "",
             "Tue 2026-12-01",
-            "  12:00  #3 Week   deadline   nobody",
+            "  12:00             #3  Week     deadline           nobody",
         ]
         assert "\x1b[31m! 2026-11-24 09:59" in busy.do("agenda --all --color always")
         assert busy.do("agenda --all nothing --color never") == "Nothing is due."
+
+    def test_what_is_to_do_is_never_cut(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        case = talk.mail("ana@example.com", subject="The printer in the hall does not print any more").record
+        talk.do(["activity", "add", str(case), "Call the supplier and ask for the price", "--due", "+1d"])
+        talk.environ(COLUMNS="80")
+        monkeypatch.setattr(Voice, "terminal", True)
+        assert talk.do("agenda --color never").splitlines()[1:] == [
+            "  10:00  #1  The printer in the hall does…  activity 1: Call the supplier   boss",
+            "                                            and ask for the price",
+        ]
 
     def test_the_summary_counts_what_i_have_to_do(self, busy: Talk) -> None:
         assert busy.cli("--json", "agent").json["activities"] == 1

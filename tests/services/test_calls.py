@@ -54,6 +54,13 @@ class TestCall:
         assert shown[shown.index(head) + 1].strip() == "call missed, 1m"
         assert "(no text)" not in talk.do("show 2 --peek")
 
+    def test_looks_like_no_letter(self, talk: Talk, case: int) -> None:
+        talk.do("log call 2 --result answered --with 1", user="boss")
+        shown = talk.do("show 2 --peek").splitlines()
+        at = next(at for at, line in enumerate(shown) if " · call" in line)
+        assert "→" not in shown[at] and "ana@example.com" not in shown[at]
+        assert shown[at + 1].strip() == "call answered, with Ana"
+
     @pytest.mark.parametrize("result", ["answered", "missed", "ongoing"])
     def test_how_it_ended(self, talk: Talk, case: int, result: str) -> None:
         talk.do(f"log call 2 --result {result}")
@@ -108,6 +115,7 @@ class TestCall:
             ("log call 2 --result missed --duration long", 2, "'long' is no delay"),
             ("log call 2 --result missed --duration -5m", 2, "'-5m' is no duration of a call"),
             ("log call 2 --result missed --with 2", 1, "record 2 is no contact"),
+            ("log call 2 --result missed --with 12", 1, "there is no record 12"),
             ("log call 9 --result missed", 1, "there is no record 9"),
             ("log call 2 --result missed --file nowhere.mp3", 1, "cannot attach nowhere.mp3"),
             ("log call 2 --result missed -m a -f b", 2, "not with both"),

@@ -157,13 +157,32 @@ class TestActions:
         assert {"open", "reset"} < set(found)
         assert {"close", "pending", "cancel"}.isdisjoint(found)
 
-    def test_each_that_needs_no_more_words_works(self, shop: Talk) -> None:
+    @pytest.mark.parametrize(
+        ("name", "field"),
+        [
+            ("open", "state"),
+            ("pending", "state"),
+            ("close", "state"),
+            ("cancel", "state"),
+            ("take", "responsible"),
+            ("escalate", "section"),
+        ],
+    )
+    def test_each_that_needs_no_more_words_leads_where_it_says(self, shop: Talk, name: str, field: str) -> None:
         shop.do("sections add level2")
         shop.do("sections set support --parent level2")
-        for name in ("open", "pending", "close", "cancel", "take", "escalate"):
-            shop.do(possible(shop, 4)[name]["command"].removeprefix("crmmail "))
-            shop.do("undo")
+        action = possible(shop, 4)[name]
+        before = shop.field(4, field)
+        assert before != action["leads_to"]
+        shop.do(action["command"].removeprefix("crmmail "))
+        assert shop.field(4, field) == action["leads_to"]
+        shop.do("undo")
+        assert shop.field(4, field) == before
+
+    def test_so_does_an_answer(self, shop: Talk) -> None:
         shop.do([*possible(shop, 4)["reply"]["command"].split()[1:], "-m", "It works."])
+        assert shop.words(4)[-1].startswith("It works.\n")
+        assert shop.outbox() == ["ana@example.com"]
 
     def test_whom_nobody_wrote_is_written_to(self, shop: Talk) -> None:
         number = int(shop.do("new case Scanner --contact 2"))

@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 from conversation import Talk
 
+from crmmail.cli.voice import Voice
+from crmmail.errors import Refused
+from crmmail.services import escalate
+from crmmail.services.records import Done
+from crmmail.workspace import Workspace
+
 
 @pytest.fixture
 def case(talk: Talk) -> int:
@@ -170,14 +176,34 @@ class TestLate:
         talk.do("sections add level3 --manager carol")
         talk.do("sections set level2 --parent level3")
         talk.wait(days=3)
-        assert "section level1 → level2" in talk.do("escalate --late")
+        assert "section level1 → level2" in talk.do("escalate --late -v")
         talk.wait(minutes=1)
         assert talk.cli("escalate --late") == (0, "", "", b"")
         assert where(talk)[0] == "level2"
         talk.do("set 1 deadline=+1d")
         talk.wait(days=2)
-        assert "section level2 → level3" in talk.do("escalate --late")
+        assert "section level2 → level3" in talk.do("escalate --late -v")
         assert talk.cli("escalate --late") == (0, "", "", b"")
+
+    def test_cron_hears_of_errors_only(self, talk: Talk, case: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What cron hears it mails to its owner, each time."""
+        talk.do("new case Offer --section level1 --deadline +1d")
+        talk.wait(days=3)
+        assert "(a dry run: nothing was changed)" in talk.do("escalate --late -n")
+        real = escalate.escalate
+
+        def fails_once(workspace: Workspace, number: int, **more: Any) -> Done:
+            if number == 2:
+                raise Refused("#2 Offer: it cannot be")
+            return real(workspace, number, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(escalate, "escalate", fails_once)
+            said = talk.cli("escalate --late")
+        assert (said.code, said.out, said.err) == (1, "", "crmmail: #2 Offer: it cannot be\n")
+        assert where(talk)[0] == "level2"
+        monkeypatch.setattr(Voice, "terminal", True)
+        assert "level1 → level2" in talk.do("escalate --late")  # #2, and somebody sits there
 
     def test_who_ran_it_hears_of_it_too(self, talk: Talk, case: int) -> None:
         talk.wait(days=3)
@@ -211,7 +237,7 @@ class TestLate:
         talk.do("sections set level2 --parent level3")
         talk.do("escalate 1", user="agent")
         talk.wait(days=3)
-        assert "section level2 → level3" in talk.do("escalate --late")
+        assert "section level2 → level3" in talk.do("escalate --late -v")
 
     def test_at_the_top_it_is_quiet_unless_somebody_asks(self, talk: Talk, case: int) -> None:
         talk.do("new case Offer --section sales --deadline +1d")
@@ -225,7 +251,7 @@ class TestLate:
     def test_cron_may_be_nobody_whom_we_know(self, talk: Talk, case: int, monkeypatch: pytest.MonkeyPatch) -> None:
         talk.wait(days=3)
         monkeypatch.setattr(pwd, "getpwuid", lambda number: SimpleNamespace(pw_name="cron"))
-        said = talk.do("escalate --late", user="")
+        said = talk.do("escalate --late -v", user="")
         assert said == "#1 Printer: section level1 → level2, category Printer → none, responsible agent → bob"
         assert [one["login"] for one in talk.cli("log 1 --json").json][-1] is None
 

@@ -118,7 +118,23 @@ class TestQueue:
         record = talk.show(1)["record"]
         assert said["record"] == {key: record[key] for key in said["record"]}
         assert said["record"]["title"] == "Printer broken" and said["record"]["created"] == "2026-11-24T10:00:00Z"
+        assert set(record) - set(said["record"]) == {
+            "author", "company", "lang", "addresses", "address", "contacts", "buttons", "envelope", "held", "moved_to",
+            "related",
+        }  # fmt: skip
         assert call(talk, number).state == "done"
+
+    def test_a_rule_may_come_before_its_program(self, talk: Talk, folder: Path, tmp_path: Path) -> None:
+        said = talk.cli("rules add Tell --state-to open --hook erp")
+        assert (said.code, said.out.startswith("rule 1 Tell: ")) == (0, True)
+        missing = f"its hook cannot run yet: {folder}/erp: No such file or directory\n"
+        assert said.err == f"crmmail: rule Tell is kept, but {missing}"
+        assert talk.cli("rules edit Tell --set-priority high").err.endswith(missing)
+        (tmp_path / "rules.toml").write_text('[[rule]]\nname = "New"\nhook = "erp"\n')
+        assert talk.cli(f"rules load {tmp_path}/rules.toml --dry-run").err == ""
+        assert talk.cli(f"rules load {tmp_path}/rules.toml").err == f"crmmail: rule New is kept, but {missing}"
+        program(folder, "erp", "exit 0")
+        assert talk.cli("rules edit Tell --set-priority low").err == ""
 
     def test_the_folder_is_a_setting(self, talk: Talk, folder: Path) -> None:
         other = talk.home / "programs"

@@ -10,6 +10,7 @@ from conversation import Letter, Talk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+MONEY = ("revenue", "cost", "weighted_revenue")
 ANA, BEA = "Ana <ana@example.com>", "bea@example.com"
 
 
@@ -126,6 +127,90 @@ class TestMerge:
         assert talk.words(1)[-1] == "Me too."
 
 
+class TestNumbers:
+    """What was merged is counted no more, so what it had must be counted with the other one."""
+
+    def totals(self, talk: Talk, kind: str = "cases") -> tuple[Any, Any, Any]:
+        rows = talk.cli(f"stats {kind} --by month --json").json
+        revenue, cost, weighted = (sum(row[key] or 0 for row in rows) for key in MONEY)
+        return revenue, cost, weighted
+
+    @pytest.fixture
+    def rich(self, talk: Talk) -> dict[str, Any]:
+        """Case 1 has everything that counts; it is not merged yet."""
+        talk.do("categories add Fault --section support")
+        talk.do("new case Rich --section support --responsible agent --priority high")
+        talk.do("set 1 category=Fault revenue=1000.10 cost=40.5 probability=50")
+        return facts(talk, 1)["record"]  # type: ignore[no-any-return]
+
+    def test_what_is_empty_gets_them(self, talk: Talk, rich: dict[str, Any]) -> None:
+        talk.do("new case Bare")
+        before, bare = self.totals(talk), facts(talk, 2)
+        talk.do("merge 1 --into 2")
+        made = talk.show(2)["record"]
+        kept = ("section", "category", "responsible", "priority", "revenue", "cost", "probability")
+        assert {key: made[key] for key in kept} == {key: rich[key] for key in kept}
+        assert self.totals(talk) == before == (1000.1, 40.5, 500.05)
+        assert talk.system(2)[-1] == (
+            "#1 Rich was merged into this: 0 messages; section: none → support, category: none → Fault, "
+            "responsible: none → agent, priority: normal → high, revenue: none → 1000.1, cost: none → 40.5, "
+            "probability: none → 50"
+        )
+        talk.do("undo")
+        assert (facts(talk, 1)["record"], facts(talk, 2)) == (rich, bare)
+
+    def test_amounts_are_added_up(self, talk: Talk, rich: dict[str, Any]) -> None:
+        talk.do("sections add sales --name Sales")
+        talk.do("new case Other --section sales --responsible boss --priority highest")
+        talk.do("set 2 revenue=0.2 cost=1 probability=10")
+        before, other = self.totals(talk), facts(talk, 2)
+        talk.do("merge 1 --into 2")
+        made = talk.show(2)["record"]
+        assert (made["revenue"], made["cost"]) == (1000.3, 41.5)
+        assert self.totals(talk)[:2] == before[:2]
+        unchanged = ("section", "category", "responsible", "priority", "probability")
+        assert {key: made[key] for key in unchanged} == {key: other["record"][key] for key in unchanged}
+        assert talk.system(2)[-1].endswith("0 messages; revenue: 0.2 → 1000.3, cost: 1 → 41.5")
+        talk.do("undo")
+        assert (facts(talk, 1)["record"], facts(talk, 2)) == (rich, other)
+        assert self.totals(talk) == before
+
+    def test_a_category_stays_in_its_section(self, talk: Talk, rich: dict[str, Any]) -> None:
+        talk.do("new case Here --section support")
+        talk.do("sections add sales --name Sales")
+        talk.do("new case There --section sales")
+        talk.do("merge 1 --into 3")
+        assert (talk.field(3, "section"), talk.field(3, "category")) == ("sales", None)
+        talk.do("undo")
+        talk.do("merge 1 --into 2")
+        assert talk.field(2, "category") == "Fault"
+
+    def test_what_is_done_is_not_urgent_and_who_left_gets_no_work(self, talk: Talk, rich: dict[str, Any]) -> None:
+        talk.do("users add bob --email bob@crm.test")
+        talk.do("set 1 responsible=bob")
+        talk.do("close 1")
+        talk.do("users set bob --inactive")
+        talk.do("new case Bare")
+        talk.do("merge 1 --into 2")
+        assert (talk.field(2, "priority"), talk.field(2, "responsible")) == (3, None)
+
+    def test_of_a_lead_are_the_case_s_too(self, talk: Talk) -> None:
+        """A lead that became a case is counted as a lead, and as what it became."""
+        talk.do("new lead Offer --revenue 300 --probability 20")
+        talk.do("new case Order --revenue 100 --cost 7")
+        talk.do("merge 1 --into 2")
+        assert self.totals(talk, "leads") == (300, 0, 60)
+        assert self.totals(talk) == (400, 7, 80)
+
+    def test_whoever_becomes_responsible_hears_of_it(self, talk: Talk, rich: dict[str, Any]) -> None:
+        talk.do("unfollow 1", user="agent")
+        talk.do("new case Bare")
+        talk.quiet()
+        talk.do("merge 1 --into 2")
+        assert "agent" in talk.followers(2)
+        assert [record for record, _ in talk.heard("agent")] == [2]
+
+
 class TestLaterLetters:
     def answered(self, talk: Talk, how: str, letter: Letter) -> int | None:
         """Ana answers what was case 2, by the evidence that `how` names."""
@@ -154,7 +239,7 @@ class TestLaterLetters:
         talk.do("merge 1 --into 3")
         assert talk.mail(ANA, answers=pair[1], text="More.").record == 3
         assert talk.mail(BEA, subject="Re: [1] Printer", text="More of mine.").record == 3
-        assert "lives on as #3: work there" in talk.refused("set 2 title=x")
+        assert "lives on as #3: crmmail show 3" in talk.refused("set 2 title=x")
 
     def test_of_the_customer_who_never_wrote(self, talk: Talk) -> None:
         """Who is the e-mail of the old record only, takes part in the new one too."""
@@ -183,7 +268,7 @@ class TestRefused:
         talk.do("new case Other")
         talk.do("merge 2 --into 1")
         before = talk.show(2)
-        assert "#2 Burning lives on as #1: work there" in talk.cli(line).err
+        assert "#2 Burning lives on as #1: crmmail show 1" in talk.cli(line).err
         assert talk.cli(line).code == 1
         assert talk.show(2) == before
 
@@ -200,7 +285,8 @@ class TestRefused:
 
     def test_there_are_no_circles(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
         talk.do("merge 2 --into 1")
-        assert "#2 Burning lives on as #1: crmmail merge 1 --into 1" in talk.refused("merge 1 --into 2")
+        assert talk.refused("merge 1 --into 2") == "#1 and #2 are one already: crmmail show 1"
+        assert talk.refused("merge 2 --into 1") == "#2 and #1 are one already: crmmail show 1"
         talk.do("new case Other")
         assert "crmmail merge 3 --into 1" in talk.refused("merge 3 --into 2")
 
@@ -248,6 +334,7 @@ def test_whatever_is_merged_leads_somewhere_and_undo_brings_it_back(talk: Talk, 
     if not talk.all("case"):
         for number in range(1, 4):
             talk.mail(f"u{number}@example.com", subject=f"Case {number}", text=f"Words {number}", id=f"{number}@x.test")
+            talk.do(f"set {number} revenue={number}.1 cost={number * 10}")
     before = [facts(talk, number) for number in range(1, 4)]
     done = sum(talk.cli(f"merge {number} --into {into}").code == 0 for number, into in merges)
     ends = {number: talk.field(number, "moved_to") for number in range(1, 4)}
@@ -257,6 +344,8 @@ def test_whatever_is_merged_leads_somewhere_and_undo_brings_it_back(talk: Talk, 
             at, steps = ends[at], steps + 1
             assert steps <= 4
         assert f"Words {number}" in talk.words(at)
+    counted = talk.cli("stats cases --by month --json").json
+    assert [(row["revenue"], row["cost"]) for row in counted] == [(6.3, 60.0)]
     if done:
         talk.do(f"undo {done}")
     assert [facts(talk, number) for number in range(1, 4)] == before

@@ -34,7 +34,7 @@ class TestNew:
             "probability": 20.0, "partner": {"id": int(card), "name": "Ana"},
         }  # fmt: skip
         assert {key: made[key] for key in wanted} == wanted
-        assert made["deadline"].startswith("2026-12-2")
+        assert made["deadline"] == "2026-12-24T23:59:00Z"
 
     def test_one_number_space_for_all_kinds(self, talk: Talk) -> None:
         numbers = [
@@ -65,6 +65,9 @@ class TestNew:
             ("new case A --deadline 03/04/2026", 2, "03/04/2026"),
             ("new lead A --probability 101", 2, "a percentage from 0 to 100"),
             ("new lead A --deadline tomorrow", 2, "No such option"),
+            ("new case A --cost 1,000", 2, "cost: '1,000' can be two amounts: write 1000 or 1.00"),
+            ("new lead A --revenue '100 mio'", 2, "revenue: '100 mio' is no amount that I can read"),
+            ("new case A --cost 10%", 2, "cost: '10%' is no amount"),
             ("new ticket A", 2, "No such command 'ticket'"),
         ],
     )
@@ -157,6 +160,22 @@ class TestSet:
 
     def test_the_deadline_is_echoed_as_it_was_understood(self, talk: Talk) -> None:
         assert "deadline none → 2026-11-25 09:00 UTC" in talk.do(["set", "1", "deadline=tomorrow 9:00"])
+        assert "→ 2026-11-25 23:59 UTC" in talk.do("set 1 deadline=tomorrow")
+
+    @pytest.mark.parametrize(
+        ("value", "number", "words"),
+        [("1,234,567.80", 1234567.8, "1234567.8"), ("2 000 EUR", 2000, "2000"), ("€ 1.234,50", 1234.5, "1234.5")],
+    )
+    def test_an_amount_is_echoed_as_it_was_understood(self, talk: Talk, value: str, number: float, words: str) -> None:
+        assert f"revenue none → {words}   " in talk.do(["set", "1", f"revenue={value}"])
+        assert talk.field(1, "revenue") == number
+        assert f"revenue {words}" in talk.do("show 1 --peek")
+
+    @pytest.mark.parametrize("value", ["1,000", "1.000"])
+    def test_an_amount_that_can_be_two_is_not_guessed(self, talk: Talk, value: str) -> None:
+        said = talk.refused(f"set 1 priority=high revenue={value}", code=2)
+        assert said == f"revenue: '{value}' can be two amounts: write 1000 or 1.00"
+        assert (talk.field(1, "revenue"), talk.field(1, "priority")) == (None, 3)
 
 
 class TestWhoWorksOnIt:

@@ -12,6 +12,7 @@ import pytest
 from conversation import START, Talk
 
 from crmmail.cli import editor
+from crmmail.cli.voice import Voice
 from crmmail.services import follow, run_rules
 from crmmail.store import tables
 from crmmail.store.database import Store
@@ -261,9 +262,10 @@ class TestOnDates:
         later = "2026-11-26T10:00:00Z"
         assert ran(talk, "rules run --dry-run") == []
         said = ran(talk, f"rules run --at {later} --dry-run")
-        assert said == ["#1 A: Later: priority high, watched by expert@firm.example"]
+        line = "#1 A: Later: priority high, watched by expert@firm.example"
+        assert said == [f"{line}   (a dry run: nothing was changed)"]
         assert (talk.field(1, "priority"), talk.followers(1)) == (3, ["boss", "agent"])
-        assert ran(talk, f"rules run --at {later}") == said
+        assert ran(talk, f"rules run --at {later}") == [line]
         assert talk.field(1, "priority") == 2
         assert ran(talk, f"rules run --at {later}") == []
 
@@ -321,6 +323,114 @@ class TestOnDates:
             return len(seen)
 
 
+class TestWhatTheListSays:
+    """Rows of docs/features.md, each with its own words."""
+
+    def test_a_rule_has_a_name_of_its_own_and_a_number(self, talk: Talk) -> None:
+        """F207."""
+        talk.do("rules add 'Gold first' --state-to open --set-priority high")
+        talk.do("rules add Silver --state-to open --set-priority low")
+        for line in ("rules add 'GOLD FIRST' --set-priority 1", "rules edit Silver --name 'gold First'"):
+            said = talk.refused(line, code=1)
+            assert "there is a rule 'gold first' already" in said.lower()
+        assert [one["name"] for one in talk.cli("rules list --json").json] == ["Gold first", "Silver"]
+        by_name, by_number = (talk.cli(f"rules show {one} --json").json for one in ("'gold first'", "1"))
+        assert (by_name["id"], by_name["name"]) == (1, "Gold first") and by_name == by_number
+        talk.do("rules edit 'Gold first' --name 'GOLD first'")  # its own name in other letters is free
+
+    def test_from_nothing_is_only_creation(self, talk: Talk) -> None:
+        """F208."""
+        talk.do("rules add Made --state-from none --set-priority high")
+        talk.do("new case Printer --section support")
+        assert talk.field(1, "priority") == 2
+        talk.do("set 1 priority=normal")
+        for button in ("open", "close", "reset"):
+            talk.do(f"{button} 1")
+        talk.mail("ana@example.com", subject="[1] Printer", text="It burns.")
+        assert (talk.state(1), talk.field(1, "priority")) == ("draft", 3)
+
+    def test_from_a_state_is_whatever_it_leaves_it_for(self, talk: Talk) -> None:
+        """F208."""
+        talk.do("rules add Left --state-from draft --set-priority high")
+        for number, button in enumerate(("open", "cancel"), start=1):
+            talk.do("new case Printer --section support")
+            assert talk.field(number, "priority") == 3
+            talk.do(f"{button} {number}")
+            assert talk.field(number, "priority") == 2
+        talk.do("set 1 priority=normal")
+        talk.do("close 1")
+        assert talk.field(1, "priority") == 3
+
+    def test_a_section_is_meant_alone_or_with_those_below(self, talk: Talk) -> None:
+        """F210."""
+        talk.do("sections add level1 --parent support")
+        talk.do("sections add trainees --parent level1")
+        talk.do("sections add sales")
+        talk.do("rules add Alone --state-from none --section support --watch alone@firm.example")
+        talk.do("rules add Below --state-from none --section support --subsections --set-priority high")
+        for code in ("support", "level1", "trainees", "sales"):
+            talk.do(f"new case Printer --section {code}")
+        assert [talk.field(case, "priority") for case in talk.all("case")] == [2, 2, 2, 3]
+        assert [case for case in talk.all("case") if "alone@firm.example" in talk.followers(case)] == [1]
+
+    def test_a_rule_sets_the_state_when_its_day_has_come(self, talk: Talk) -> None:
+        """F221."""
+        talk.do("rules add Stale --trigger created --delay 30d --set-state cancel")
+        talk.do("new case Old --section support")
+        talk.wait(days=1)
+        talk.do("new case Young --section support")
+        talk.wait(days=28, hours=23)
+        assert ran(talk) == []
+        talk.wait(hours=1)
+        assert ran(talk) == ["#1 Old: Stale: state cancel"]
+        assert [talk.state(case) for case in (1, 2)] == ["cancel", "draft"]
+        assert talk.show(1)["record"]["closed"] == "2026-12-24T10:00:00Z"
+        assert talk.system(1)[-1] == "rule Stale: state cancel"
+
+    def test_a_rule_sets_the_state_at_an_event(self, talk: Talk) -> None:
+        """F221."""
+        talk.do("rules add Reopen --responsible boss --set-state open")
+        talk.do("new case Printer --section support")
+        assert talk.state(1) == "draft"
+        talk.do("assign 1 boss")
+        assert talk.state(1) == "open"
+
+    def test_leads_go_round(self, talk: Talk) -> None:
+        """F242: each user in turn."""
+        talk.do("users add bob --email bob@crm.test")
+        talk.do("sections add sales")
+        talk.do("rules add Turn --kind lead --state-from none --set-responsible round-robin")
+        given = []
+        for title in "ABCDEF":
+            given.append(talk.field(int(talk.do(f"new lead {title} --section sales")), "responsible"))
+            talk.wait(minutes=1)
+        assert sorted(given[:3]) == ["agent", "bob", "boss"]
+        assert given[3:] == given[:3]
+        assert talk.field(int(talk.do("new case A --section sales")), "responsible") is None  # it is about leads
+
+    def test_leads_go_to_who_has_least_to_do(self, talk: Talk) -> None:
+        """F242."""
+        talk.do("users add bob --email bob@crm.test")
+        talk.do("sections add sales")
+        for user in ("boss", "boss", "agent", "bob", "bob"):
+            talk.do(f"new lead Work --section sales --responsible {user}")
+        talk.do("rules add Least --kind lead --state-from none --set-responsible least-busy")
+        first = int(talk.do("new lead A --section sales"))
+        assert talk.field(first, "responsible") == "agent"
+        talk.do("lose 1 2")  # boss has nothing to do any more
+        assert talk.field(int(talk.do("new lead B --section sales")), "responsible") == "boss"
+
+    def test_leads_have_watchers(self, talk: Talk) -> None:
+        """F242: whom a rule lets watch a new lead hears of it."""
+        talk.do("users add bob --email bob@crm.test")
+        talk.do("rules add Watch --kind lead --state-from none --watch bob --watch expert@firm.example")
+        lead = talk.mail("ana@example.com", "sales@crm.test", "Offer", "How much?").record
+        assert {"bob", "expert@firm.example"} <= set(talk.followers(lead))
+        assert [record for record, _ in talk.heard("bob")] == [lead]
+        case = talk.mail("ana@example.com", subject="Printer", text="It burns.").record
+        assert "bob" not in talk.followers(case)
+
+
 class TestTheBook:
     def test_dump_and_load_give_the_same_rules(self, talk: Talk, tmp_path: Path) -> None:
         talk.do("rules add A --state-to open --set-priority high --sequence 5")
@@ -333,7 +443,8 @@ class TestTheBook:
             talk.do(f"rules remove {name}")
         said = talk.do(f"rules load {file} --dry-run")
         assert talk.cli("rules list --all --json").json == []
-        assert talk.do(f"rules load {file}") == said == "rule A: added\nrule B: added"
+        assert said.splitlines() == [f"rule {name}: added   (a dry run: nothing was changed)" for name in "AB"]
+        assert talk.do(f"rules load {file}") == "rule A: added\nrule B: added"
         after = talk.cli("rules list --all --json").json
         assert [{**one, "id": 0} for one in after] == [{**one, "id": 0} for one in before]
 
@@ -415,6 +526,13 @@ class TestExplain:
         words = talk.do("rules explain 1")
         assert "✗ responsible agent (it is boss)" in words
         assert "acts when you press: close" in words
+
+    def test_it_says_who_is_not_on_leave(self, talk: Talk) -> None:
+        talk.do("rules add Holiday --away --set-responsible deputy")
+        talk.do("new case Printer --section support")
+        assert "✗ responsible away yes (nobody is responsible)" in talk.do("rules explain 1")
+        talk.do("take 1")
+        assert "✗ responsible away yes (boss is not on leave)" in talk.do("rules explain 1")
 
     def test_it_changes_nothing(self, talk: Talk) -> None:
         talk.do("rules add Expert --trigger created --delay 2d --set-priority 1 --watch expert@firm.example")
@@ -505,3 +623,90 @@ class TestWhoSaysWhat:
             tables.Delivery.update(state="sent").where(tables.Delivery.state == "queued").execute()
         talk.do("undo")  # what left by mail does not come back, but the case does
         assert talk.state(second) == "draft"
+
+
+class TestWhatAnActSays:
+    """The line of an act is not how it ended where a rule followed, so each rule has a line of its own."""
+
+    @pytest.fixture
+    def shop(self, talk: Talk) -> Talk:
+        talk.do("users add bob --email bob@crm.test")
+        talk.do("sections add help2 --manager boss")
+        talk.do("sections set support --parent help2 --assign manager")
+        talk.do("rules add Hot --set-priority high --sequence 1")
+        talk.do("rules add Holiday --away --set-responsible deputy --sequence 2")
+        return talk
+
+    @pytest.mark.parametrize(
+        ("line", "rules"),
+        [
+            ("set 1 title=Scanner", ["Hot: priority high"]),
+            ("open 1", ["Hot: priority high"]),
+            ("assign 1 agent", ["Hot: priority high", "Holiday: responsible bob"]),
+            ("assign 1 boss", ["Hot: priority high"]),
+            ("take 1", ["Hot: priority high"]),
+            ("move 1 --section help2", ["Hot: priority high"]),
+            ("move 1 --section help2 --dry-run", ["Hot: priority high"]),
+            ("escalate 1", ["Hot: priority high"]),
+            ("merge 2 --into 1", ["Hot: priority high"]),
+            ("note 1 -m Hello --then close", ["Hot: priority high"]),
+        ],
+    )
+    def test_a_line_for_each_rule_in_the_order_in_which_they_acted(
+        self, shop: Talk, line: str, rules: list[str]
+    ) -> None:
+        shop.do("rules edit Hot --off")
+        shop.do("new case Printer --section support --responsible bob")
+        shop.do("new case Scanner --section support --responsible bob --email eve@x.example")
+        shop.do("users away agent --until +7d --deputy bob")
+        shop.do("rules edit Hot --on")
+        said = shop.do(line).split("\n")
+        assert [one for one in said if one.startswith("  rule ")] == [f"  rule {one}" for one in rules]
+        assert not said[0].startswith("  rule ")
+
+    def test_no_rule_no_line(self, talk: Talk) -> None:
+        talk.do("new case Printer --section support")
+        assert talk.do("open 1").count("\n") == 0
+
+    def test_a_person_hears_who_got_a_new_case_and_until_when(
+        self, shop: Talk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop.do("sla add --within 8h --section support")
+        shop.do("users away agent --until +7d --deputy bob")
+        shop.do("rules edit Holiday --away --set-responsible boss --no-away --responsible bob --state-from none")
+        assert shop.do("new case Printer --section support") == "1"
+        monkeypatch.setattr(Voice, "terminal", True)
+        monkeypatch.setattr(Voice, "_colored", lambda self: False)
+        shop.environ(COLUMNS="200")
+        assert shop.cli("new case Printer --section support").out.split("\n")[:-1] == [
+            "#2 Printer: responsible bob (manager), deadline 2026-11-24 18:00 UTC (8 hours, because it is in support)"
+            "   (undo: crmmail undo)",
+            "  rule Hot: priority high",
+            "  rule Holiday: responsible boss",
+        ]
+        said = shop.cli("new case Printer --responsible bob --deadline 2026-12-01").out
+        assert said.startswith("#3 Printer   (undo: crmmail undo)\n")
+
+
+class TestSwitchedOff:
+    def test_the_list_says_that_there_are_more(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        talk.do("rules add Hot --state-to open --set-priority high")
+        talk.do("rules add Cold --state-to pending --set-priority low --off")
+        monkeypatch.setattr(Voice, "terminal", True)
+        monkeypatch.setattr(Voice, "_colored", lambda self: False)
+        assert talk.do("rules").endswith("1 is off: crmmail rules list --all")
+        talk.do("rules edit Hot --off")
+        assert talk.do("rules").split("\n") == ["No rule is on.", "2 are off: crmmail rules list --all"]
+        assert "off:" not in talk.do("rules list --all")
+        assert json.loads(talk.do("rules list --json")) == []
+
+    def test_its_name_is_taken_and_the_way_back_is_said(self, talk: Talk) -> None:
+        talk.do("rules add Hot --state-to open --set-priority high")
+        talk.do("new case Printer --section support")
+        talk.do("open 1")
+        assert "switched off: the history names it" in talk.do("rules remove Hot")
+        assert talk.refused("rules add hot --state-to open --set-priority low") == (
+            "there is a rule 'Hot' already and it is off (crmmail rules edit 'Hot' --on)"
+        )
+        talk.do("rules edit Hot --on")
+        assert "Hot" in talk.do("rules")

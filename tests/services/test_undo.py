@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,7 +239,9 @@ class TestDecisionsAboutQuarantine:
         assert "--yes" in talk.refused("quarantine purge 1", code=2)
         assert "only an admin" in talk.refused("quarantine purge 1 --yes", user="agent")
         assert talk.do("quarantine purge 1 --yes") == "letter 1 is gone for good"
-        assert "there is nothing to undo" in talk.refused("undo")
+        assert talk.refused("undo") == (
+            "your last act was: letter 1 purged, which cannot be taken back; there is nothing before it"
+        )
         talk.refused("quarantine show 1 --raw")
 
     def test_decided_twice_is_refused(self, talk: Talk, held: Letter) -> None:
@@ -248,6 +251,157 @@ class TestDecisionsAboutQuarantine:
         assert "it was spam already" in said.err
         assert "it was spam already" in talk.refused("quarantine route 1 1")
         assert [one["state"] for one in talk.cli("quarantine list --all --json").json] == ["spam"]
+
+
+class TestHousekeeping:
+    """What an admin does to the shop comes back, or stands in the way of what he did before it."""
+
+    LISTS = ("rules dump", "sla --json", "sections --json", "categories --json", "users --json", "aliases --json")
+
+    @pytest.fixture
+    def shop(self, talk: Talk, case: Letter) -> Talk:
+        talk.do("sections set sales --parent support")
+        talk.do("categories add Printers --section support --probability 30")
+        talk.do("rules add Hot --state-to open --set-priority high")
+        talk.do("sla add --within 8h --section support")
+        talk.do("close 1")
+        return talk
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "rules add Cold --state-to pending --set-priority low",
+            "rules edit Hot --name Hotter --set-priority highest --off",
+            "rules edit Hot --trigger created --delay 2d",
+            "rules remove Hot",
+            "rules load {rules} --replace",
+            "sla add --within 2h --priority high",
+            "sla remove 1",
+            "sections set sales --name Selling --assign round-robin --parent ''",
+            "sections set support --reopen-window 14d --manager bob",
+            "sections remove support",
+            "categories add Scanners --section support",
+            "categories set Printers --section support --name Machines --probability 40",
+            "categories remove Printers --section support",
+            "users away agent --until +7d --deputy bob",
+        ],
+    )
+    def test_comes_back_and_no_more_than_that(self, shop: Talk, tmp_path: Path, line: str) -> None:
+        (tmp_path / "rules.toml").write_text('[[rule]]\nname = "Other"\nstate_to = "open"\nset_priority = "low"\n')
+        before = [shop.do(one) for one in self.LISTS]
+        shop.do(line.format(rules=tmp_path / "rules.toml"))
+        assert [shop.do(one) for one in self.LISTS] != before
+        shop.do("undo")
+        assert [shop.do(one) for one in self.LISTS] == before
+        assert shop.state(1) == "done"
+
+    def test_a_rule_that_acted_stays(self, shop: Talk) -> None:
+        shop.do("open 1", user="agent")
+        assert "switched off: the history names it" in shop.do("rules remove Hot")
+        shop.do("undo")
+        assert "Hot" in shop.do("rules")
+        shop.do("rules add Cold --state-to pending --set-priority low")
+        shop.do("pending 1", user="agent")
+        assert "rule 2 cannot go again: something newer hangs on it" in shop.refused("undo")
+        assert "Cold" in shop.do("rules")
+
+    def test_a_name_that_was_given_again_is_not_taken_away(self, shop: Talk) -> None:
+        shop.do("users set agent --admin")
+        shop.do("rules remove Hot")
+        shop.do("rules add Hot --state-to open --set-priority low", user="agent")
+        assert "something newer is in its place" in shop.refused("undo")
+        assert shop.do("rules --json").count('"name": "Hot"') == 1
+
+    def test_what_another_admin_changed_since_stays(self, shop: Talk) -> None:
+        shop.do("users set agent --admin")
+        shop.wait(minutes=1)
+        shop.do("rules edit Hot --set-priority low", user="agent")
+        shop.wait(minutes=1)
+        shop.do("rules edit Hot --off")
+        assert "the rule was changed since by boss" in shop.refused("undo", user="agent")
+
+    def test_sections_do_not_go_round_in_circles(self, shop: Talk) -> None:
+        shop.do("users set agent --admin")
+        shop.do("sections set sales --parent ''", user="agent")
+        shop.do("sections set support --parent sales")
+        assert "support cannot be above sales" in shop.refused("undo", user="agent")
+
+    def test_who_is_no_admin_any_more_undoes_no_admins_act(self, shop: Talk) -> None:
+        shop.do("users set agent --admin")
+        shop.do("rules remove Hot", user="agent")
+        shop.do("users set agent --no-admin")
+        assert "only an admin may take this back" in shop.refused("undo", user="agent")
+        assert "Hot" not in shop.do("rules")
+
+    def test_a_new_address_of_a_section_is_retired_and_stays_ours(self, shop: Talk) -> None:
+        shop.do("sections set support --email help@crm.test")
+        shop.do("undo")
+        emails = {one["code"]: one["email"] for one in shop.cli("sections --json").json}
+        assert emails["support"] == "support@crm.test"
+        assert [one["active"] for one in shop.cli("aliases --json").json if one["address"] == "help@crm.test"] == [
+            False
+        ]
+
+    @pytest.mark.parametrize(
+        ("line", "what"),
+        [
+            ("users add cy --email cy@crm.test", "user cy added"),
+            ("sections add hq", "section hq added"),
+            ("aliases add x@crm.test --kind lead", "alias x@crm.test added"),
+            ("config set loop.messages 9", "loop.messages = 9"),
+            ("follow --kind case", "boss follows every new case"),
+        ],
+    )
+    def test_what_cannot_come_back_stands_in_the_way(self, shop: Talk, line: str, what: str) -> None:
+        shop.do(line)
+        assert shop.refused("undo") == (
+            f"your last act was: {what}, which cannot be taken back; "
+            "`crmmail undo --skip` goes on with: #1 Printer: state: draft → done"
+        )
+        assert shop.state(1) == "done"
+        shop.do("set 1 priority=high")
+        assert shop.refused("undo 2") == (
+            f"before your last act there was: {what}, which cannot be taken back; `crmmail undo 1` stops before it"
+        )
+        assert shop.field(1, "priority") == 2
+        shop.do("undo")
+        assert shop.do("undo --skip") == "undone: #1 Printer, back to draft"
+
+    def test_what_changed_nothing_is_in_nobodys_way(self, shop: Talk) -> None:
+        shop.do("follow 1 --who agent --types state")
+        shop.do("follow 1 --who agent --types state")
+        shop.do("sections set sales --name Sales")
+        assert "followed by agent" in shop.do("undo")
+
+
+class TestNewRecords:
+    @pytest.mark.parametrize("line", ["new case Scanner --section support", "new lead Offer --email eve@x.example"])
+    def test_go_again(self, talk: Talk, case: Letter, line: str) -> None:
+        talk.do("rules add Hot --state-from none --section support --set-priority high --watch bob --activity 'Call'")
+        before = talk.do("list case --json"), talk.do("list lead --json")
+        talk.do("close 1")
+        number = int(talk.do(line))
+        assert talk.do("undo").startswith(f"undone: new #{number} ")
+        assert "there is no record" in talk.refused(f"show {number}")
+        assert talk.state(1) == "done"
+        talk.do("undo")
+        assert (talk.do("list case --json"), talk.do("list lead --json")) == before
+        assert int(talk.do(line)) == number + 1  # a number that was seen is not given again
+
+    def test_a_contact_lets_go_of_what_it_was_made_partner_of(self, talk: Talk, case: Letter) -> None:
+        talk.do("new contact Ana --email ana@example.com")
+        assert talk.field(1, "partner") == {"id": 2, "name": "Ana"}
+        talk.do("undo")
+        assert talk.field(1, "partner") is None
+        assert "there is no" in talk.refused("show 2")
+
+    def test_not_once_newer_things_hang_on_them(self, talk: Talk, case: Letter) -> None:
+        talk.do("new case Scanner --section support")
+        talk.do("note 2 -m Hello", user="bob")
+        said = talk.refused("undo")
+        assert said.startswith("cannot undo (new #2 Scanner): ")
+        assert "something newer hangs on it" in said
+        assert talk.words(2) == ["Hello"]
 
 
 def test_undo_wants_a_sensible_number(talk: Talk) -> None:

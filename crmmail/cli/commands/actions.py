@@ -14,7 +14,7 @@ COLUMNS = (
     Column("action", "action"),
     Column("command", "command", whole=True),
     Column("leads_to", "leads to"),
-    Column("sentence", "what", flex=True, piped=False),
+    Column("sentence", "what", flex=True, wraps=True, piped=False),
 )
 KEYS = ("action", "command", "leads_to", "sentence")
 

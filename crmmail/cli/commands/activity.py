@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from crmmail.cli import shapes
-from crmmail.cli.acts import UNDO, each
+from crmmail.cli.acts import UNDO, each, said
 from crmmail.cli.command import noun
 from crmmail.cli.line import Line, Span
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, listing_options
@@ -17,7 +17,7 @@ from crmmail.store.activities import Activity
 COLUMNS = (
     Column("overdue", "", lambda row: "!" if row["overdue"] else "", style="overdue", piped=False),
     Column("id", "#"),
-    Column("due", "due", style=lambda row: "overdue" if row["overdue"] else ""),
+    Column("due", "due", style=lambda row: "overdue" if row["overdue"] else "", exact=True, drop=0),
     Column("summary", "to do", flex=True),
     Column("record", "record", lambda row: f"#{row['record']}", justify="right"),
     Column("title", "title", flex=True),
@@ -60,7 +60,7 @@ def activity_list(session: Session, mine: bool, everybody: bool, finished: bool)
 )
 @click.argument("record", type=RECORD)
 @click.argument("summary")
-@click.option("--due", required=True, metavar="DATE", help="By when: tomorrow 9:00, friday, +3d, 2026-11-24.")
+@click.option("--due", required=True, metavar="DATE", help="By when: tomorrow 9:00, +3d; friday: all that day.")
 @click.option("--for", "login", metavar="LOGIN", default="", help="Who has to do it; without it, you.")
 @pass_session
 def activity_add(session: Session, record: int, summary: str, due: str, login: str) -> None:
@@ -88,5 +88,5 @@ def activity_remove(session: Session, ids: tuple[int, ...]) -> int:
     return each(session, ids, lambda number: _said("removed", activities.remove(session.workspace, number)))
 
 
-def _said(what: str, one: Activity) -> Line:
-    return (f"#{one.record} {one.title}: {what}: {one.summary}", Span(UNDO, "dim"))
+def _said(what: str, one: Activity) -> list[Line]:
+    return said(f"#{one.record} {one.title}: {what}: {one.summary}")

@@ -8,17 +8,18 @@ from itertools import groupby
 
 import click
 
+from crmmail.cli.columns import GAP, fit
 from crmmail.cli.command import command
-from crmmail.cli.line import Line, Span
+from crmmail.cli.line import Line, Span, breaks
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.core import query
+from crmmail.core import query, text
 from crmmail.services import agenda, fields
 from crmmail.services.agenda import Entry
 
 COLUMNS = (
-    Column("when", "when", style=lambda row: "overdue" if row["overdue"] else ""),
+    Column("when", "when", style=lambda row: "overdue" if row["overdue"] else "", exact=True),
     Column("what", "what"),
     Column("id", "#"),
     Column("record", "record"),
@@ -26,6 +27,14 @@ COLUMNS = (
     Column("user", "who"),
     Column("summary", "to do", flex=True),
     Column("overdue", "", lambda row: "overdue" if row["overdue"] else "", style="overdue"),
+)
+# What stands below a day.
+LAID_OUT = (
+    Column("when", whole=True),
+    Column("record", whole=True),
+    Column("title", flex=True),
+    Column("what", flex=True),
+    Column("user", width=12),
 )
 OVERDUE = "Overdue"
 NEAR = {0: "Today", 1: "Tomorrow"}
@@ -75,12 +84,15 @@ def lines(session: Session, found: list[Entry]) -> Iterator[Line]:
     if not found:
         yield Span("Nothing is due.", "dim")
     today = session.now().astimezone().date()
-    for at, (heading, entries) in enumerate(groupby(found, lambda one: _heading(one, today))):
+    cells = [_cells(one) for one in found]
+    widths = fit(LAID_OUT, cells, session.voice.width).widths
+    laid_out = zip(found, cells, strict=True)
+    for at, (heading, entries) in enumerate(groupby(laid_out, lambda pair: _heading(pair[0], today))):
         if at:
             yield ""
         yield Span(heading, "overdue" if heading == OVERDUE else "title")
-        for one in entries:
-            yield _line(one)
+        for one, line in entries:
+            yield from _lines(one, line, widths)
 
 
 def _heading(one: Entry, today: date) -> str:
@@ -91,14 +103,38 @@ def _heading(one: Entry, today: date) -> str:
     return NEAR.get((day - today).days) or f"{WEEKDAYS[day.weekday()]} {day}"
 
 
-def _line(one: Entry) -> Line:
-    """`! 2026-11-23 09:00  #101 Printer broken   activity 7: Call the supplier   agent`; below a day only the time."""
+def _cells(one: Entry) -> list[str]:
+    """When, which record, what: below a day only the time.  What is overdue has a mark before it."""
     moment = one.when.astimezone()
-    before = f"! {moment:%Y-%m-%d %H:%M}" if one.overdue else f"  {moment:%H:%M}"
-    what = f"activity {one.id}: {one.summary}" if one.what == "activity" else "deadline"
-    return (
-        Span(f"{before}  ", "overdue" if one.overdue else ""),
-        Span(f"#{one.record} {one.title}", "title"),
-        f"   {what}",
-        Span(f"   {one.user or 'nobody'}", "dim"),
+    return [
+        f"! {moment:%Y-%m-%d %H:%M}" if one.overdue else f"  {moment:%H:%M}",
+        f"#{one.record}",
+        text.one_line(one.title),
+        text.one_line(f"activity {one.id}: {one.summary}") if one.what == "activity" else "deadline",
+        one.user or "nobody",
+    ]
+
+
+def _lines(one: Entry, cells: list[str], widths: list[int]) -> Iterator[Line]:
+    """`! 2026-11-23 09:00  #101  Printer broken  activity 7: Call the supplier  agent`, below each other.
+
+    A long title is cut; what is to do is not, it goes on in lines below.
+    """
+    when, number, title, what, user = cells
+    cuts = breaks(what, widths[3], widths[3])
+    first, *further = [what[start:end] for start, end in zip([0, *cuts], [*cuts, len(what)], strict=True)]
+    before = [_padded(word, width) for word, width in zip((when, number, title, first), widths, strict=False)]
+    gap = " " * GAP
+    yield (
+        Span(before[0], "overdue" if one.overdue else ""),
+        Span(gap + gap.join(before[1:3]), "title"),
+        gap + before[3],
+        Span(gap + text.one_line(user, widths[4]), "dim"),
     )
+    for words in further:
+        yield " " * (sum(widths[:3]) + 3 * GAP) + text.one_line(words, widths[3])
+
+
+def _padded(words: str, width: int) -> str:
+    cut = words if text.cells(words) <= width else text.one_line(words, width)
+    return cut + " " * (width - text.cells(cut))

@@ -24,7 +24,7 @@ def assign_command(session: Session, ids: tuple[int, ...], login: str) -> int:
     """
     wanted = {"responsible": login}
 
-    def assign(number: int) -> Line:
+    def assign(number: int) -> list[Line]:
         return given(session, records.set_fields(session.workspace, number, wanted, "assign"))
 
     return each(session, ids, assign)
@@ -38,7 +38,7 @@ def take_command(session: Session, ids: tuple[int, ...]) -> int:
     return each(session, ids, lambda number: given(session, records.take(session.workspace, number)))
 
 
-def given(session: Session, done: Done) -> Line:
+def given(session: Session, done: Done) -> list[Line]:
     """What was done; what somebody may not have seen stands on stderr."""
     if done.note:
         session.voice.warn(done.note)

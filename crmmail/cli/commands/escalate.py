@@ -34,6 +34,7 @@ def escalate_command(
     """Pass cases to the section above.
 
     The manager of that section is responsible from then on; the state stays. At the top level nothing can be escalated.
+    --late is for cron, and tells it of nothing but errors: -v says what was done.
     """
     if late is (ids is not None):
         raise UsageError("say which cases, or --late for all that are late")
@@ -41,7 +42,7 @@ def escalate_command(
     if ids is not None:
         actor = workspace.user().id
 
-        def go_up(number: int) -> Line:
+        def go_up(number: int) -> list[Line]:
             done = escalate.escalate(workspace, number, keep=keep, actor=actor, note=note, dry_run=dry_run)
             return changed(done, REHEARSED if dry_run else UNDO)
 
@@ -50,13 +51,21 @@ def escalate_command(
 
 
 def _late(session: Session, keep: bool, note: str, dry_run: bool) -> int:
-    """Each late case that can go up; those at the top level are nothing to speak of, unless somebody asked (-v)."""
+    """Each late case that can go up.
+
+    cron mails whatever it hears, so it hears of errors only; who sits at a terminal or asks (-v, a dry run) hears of
+    the cases too.  Those at the top level are nothing to speak of without -v.
+    """
     workspace = session.workspace
     actor = _actor(session)
+    heard = session.verbose or session.voice.terminal or dry_run
 
-    def go_up(number: int) -> Line:
-        done = escalate.escalate(workspace, number, keep=keep, actor=actor, note=note, late=True, dry_run=dry_run)
-        return changed(done, REHEARSED if dry_run else "" if actor is None else UNDO)
+    def go_up(number: int) -> list[Line]:
+        try:
+            done = escalate.escalate(workspace, number, keep=keep, actor=actor, note=note, late=True, dry_run=dry_run)
+        except escalate.NotLate:  # another run of cron was quicker
+            return []
+        return changed(done, REHEARSED if dry_run else "" if actor is None else UNDO) if heard else []
 
     found = escalate.late(workspace)
     able = [one.id for one in found if possible.can_escalate(one)]

@@ -27,6 +27,7 @@ def set_command(session: Session, record: int, assignments: tuple[str, ...]) -> 
 
     Fields of a case: title section category responsible priority partner contacts email deadline revenue cost
     probability. Several contacts are contacts=12,14, and take the place of those that were there.
+    A deadline that is a day without a time is the end of that day; 1,000 is refused, for it can be 1000 or 1.
     The change stands in the thread, and followers hear of it.
     """
     wanted = fields.split(assignments)

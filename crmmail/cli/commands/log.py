@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -19,13 +20,14 @@ from crmmail.config import log_file
 from crmmail.errors import UsageError
 from crmmail.services import attach, calls, explain
 from crmmail.services.calls import Logged
+from crmmail.store import records
 
 COLUMNS = (
     Column("at", "when", justify="right"),
     Column("login", "who", lambda row: row["login"] or "crmmail", width=14),
     Column("os_login", "as", width=10),
-    Column("act", "act"),
-    Column("sentence", "what", flex=True),
+    Column("act", "act", drop=2),
+    Column("sentence", "what", flex=True, wraps=True),
     Column("undone", "", lambda row: "undone" if row["undone"] else ""),
 )
 KEYS = ("id", "at", "login", "os_login", "act", "sentence", "record", "undone")
@@ -68,7 +70,14 @@ def log_list(session: Session, record: int | None, limit: int, from_file: bool) 
         }
         for one in explain.history(workspace, record, limit)
     ]
-    session.voice.listing(rows, COLUMNS, empty="Nothing was done yet.", keys=KEYS)
+    before = f"#{record} {records.record(record).title}: " if record is not None else ""
+    session.voice.listing(rows, _columns(before), empty="Nothing was done yet.", keys=KEYS)
+
+
+def _columns(before: str) -> list[Column]:
+    """Of one record without its number and title, which stand before everything that was done to it."""
+    without = lambda row: row["sentence"].removeprefix(before)  # noqa: E731
+    return [replace(one, show=without) if one.key == "sentence" else one for one in COLUMNS]
 
 
 def said(function: Callable[..., Any]) -> Callable[..., Any]:

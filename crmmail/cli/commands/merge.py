@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from crmmail.cli.acts import REHEARSED, UNDO, each
+from crmmail.cli.acts import REHEARSED, UNDO, each, said
 from crmmail.cli.command import command
-from crmmail.cli.line import Line, Span
+from crmmail.cli.line import Line
 from crmmail.cli.options import RECORD, dry_run_option, ids_argument
 from crmmail.cli.session import Session, pass_session
 from crmmail.services import merge
@@ -24,8 +24,8 @@ def merge_command(session: Session, ids: tuple[int, ...], into: int, dry_run: bo
     program said of the old record stays there.
     """
 
-    def join(number: int) -> Line:
-        sentence = merge.merge(session.workspace, number, into, dry_run=dry_run)
-        return (sentence, Span(REHEARSED if dry_run else UNDO, "dim"))
+    def join(number: int) -> list[Line]:
+        merged = merge.merge(session.workspace, number, into, dry_run=dry_run)
+        return said(merged.sentence, REHEARSED if dry_run else UNDO, merged.rules)
 
     return each(session, ids, join)

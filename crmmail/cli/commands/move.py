@@ -29,7 +29,7 @@ def move_command(session: Session, ids: tuple[int, ...], section: str, dry_run: 
     Number, conversation, followers and responsible stay; a category stays where the new section has one of that name.
     """
 
-    def go(number: int) -> Line:
+    def go(number: int) -> list[Line]:
         done = escalate.move(session.workspace, number, section, dry_run=dry_run)
         return changed(done, REHEARSED if dry_run else UNDO)
 

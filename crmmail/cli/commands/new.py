@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from crmmail.cli.acts import said
 from crmmail.cli.command import verb
 from crmmail.cli.session import Session, pass_session
 from crmmail.services import people, records
@@ -42,8 +43,10 @@ def about(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say_number(session: Session, done: Done) -> None:
-    """A person reads a line, a program the number."""
-    session.voice.say(f"#{done.record} {done.title}" if session.voice.terminal else str(done.record))
+    """A person reads who has it and until when, and what rules made of it; a program the number alone."""
+    sentence = f"#{done.record} {done.title}" + (f": {done.given}" if done.given else "")
+    for line in said(sentence, rules=done.rules) if session.voice.terminal else [str(done.record)]:
+        session.voice.say(line)
     if done.note:
         session.voice.warn(done.note)
 
@@ -51,7 +54,7 @@ def say_number(session: Session, done: Done) -> None:
 @new_command.command("case", examples=('crmmail new case "Printer broken" --section support --priority high',))
 @click.argument("title")
 @click.option("--category", metavar="NAME", help="A category of the section.")
-@click.option("--deadline", metavar="DATE", help="Like `tomorrow 9:00`, +3d or 2026-12-24.")
+@click.option("--deadline", metavar="DATE", help="Like `tomorrow 9:00` or +3d; 2026-12-24: all that day.")
 @click.option("--cost", metavar="AMOUNT", help="Expected cost.")
 @about
 @pass_session

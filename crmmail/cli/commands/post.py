@@ -220,9 +220,9 @@ def report(session: Session, this: Plan, posted: Posted, copies: list[Delivery])
     if this.internal:
         title = one_line(posted.record.title, preview.TITLE)
         lines = [f"#{posted.record.id} {title}: note {posted.message} {preview.told(this)}"]
-    done = Done(posted.record.id, posted.record.title, posted.details)
+    done = Done(posted.record.id, posted.record.title, posted.details, rules=posted.rules)
     shape = shapes.posted(posted, copies, list(this.warnings))
-    voice.document(shape, lambda: [*lines, *([changed(done)] if posted.details else [])])
+    voice.document(shape, lambda: [*lines, *(changed(done) if posted.details else [])])
     for copy in lost:
         voice.warn(preview.refusal(copy))
     return 1 if any(copy in letters for copy in lost) else 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from crmmail.cli import shapes
-from crmmail.cli.acts import UNDO, each
+from crmmail.cli.acts import UNDO, each, said
 from crmmail.cli.command import noun
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, yes_option
@@ -94,11 +94,7 @@ def quarantine_route(session: Session, letter: int, record: int) -> None:
 @pass_session
 def quarantine_create(session: Session, ids: tuple[int, ...], kind: str, section: str | None) -> int:
     """Make a new record of a letter."""
-    return each(
-        session,
-        ids,
-        lambda number: (held.create_from(session.workspace, number, kind, section).sentence, Span(UNDO, "dim")),
-    )
+    return each(session, ids, lambda number: said(held.create_from(session.workspace, number, kind, section).sentence))
 
 
 @quarantine_command.command("spam", examples=("crmmail quarantine spam 3 4",))
@@ -106,7 +102,7 @@ def quarantine_create(session: Session, ids: tuple[int, ...], kind: str, section
 @pass_session
 def quarantine_spam(session: Session, ids: tuple[int, ...]) -> int:
     """Put letters away; `list --all` still has them."""
-    return each(session, ids, lambda number: (held.mark_spam(session.workspace, number).sentence, Span(UNDO, "dim")))
+    return each(session, ids, lambda number: said(held.mark_spam(session.workspace, number).sentence))
 
 
 @quarantine_command.command(

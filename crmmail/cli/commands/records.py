@@ -20,19 +20,19 @@ COLUMNS = (
     Column("kind", "kind"),
     Column("envelope", "", lambda row: ENVELOPE if row["envelope"] else "", piped=False, style=lambda row: "failed"),
     Column("title", "title", flex=True),
-    Column("state", "state", style=lambda row: _style(row)),
-    Column("section", "section", width=14),
+    Column("state", "state", style=lambda row: _style(row), drop=0),
+    Column("section", "section", width=20, drop=2),
     Column("responsible", "who", width=12),
     Column("partner", "partner", lambda row: _customer(row), width=22),
     Column("email", "email"),
     Column("priority", "priority", lambda row: shapes.priority(row["priority"])),
     Column("created", "created"),
-    Column("updated", "when", justify="right"),
+    Column("updated", "when", justify="right", drop=3),
 )
 # Beside the title where some record has a deadline; what is late has a mark and is red.
 DEADLINE = (
     Column("late", "", lambda row: "!" if row["late"] else "", style="overdue"),
-    Column("deadline", "deadline", style=lambda row: "overdue" if row["late"] else ""),
+    Column("deadline", "deadline", style=lambda row: "overdue" if row["late"] else "", exact=True, drop=0),
 )
 ON_SCREEN = {
     "": ("id", "envelope", "title", "state", "section", "responsible", "partner", "updated"),

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from crmmail.cli import editor, rule_story
+from crmmail.cli.acts import REHEARSED, UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Line, Span
 from crmmail.cli.options import RECORD, dry_run_option, json_option, listing_options
@@ -17,15 +18,15 @@ from crmmail.cli.voice import Column, Row
 from crmmail.core import query, rulebook
 from crmmail.core.rule import REMIND, TRIGGERS, Rule
 from crmmail.errors import UsageError
-from crmmail.services import fields, rule_admin, rule_report, run_rules
+from crmmail.services import fields, hooks, rule_admin, rule_report, run_rules
 from crmmail.services.run_rules import Ran
 
 COLUMNS = (
     Column("id", "#"),
     Column("sequence", "order"),
-    Column("name", "rule", width=40),
+    Column("name", "rule", width=30, wraps=True, drop=0),
     Column("active", "", lambda row: "" if row["active"] else "off", style=lambda row: "waiting"),
-    Column("sentence", "what it does", lambda row: row["sentence"], flex=True),
+    Column("sentence", "what it does", lambda row: row["sentence"], flex=True, wraps=True),
 )
 
 # The conditions and actions, as options; in a TOML file they are the same with underscores.
@@ -125,12 +126,15 @@ def rules_list(session: Session, everything: bool) -> None:
     """The rules, in the order in which they are asked."""
     session.open()
     rows = [shape(one) for one in rule_admin.listing(everything=everything)]
+    off = 0 if everything else rule_admin.off()
     session.voice.listing(
         rows,
         COLUMNS,
-        empty="No rules yet: crmmail rules add NAME, with a condition and an action",
+        empty="No rule is on." if off else "No rules yet: crmmail rules add NAME, with a condition and an action",
         keys=("id", "name", "sequence", "active", "dated", "sentence", "rule"),
     )
+    if off and session.voice.terminal and session.voice.form in ("", "table"):
+        session.voice.say(Span(f"{off} {'is' if off == 1 else 'are'} off: crmmail rules list --all", "dim"))
 
 
 @rules_command.command("show", examples=("crmmail rules show 'Gold first'",))
@@ -170,7 +174,8 @@ def rules_add(session: Session, name: str, **options: Any) -> None:
     each date, from `crmmail tick` or `crmmail rules run`; without, when something happens that it speaks of.
     """
     one = rule_admin.add(session.workspace, name, table_of(options))
-    session.voice.say(f"rule {one.id} {one.name}: {rulebook.sentence(one)}")
+    session.voice.say((f"rule {one.id} {one.name}: {rulebook.sentence(one)}", Span(UNDO, "dim")))
+    _warn_of_hook(session, one)
     if one.dated:
         due = sum(any(line.startswith(f"{one.name}: ") for line in ran.lines) for ran in act(session, dry_run=True))
         if due:
@@ -197,7 +202,16 @@ def rules_edit(session: Session, name: str, rename: str, **options: Any) -> None
         one = rule_admin.edit(session.workspace, name, table, rename=rename)
     else:
         one = _edited(session, name)
-    session.voice.say(f"rule {one.id} {one.name}: {rulebook.sentence(one)}" + ("" if one.active else " (off)"))
+    off = "" if one.active else " (off)"
+    session.voice.say((f"rule {one.id} {one.name}: {rulebook.sentence(one)}{off}", Span(UNDO, "dim")))
+    _warn_of_hook(session, one)
+
+
+def _warn_of_hook(session: Session, one: Rule) -> None:
+    """The program may come later than its rule, so the rule is taken; that it is not there yet is said."""
+    reason = hooks.wrong(session.workspace, one.hook) if one.hook else ""
+    if reason:
+        session.voice.warn(f"rule {one.name} is kept, but its hook cannot run yet: {reason}")
 
 
 def _edited(session: Session, name: str) -> Rule:
@@ -230,7 +244,8 @@ def _edited(session: Session, name: str) -> Rule:
 def rules_remove(session: Session, name: str) -> None:
     """Remove a rule (admin); one that acted already is switched off, for the history names it."""
     removed, gone = rule_admin.remove(session.workspace, name)
-    session.voice.say(f"rule {removed} is {'removed' if gone else 'switched off: the history names it'}")
+    what = "removed" if gone else "switched off: the history names it"
+    session.voice.say((f"rule {removed} is {what}", Span(UNDO, "dim")))
 
 
 @rules_command.command(
@@ -262,7 +277,7 @@ def rules_run(session: Session, at: str | None, dry_run: bool) -> int:
     else:
         for one in ran:
             for line in one.lines:
-                voice.say(f"#{one.record} {one.title}: {line}")
+                voice.say((f"#{one.record} {one.title}: {line}", Span(REHEARSED if dry_run else "", "dim")))
         if not ran and voice.terminal:
             voice.say(Span("Nothing is due.", "dim"))
     return report(session, ran)
@@ -328,15 +343,16 @@ def rules_test(session: Session, name: str, words: tuple[str, ...], limit: int |
     ]
     columns = (
         Column("id", "#"),
-        Column("title", "title", width=30),
+        Column("title", "title", flex=True),
         Column("state", "state"),
-        Column("due", "due", justify="right"),
+        Column("due", "due", exact=True, drop=0),
         Column("fired", "", lambda row: "acted" if row["fired"] else ""),
-        Column("does", "would do", flex=True),
+        Column("does", "would do", flex=True, wraps=True),
     )
+    on_screen = session.voice.terminal and session.voice.form in ("", "table")
     session.voice.listing(
         rows,
-        columns,
+        [column for column in columns if column.key != "due" or one.dated or not on_screen],
         empty=f"The conditions of {one.name} hold for no record now.",
         keys=("id", "title", "state", "section", "due", "fired", "does"),
     )
@@ -354,8 +370,8 @@ def rules_lint(session: Session) -> int:
     rows = [{"rule": one.rule, "serious": one.serious, "sentence": one.sentence} for one in found]
     columns = (
         Column("serious", "", lambda row: "!" if row["serious"] else "?", style=lambda row: "failed"),
-        Column("rule", "rule", width=32),
-        Column("sentence", "what", flex=True),
+        Column("rule", "rule", width=30, wraps=True, drop=0),
+        Column("sentence", "what", flex=True, wraps=True),
     )
     session.voice.listing(rows, columns, empty="Nothing is wrong with the rules.", keys=("rule", "serious", "sentence"))
     return int(any(one.serious for one in found))
@@ -382,6 +398,8 @@ def rules_load(session: Session, file: Any, replace: bool, dry_run: bool) -> Non
     done = rule_admin.load(session.workspace, words, file.name, replace=replace, dry_run=dry_run)
     for what, names in (("added", done.added), ("changed", done.changed), ("switched off", done.retired)):
         for name in names:
-            session.voice.say(f"rule {name}: {what}")
+            session.voice.say((f"rule {name}: {what}", Span(REHEARSED if dry_run else "", "dim")))
+    for name in [] if dry_run else [*done.added, *done.changed]:
+        _warn_of_hook(session, rule_admin.rule(name))
     if not (done.added or done.changed or done.retired):
         session.voice.say(Span("The rules are so already.", "dim"))

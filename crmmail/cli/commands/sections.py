@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 
+from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
+from crmmail.cli.line import Line, Span
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
@@ -29,6 +31,21 @@ COLUMNS = (
     Column("reopen_cancelled", "cancelled", lambda row: "yes" if row["reopen_cancelled"] else ""),
 )
 SELDOM = ("reopen_window", "reopen_cancelled")  # what only `show` has room for on a screen
+
+# Settings in words, for `show`.
+WHO_GETS = {
+    "none": "nobody in particular (none)",
+    "manager": "its manager (manager)",
+    "round-robin": "everybody in turn (round-robin)",
+    "least-busy": "who has the fewest (least-busy)",
+}
+AFTER_REPLY = {
+    "open": "the case is open (open)",
+    "pending": "the case is pending (pending)",
+    "close": "the case is done (close)",
+    "keep": "the case stays as it is (keep)",
+}
+LONGEST = len("when the customer answers")
 
 COUNTS = section.Counts._fields
 COUNTED = ("code", "name", "manager")  # the columns that leave room for counts on a screen
@@ -128,9 +145,30 @@ def flat(row: Row) -> dict[str, Any]:
 def sections_show(session: Session, code: str) -> None:
     """One section."""
     session.open()
-    voice, row = session.voice, shape(0, stored.section(code))
-    on_screen = voice.terminal and voice.form in ("", "table")
-    voice.listing([row], [one for one in COLUMNS if not on_screen or one.value(row)])
+    voice, one = session.voice, stored.section(code)
+    if voice.terminal and not (voice.form or voice.fields):
+        voice.page(lines(one))
+        return
+    voice.listing([shape(0, one)], COLUMNS)
+
+
+def lines(one: section.Section) -> Iterator[Line]:
+    """All that is said of a section."""
+    retired = "" if one.active else "   (retired)"
+    yield (Span(f"{one.code}  {one.name}", "title"), f" <{one.address}>" if one.address else "", retired)
+    for what, words in (
+        ("below", one.parent or "nothing"),
+        ("manager", one.manager or "nobody"),
+        ("gets new cases", WHO_GETS[one.assign]),
+        ("when we answer by mail", AFTER_REPLY[one.on_user_reply]),
+        ("when the customer answers", AFTER_REPLY[one.on_partner_reply]),
+        (
+            "opens again",
+            f"within {one.reopen_window} of closing" if one.reopen_window else "however long it was closed",
+        ),
+        ("opens when cancelled", "yes" if one.reopen_cancelled else "no"),
+    ):
+        yield (Span(f"{what:<{LONGEST}}  ", "dim"), words)
 
 
 def policies(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,8 +220,30 @@ def sections_add(session: Session, code: str, **wanted: Any) -> None:
 @pass_session
 def sections_set(session: Session, code: str, **wanted: Any) -> None:
     """Change a section (admin); its old address stays an alias."""
+    session.open()
+    before = stored.section(code)
     one = offices.set_section(session.workspace, code, **wanted)
-    session.voice.say(f"section {one.code} {one.name}" + (f" <{one.address}>" if one.address else ""))
+    address = f" <{one.address}>" if one.address else ""
+    changed = ", ".join(changes(before, one))
+    words = f"section {one.code} {one.name}{address}: {changed or 'nothing changed'}"
+    session.voice.say((words, Span(UNDO if changed else "", "dim")))
+
+
+def changes(before: section.Section, after: section.Section) -> list[str]:
+    """What differs: `manager none → boss`."""
+    return [
+        f"{'email' if key == 'address' else key.replace('_', ' ')} {_said(key, old)} → {_said(key, new)}"
+        for key, old, new in zip(after._fields, before, after, strict=True)
+        if old != new
+    ]
+
+
+def _said(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if key == "reopen_window":
+        return f"within {value}" if value else "for ever"
+    return str(value or "none")
 
 
 @sections_command.command("remove", examples=("crmmail sections remove support",))

@@ -12,9 +12,9 @@ from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE, UNREAD, Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
-from crmmail.core import quote, text, token, when
+from crmmail.core import amount, quote, text, token, when
 from crmmail.errors import NotFound
-from crmmail.services import letters, outbox, reading
+from crmmail.services import letters, outbox, possible, reading
 from crmmail.store.messages import Message
 
 
@@ -68,9 +68,9 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
         f"responsible {one.responsible}" if one.responsible else one.state and "unassigned",
         one.priority and one.priority != 3 and f"priority {shapes.priority(one.priority)}",
         one.company,
-        one.revenue is not None and f"revenue {one.revenue:g}",
-        one.cost is not None and f"cost {one.cost:g}",
-        one.probability is not None and f"{one.probability:g} %",
+        one.revenue is not None and f"revenue {amount.written(one.revenue)}",
+        one.cost is not None and f"cost {amount.written(one.cost)}",
+        one.probability is not None and f"{amount.written(one.probability)} %",
     ]
     yield (one.kind, " · " if one.state else "", Span(one.state, style), *(f" · {fact}" for fact in facts if fact))
     if one.deadline:
@@ -89,7 +89,7 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
     if one.contacts:
         yield "with " + ", ".join(f"{other.name} (#{other.id})" for other in one.contacts)
     if one.moved_to:
-        yield Span(f"merged into #{one.moved_to}: later letters go there", "waiting")
+        yield Span(f"merged into #{possible.lives_on_as(one.id)}: later letters go there", "waiting")
     if view.followers:
         inside = [other.who for other in view.followers if other.internal]
         outside = [other.name or other.address for other in view.followers if not other.internal]
@@ -134,7 +134,7 @@ def conversation(one: Message, view: reading.View, full: bool, now: datetime) ->
         *([f"superseded by {one.superseded_by}"] if one.superseded_by else []),
     ]
     named = dict.fromkeys(token.without_mark(address) for address in (*one.to, *one.cc))
-    to = f" → {', '.join(named)}" if named else ""
+    to = f" → {', '.join(named)}" if named and one.kind != "call" else ""  # with whom a call was, its subject says
     yield (
         mark,
         Span(sender, "unread" if unread else "title"),

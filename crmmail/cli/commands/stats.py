@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from crmmail.cli.columns import GAP, fit
 from crmmail.cli.command import command
 from crmmail.cli.commands.records import print_records
 from crmmail.cli.line import Line, Span
@@ -34,6 +33,8 @@ TITLES = {
 }
 CENT = Decimal("0.01")
 PAPER = 80  # cells of a chart that is piped
+MANY = 12  # lines; more of them, by keys that nobody chose, tell little
+TIMES = ("day", "month", "year")
 
 
 @command(
@@ -104,6 +105,9 @@ def stats_command(
         session.voice.page(_drawn(session, asked, rows, keys, measure))
     else:
         _table(session, asked, rows, keys)
+    if by is None and len(rows) > MANY and session.voice.terminal and session.voice.form in ("", "table"):
+        hint = f"{len(rows)} groups: --by month makes fewer, --by month,section --chart draws them"
+        session.voice.say(Span(hint, "dim"))
     return 0
 
 
@@ -186,7 +190,6 @@ def _table(session: Session, asked: Asked, rows: Sequence[Row], keys: Sequence[s
             shapes.append(shape(core.together(rows, (None,) * len(keys)), keys, measures) | {TOTAL: True})
     of_keys = [_key_column(asked, key, first=at == 0) for at, key in enumerate(keys)]
     of_measures = [_measure_column(one, shapes) for one in shown]
-    left_out = _too_wide(shapes, of_keys, of_measures, voice.width) if people else []
     known = [*keys, *(one.key for one in measures)]
     voice.listing(
         shapes,
@@ -195,22 +198,6 @@ def _table(session: Session, asked: Asked, rows: Sequence[Row], keys: Sequence[s
         keys=known,
         row_style=lambda row: "title" if row.get(TOTAL) else "",
     )
-    if left_out and not voice.fields:
-        named = ", ".join(column.title for column in reversed(left_out))
-        voice.say(Span(f"No room for {named}: a wider terminal, -o csv or --json has it", "dim"))
-
-
-def _too_wide(rows: Sequence[Shape], keys: Sequence[Column], measures: list[Column], room: int) -> list[Column]:
-    """Takes away, from the right, the columns for which a line has no room; half a number says nothing.  They are the
-    answer."""
-    taken: list[Column] = []
-    while len(measures) > 1:
-        columns = [*keys, *measures]
-        widths = fit(columns, [[str(column.value(row)) for column in columns] for row in rows], room)
-        if sum(widths) + GAP * (len(widths) - 1) <= room:
-            break
-        taken.append(measures.pop())
-    return taken
 
 
 TOTAL = "total"  # marks the last line of a table; programs never see it
@@ -223,7 +210,7 @@ def _key_column(asked: Asked, key: str, first: bool) -> Column:
         value = row[key]["name"] if key == "partner" and row[key] else row[key]
         return asked.word(key, value) or "none"
 
-    return Column(key, key, show, flex=key not in ("day", "month", "year"))
+    return Column(key, key, show, flex=key not in TIMES, whole=key in TIMES, drop=0)
 
 
 def _measure_column(one: Measure, rows: Sequence[Shape]) -> Column:
@@ -238,4 +225,6 @@ def _measure_column(one: Measure, rows: Sequence[Shape]) -> Column:
             return core.span(timedelta(seconds=value))
         return f"{value:.2f}" if cents else f"{value:.0f}"
 
-    return Column(one.key, TITLES.get(one.name, one.name), show, justify="right", whole=True)
+    return Column(
+        one.key, TITLES.get(one.name, one.name), show, justify="right", whole=True, drop=int(one.name != "count")
+    )

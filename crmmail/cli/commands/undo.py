@@ -16,8 +16,9 @@ from crmmail.services import undo
 def undo_command(session: Session, count: int, skip: bool) -> None:
     """Take back your last acts.
 
-    Dismissals, stars, states, fields, followers and quarantine decisions come back; letters and notes do not.
-    It refuses, and changes nothing, where your last act was a letter, or somebody changed the same thing since.
+    Dismissals, stars, states, fields, followers, new records, quarantine decisions, rules, SLAs and changes of sections
+    come back; letters, notes, users, aliases and settings do not.
+    It refuses, and changes nothing, where your last act is one of these, or somebody changed the same thing since.
     """
     for entry in undo.undo(session.workspace, count, skip=skip):
         session.voice.say(f"undone: {undo.undone(entry)}")

@@ -157,7 +157,9 @@ def users_remove(session: Session, login: str) -> None:
     ),
 )
 @click.argument("login")
-@click.option("--until", required=True, metavar="DATE", help="When he is back: like 2026-12-07, monday 9:00 or +14d.")
+@click.option(
+    "--until", required=True, metavar="DATE", help="When he is back: +14d, monday 9:00; monday: as it begins."
+)
 @click.option("--deputy", metavar="LOGIN", help="Who gets his new work meanwhile; '' for nobody.")
 @click.option("--hand-over", is_flag=True, help="Make the deputy responsible for what he has to do, too.")
 @pass_session
