@@ -234,4 +234,4 @@ def _file(workspace: Workspace, name: str, internal: bool) -> File:
         number = name.removeprefix(mark)
         if name != number and number.isascii() and number.isdigit() and len(number) <= 18:
             return found(workspace, int(number), internal=internal)
-    return attach.from_disk(name)
+    return attach.from_disk(workspace, name)

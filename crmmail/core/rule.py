@@ -9,7 +9,7 @@ a condition on it.  A rule without any condition is asked whatever a person does
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from crmmail.core import section as sections
@@ -23,6 +23,7 @@ AWAY = "responsible away"  # the condition whose finding is a person
 
 TRIGGERS = ("created", "action", "deadline", "partner-mail")
 REMIND = ("responsible", "partner")
+HOURLY, DAILY = timedelta(hours=1), timedelta(days=1)  # how long a rule that failed is left alone
 ASSIGN = ("manager", "round-robin", "least-busy", "deputy", NOBODY)  # beside logins
 
 
@@ -185,6 +186,14 @@ def due_at(rule: Rule, facts: Facts) -> datetime | None:
 def is_due(rule: Rule, facts: Facts, now: datetime) -> bool:
     moment = due_at(rule, facts)
     return moment is not None and moment <= now
+
+
+def rests(rule: Rule, base: datetime, failed: datetime, now: datetime) -> bool:
+    """Is a dated rule left alone that failed on a record at `failed`?  For HOURLY, and where it has been due for longer
+    than DAILY, for that long: nobody needs to hear of it each hour.  A try in the future is the mistake of a clock.
+    """
+    pause = DAILY if after(base, rule.delay) <= now - DAILY else HOURLY
+    return now - pause < failed <= now
 
 
 # --- whether ------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def create(workspace: Workspace, number: int, summary: str, due: str, login: str
         records.touch(number, this.kind, workspace.now())
         found = activities.activity(made, workspace.now())
         sentence = f"#{number} {this.title}: to do until {_day(found.due)} ({found.user}): {words}"
-        changes = [journal.was_made("activity", made)]
+        changes = [journal.was_made("activity", made, done=None)]
         journal.write(me.id, os_login(), workspace.now(), "activity", sentence, changes, thread=number)
     return found
 

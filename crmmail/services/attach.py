@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import stat
 
 from crmmail.core import reply, text
 from crmmail.core.letter import File
@@ -19,17 +20,23 @@ from crmmail.store.messages import Message
 from crmmail.workspace import Workspace
 
 
-def from_disk(path: str) -> File:
+def from_disk(workspace: Workspace, path: str) -> File:
     """A file to attach.
 
     Raises:
-        Refused: it is not there, is no file, or cannot be read.
+        Refused: it is not there, is no file, cannot be read, or is larger than a whole mail may be.
     """
+    most = workspace.config.delivery_max_size
+    place = os.path.expanduser(path)
     try:
-        with open(os.path.expanduser(path), "rb") as file:
-            data = file.read()
+        if not os.path.isdir(place) and not stat.S_ISREG(os.stat(place).st_mode):  # a device or a pipe may never end
+            raise Refused(f"cannot attach {path}: it is no file")
+        with open(place, "rb") as file:
+            data = file.read(most + 1)
     except OSError as error:
         raise Refused(f"cannot attach {path}: {error.strerror}") from None
+    if len(data) > most:
+        raise Refused(f"cannot attach {path}: it is larger than the {most} bytes of delivery.max_size")
     name = os.path.basename(path)
     return File(name, mimetypes.guess_type(name)[0] or "application/octet-stream", data)
 

@@ -5,33 +5,36 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from crmmail.store import directory
 from crmmail.workspace import Workspace
 
 
-def is_away(workspace: Workspace, user: directory.User) -> bool:
-    return user.away_until is not None and user.away_until > workspace.now()
+def is_away(workspace: Workspace, user: directory.User, at: datetime | None = None) -> bool:
+    """Now, or at another moment."""
+    return user.away_until is not None and user.away_until > (at or workspace.now())
 
 
-def present(workspace: Workspace, user: directory.User) -> directory.User:
+def present(workspace: Workspace, user: directory.User, at: datetime | None = None) -> directory.User:
     """Who does his work now: himself, or on leave his deputy, whose own deputy where he is on leave too.
 
     Where no deputy is left who is here, it is himself again: his work must lie before somebody.
     """
     seen = {user.id}
     one = user
-    while is_away(workspace, one) and one.deputy:
+    while is_away(workspace, one, at) and one.deputy:
         one = directory.user(one.deputy)
         if one.id in seen or not one.active:
             return user
         seen.add(one.id)
-    return user if is_away(workspace, one) else one
+    return user if is_away(workspace, one, at) else one
 
 
-def away(workspace: Workspace) -> dict[str, str]:
+def away(workspace: Workspace, at: datetime | None = None) -> dict[str, str]:
     """Logins of everybody who is on leave → who stands in for him, "" if nobody."""
-    absent = [one for one in directory.users() if one.active and is_away(workspace, one)]
-    deputies = {one.login: present(workspace, one).login for one in absent}
+    absent = [one for one in directory.users() if one.active and is_away(workspace, one, at)]
+    deputies = {one.login: present(workspace, one, at).login for one in absent}
     return {login: deputy if deputy != login else "" for login, deputy in deputies.items()}
 
 

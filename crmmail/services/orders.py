@@ -124,9 +124,9 @@ def _outside(this: Record, message: int) -> Iterator[str]:
 
 def _instead(this: Record, order: Order) -> str:
     """The command that does the same; without his value, which may be another's."""
-    if order.field != "state":
+    if order.field in record.FIELDS[this.kind]:
         return f"crmmail set {this.id} {order.field}=…"
-    state = orders.state(this.kind, order.value)
+    state = orders.state(this.kind, order.value) if order.field == "state" else ""
     names = [name for name in record.buttons(this.kind, this.state) if record.target(this.kind, name) == state]
     return f"crmmail {names[0]} {this.id}" if names else f"crmmail show {this.id}"
 

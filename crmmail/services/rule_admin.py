@@ -38,11 +38,18 @@ def off() -> int:
 
 def rule(name: str) -> Rule:
     """The rule with that name or number."""
-    kept = rules.rule(name)
-    found = rule_work.read([kept])
-    if not found:
-        rulebook.read(kept.name, kept.spec)  # says what is wrong with it
-    return found[0]
+    return rule_work.understood(rules.rule(name))
+
+
+def unreadable(*, everything: bool = False) -> list[rulelint.Finding]:
+    """The rules that cannot be understood as they are kept, and why; they do nothing."""
+    found = []
+    for one in rules.rules(active=None if everything else True):
+        try:
+            rule_work.understood(one)
+        except UsageError as error:
+            found.append(rulelint.Finding(one.name, str(error), True))
+    return found
 
 
 def add(workspace: Workspace, name: str, table: Mapping[str, Any]) -> Rule:
@@ -147,14 +154,7 @@ def dump_one(this: Rule) -> str:
 
 def lint(workspace: Workspace) -> list[rulelint.Finding]:
     """What is wrong with the rules: see `core.rulelint.lint`; and those that cannot be read at all."""
-    kept = rules.rules(active=True)
-    found = []
-    for one in kept:
-        try:
-            rulebook.read(one.name, one.spec)
-        except UsageError as error:
-            found.append(rulelint.Finding(one.name, str(error), True))
-    return found + rulelint.lint(rule_work.read(kept), _known(workspace))
+    return unreadable() + rulelint.lint(listing(), _known(workspace))
 
 
 def _known(workspace: Workspace) -> rulelint.Known:
@@ -179,9 +179,9 @@ def _known(workspace: Workspace) -> rulelint.Known:
 
 
 def name_of(words: str) -> str:
-    """A rule's name: one line that is no number."""
+    """A rule's name: one line that is no number, with or without #."""
     name = text.one_line(words).strip()
-    if not name or name.isdigit() or len(name) > 200:
+    if not name or name.lstrip("#").strip().isdigit() or len(name) > 200:
         raise UsageError(f"{words!r} is no name for a rule: a line of words, up to 200 letters")
     return name
 
@@ -190,7 +190,9 @@ def _tables(words: str, where: str) -> dict[str, dict[str, Any]]:
     """The rules of a file by name."""
     try:
         read = tomllib.loads(words)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise UsageError(f"{where} is no TOML that can be read: its brackets are nested too deep") from None
+    except ValueError as error:
         raise UsageError(f"{where} is no TOML: {error}") from None
     unknown = set(read) - {"rule"}
     found = read.get("rule", [])

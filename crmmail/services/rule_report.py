@@ -72,7 +72,7 @@ def _explained(
     found = checks(this, None, facts, around)
     acts = False
     if this.dated:
-        fired = rules.fired(facts.id, failed_since=workspace.now() - rule_work.RETRY)
+        fired = rule_work.settled(facts.id, book, workspace.now())
         ahead = plan_dated(book, facts, around, workspace.now(), fired)
         acts = any(one.rule.id == this.id for one in ahead.firings)
     else:
@@ -123,7 +123,8 @@ def test(workspace: Workspace, this: Rule, query: Query, *, limit: int | None = 
         if not matches(this._replace(state_from="") if this.state_from == "none" else this, None, facts, around):
             continue
         base = base_of(this, facts)
-        fired = base is not None and (this.id, base) in rules.fired(one.id, failed_since=workspace.now())
+        acted = ((row.rule, row.base) for row in rules.firings(record=one.id, rule=this.id) if not row.failed)
+        fired = base is not None and (this.id, base) in acted
         found.append(Tested(one, due_at(this, facts), fired, _does(this, facts, around)))
         if limit and len(found) == limit:
             break

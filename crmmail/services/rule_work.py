@@ -8,14 +8,14 @@ would have come out had the rule not been there.  It stands in the ledger with t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from crmmail.core import rulebook, section
 from crmmail.core.delay import after
 from crmmail.core.plan import Firing, Plan, plan, plan_dated, sentence
-from crmmail.core.rule import Event, Facts, Letter, Rule, World
-from crmmail.errors import CrmmailError
+from crmmail.core.rule import Event, Facts, Letter, Rule, World, rests
+from crmmail.errors import CrmmailError, UsageError
 from crmmail.services import fields, follow, leave
 from crmmail.services.fields import Detail
 from crmmail.services.tell import News, system_message
@@ -23,8 +23,6 @@ from crmmail.store import directory, due, followers, journal, messages, offices,
 from crmmail.store.journal import Change
 from crmmail.store.rules import Kept
 from crmmail.workspace import Workspace
-
-RETRY = timedelta(hours=1)  # a rule that failed on a record is not tried on it again before
 
 
 class Done(NamedTuple):
@@ -75,17 +73,41 @@ def on_event(
     )
 
 
-def on_date(workspace: Workspace, number: int, book: Sequence[Rule], around: World, news: News) -> Done:
-    """What dated rules do to a record now, each once for a base date; not what failed on it within RETRY."""
-    now = workspace.now()
+def on_date(
+    workspace: Workspace,
+    number: int,
+    book: Sequence[Rule],
+    around: World,
+    news: News,
+    at: datetime | None = None,
+) -> Done:
+    """What dated rules do to a record, each once for a base date; not what failed on it lately.
+
+    Args:
+        at: decide as if it were that moment; None: now.  What is done is done now.
+    """
+    moment = at or workspace.now()
     facts = facts_of(number, book)
-    fired = rules.fired(number, failed_since=now - RETRY)
+    fired = settled(number, book, workspace.now())
     return carry_out(
         workspace,
         number,
-        lambda without: plan_dated([one for one in book if one.id not in without], facts, around, now, fired),
+        lambda without: plan_dated([one for one in book if one.id not in without], facts, around, moment, fired),
         news,
     )
+
+
+def settled(number: int, book: Iterable[Rule], now: datetime) -> set[tuple[int, datetime]]:
+    """(rule, base date) of what dated rules need not try on a record: they did it, or failed lately and were not
+    changed since."""
+    known = {one.id: one for one in book}
+    return {
+        (row.rule, row.base)
+        for row in rules.firings(record=number)
+        if row.base is not None
+        and row.rule in known
+        and (not row.failed or (row.at >= row.changed and rests(known[row.rule], row.base, row.at, now)))
+    }
 
 
 def read(kept: Iterable[Kept]) -> list[Rule]:
@@ -93,12 +115,28 @@ def read(kept: Iterable[Kept]) -> list[Rule]:
     book = []
     for one in kept:
         try:
-            book.append(
-                rulebook.read(one.name, one.spec, number=one.id)._replace(sequence=one.sequence, active=one.active)
-            )
-        except CrmmailError:
+            book.append(understood(one))
+        except UsageError:
             continue
     return book
+
+
+def understood(kept: Kept) -> Rule:
+    """A rule as it is kept, as `core.rule` has it.
+
+    Raises:
+        UsageError: it cannot be understood any more, whatever somebody wrote into the store.
+    """
+    mend = f"write it again with crmmail rules edit {kept.name!r}, or remove it"
+    if kept.broken:
+        raise UsageError(f"rule {kept.name!r}: what the store has of it is no JSON table: {mend}")
+    try:
+        found = rulebook.read(kept.name, kept.spec, number=kept.id)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"rule {kept.name!r} cannot be read ({type(error).__name__}: {error}): {mend}") from error
+    return found._replace(sequence=kept.sequence, active=kept.active)
 
 
 def facts_of(number: int, book: Iterable[Rule] = ()) -> Facts:
@@ -114,13 +152,13 @@ def facts_of(number: int, book: Iterable[Rule] = ()) -> Facts:
     return facts
 
 
-def world(workspace: Workspace) -> World:
-    """What else rules must know of the shop."""
+def world(workspace: Workspace, at: datetime | None = None) -> World:
+    """What else rules must know of the shop, now or at another moment."""
     known = offices.sections()
     numbers = {one.code: one.id for one in known}
     users = {one.id: one for one in directory.users()}
     present = {one.login for one in users.values() if one.active}
-    away = leave.away(workspace)
+    away = leave.away(workspace, at)
 
     def choose(policy: str, code: str) -> str:
         if code not in numbers:
@@ -210,7 +248,7 @@ def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[
         user = directory.user(login).id if login else None
         due_by = after(now, rule.activity_due)
         todo = activities.add(workspace, number, rule.activity, due_by, user=user, author=None, news=news)
-        changes.append(journal.was_made("activity", todo))
+        changes.append(journal.was_made("activity", todo, done=None))
     if rule.hook:
         from crmmail.services import hooks
 

@@ -7,6 +7,7 @@ for one date.  What fails on one record is said, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from crmmail.core.rule import Rule, World
@@ -24,11 +25,28 @@ class Ran(NamedTuple):
     record: int
     title: str
     lines: list[str]  # `Copy to an expert after 2 days: watched by expert@…`
-    failed: list[str]  # the same, with what went wrong
+    troubles: list[tuple[str, str]]  # rules that could not do what they should ("": all of them), and why
+
+    @property
+    def failed(self) -> list[str]:
+        """The troubles as lines: `Copy to an expert after 2 days: there is no user expert`."""
+        return [f"{name}: {reason}" if name else reason for name, reason in self.troubles]
 
 
-def waiting(workspace: Workspace) -> list[int]:
-    """The records that some dated rule may have to act on now: one query a rule."""
+class Trouble(NamedTuple):
+    """What one rule could not do, on however many records."""
+
+    rule: str
+    reason: str  # on the first of them
+    records: list[int]
+
+
+def waiting(workspace: Workspace, at: datetime | None = None) -> list[int]:
+    """The records that some dated rule may have to act on: one query a rule.
+
+    Args:
+        at: as if it were that moment; None: now.
+    """
     book = rule_work.read(rules.rules(active=True, dated=True))
     if not book:
         return []
@@ -36,7 +54,7 @@ def waiting(workspace: Workspace) -> list[int]:
     parents = {one.code: one.parent for one in offices.sections() if one.parent}
     found: set[int] = set()
     for one in book:
-        found.update(due.due(one, now, parents, failed_since=now - rule_work.RETRY))
+        found.update(due.due(one, at or now, parents, now=now))
     return sorted(found)
 
 
@@ -44,6 +62,7 @@ def run(
     workspace: Workspace,
     numbers: Sequence[int] | None = None,
     *,
+    at: datetime | None = None,
     dry_run: bool = False,
     step: Callable[[], None] = lambda: None,
 ) -> list[Ran]:
@@ -51,21 +70,31 @@ def run(
 
     Args:
         numbers: the records that are `waiting`; None: it asks itself.
+        at: decide as if it were that moment; None: now.  What they do is done now, so that their mail leaves.
         dry_run: do it all, say what came of it, and take it back.
         step: called after each record.
     """
-    numbers = waiting(workspace) if numbers is None else numbers
+    numbers = waiting(workspace, at) if numbers is None else numbers
     if not numbers:
         return []
     book = rule_work.read(rules.rules(active=True))
-    around = rule_work.world(workspace)
+    around = rule_work.world(workspace, at)
     done = []
     for number in numbers:
-        ran = _run_one(workspace, number, book, around, dry_run)
+        ran = _run_one(workspace, number, book, around, dry_run, at)
         if ran.lines or ran.failed:
             done.append(ran)
         step()
     return done
+
+
+def troubles(ran: Sequence[Ran]) -> list[Trouble]:
+    """What could not be done, by rule: what is wrong with a rule mostly is so on every record."""
+    found: dict[str, Trouble] = {}
+    for one in ran:
+        for name, reason in one.troubles:
+            found.setdefault(name, Trouble(name, reason, [])).records.append(one.record)
+    return list(found.values())
 
 
 def rehearse(workspace: Workspace, number: int) -> Ran:
@@ -74,23 +103,25 @@ def rehearse(workspace: Workspace, number: int) -> Ran:
     return _run_one(workspace, number, book, rule_work.world(workspace), True)
 
 
-def _run_one(workspace: Workspace, number: int, book: Sequence[Rule], around: World, dry_run: bool) -> Ran:
+def _run_one(
+    workspace: Workspace, number: int, book: Sequence[Rule], around: World, dry_run: bool, at: datetime | None = None
+) -> Ran:
     this = records.record(number)
     lines: list[str] = []
-    failed: list[str] = []
+    failed: list[tuple[str, str]] = []
     try:
         with rehearsed(workspace, dry_run):
             news: News = []
-            done = rule_work.on_date(workspace, number, book, around, news)
+            done = rule_work.on_date(workspace, number, book, around, news, at)
             spread(workspace, number, news)
             lines = done.lines
-            failed = [f"{rule.name}: {reason}" for rule, reason in done.failed]
-            failed += [f"{name}: not asked any more, rules set each other off too often" for name in done.plan.cut]
+            failed = [(rule.name, reason) for rule, reason in done.failed]
+            failed += [(name, "not asked any more, rules set each other off too often") for name in done.plan.cut]
             for line in lines:
                 sentence = f"#{number} {this.title}: rule {line}"
                 journal.write(None, os_login(), workspace.now(), "rule", sentence, thread=number)
     except CrmmailError as error:
         if error.retry:
             raise
-        lines, failed = [], [str(error)]
+        lines, failed = [], [("", str(error))]
     return Ran(number, this.title, lines, failed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from peewee import fn
@@ -11,9 +11,12 @@ from peewee import fn
 from crmmail.core import category, section
 from crmmail.core.delay import Delay, after
 from crmmail.core.record import KINDS
-from crmmail.core.rule import NOBODY, Facts, Rule
-from crmmail.store import records, rules
+from crmmail.core.rule import DAILY, HOURLY, NOBODY, Facts, Rule
+from crmmail.store import records
 from crmmail.store import tables as t
+
+
+_THREE_DAYS = 3 * 86_400  # seconds
 
 
 def facts(number: int) -> Facts:
@@ -45,12 +48,13 @@ def facts(number: int) -> Facts:
     )
 
 
-def due(rule: Rule, now: datetime, parents: Mapping[str, str], *, failed_since: datetime) -> list[int]:
+def due(rule: Rule, at: datetime, parents: Mapping[str, str], *, now: datetime) -> list[int]:
     """The records that a dated rule may have to act on, in one query: `core.plan` has the last word on each.
 
     Args:
+        at: by when they must be due.
         parents: of sections, by code.
-        failed_since: where it failed since then it is not tried.
+        now: where it failed lately it is not tried.
     """
     table = t.RECORDS[rule.kind]
     base = {
@@ -61,16 +65,31 @@ def due(rule: Rule, now: datetime, parents: Mapping[str, str], *, failed_since: 
     }[rule.trigger]
     if base is None:
         return []
-    latest = after(now, Delay(-rule.delay.months, -rule.delay.seconds))
+    before = Delay(-rule.delay.months, -rule.delay.seconds)
+    latest = after(at, before)
     if rule.delay.months:
-        latest += timedelta(days=3)  # months have no fixed length
+        latest = after(latest, Delay(seconds=_THREE_DAYS))  # months have no fixed length
     acted = t.Firing.select(t.Firing.id).where(
-        t.Firing.rule == rule.id, t.Firing.thread == table.thread, t.Firing.base == base, rules.settled(failed_since)
+        t.Firing.rule == rule.id,
+        t.Firing.thread == table.thread,
+        t.Firing.base == base,
+        _settled(now, base <= after(now - DAILY, before)),
     )
     query = table.select(table.thread).join(t.Thread).where(base <= latest, t.Thread.moved_to.is_null())
     for condition in _conditions(rule, table, parents):
         query = query.where(condition)
     return [row.thread_id for row in query.where(~fn.EXISTS(acted)).order_by(table.thread)]
+
+
+def _settled(now: datetime, long_due: Any) -> Any:
+    """The rows that stand in the way of another try: what was done, and what failed lately, as `core.rule.rests` says.
+
+    Args:
+        long_due: the condition that the rule has been due for longer than DAILY.
+    """
+    lately = (t.Firing.at > now - HOURLY) | (long_due & (t.Firing.at > now - DAILY))
+    changed = t.Rule.select(t.Rule.changed).where(t.Rule.id == t.Firing.rule)
+    return t.Firing.failed.is_null() | (lately & (t.Firing.at <= now) & (t.Firing.at >= changed))
 
 
 def _conditions(rule: Rule, table: Any, parents: Mapping[str, str]) -> list[Any]:

@@ -158,9 +158,13 @@ def was_queued(delivery: int) -> Change:
     return Change("delivery", delivery, "state", *CALLED_OFF)
 
 
-def was_made(table: str, key: int) -> Change:
-    """The change that made a row which is there now."""
-    return Change(table, key, "*", None, None)
+def was_made(table: str, key: int, **still: Any) -> Change:
+    """The change that made a row which is there now.
+
+    Args:
+        still: columns whose values must be these when it is taken back: nobody has done anything with the row since.
+    """
+    return Change(table, key, "*", None, still or None)
 
 
 def delete(table: str, key: Any) -> list[Change]:
@@ -204,6 +208,9 @@ def revert(changes: Sequence[Change]) -> None:
                 continue
             if change.table == "delivery" and row.state != "queued":
                 raise Changed("a mail about it has left already")
+            for name, value in (change.after or {}).items():
+                if _plain(row._meta.fields[name], row.__data__[name]) != value:
+                    raise Changed(f"{_in_words(change)} was changed since")
             try:
                 with t.database.atomic():
                     _where(JOURNALLED[change.table].delete(), change.table, change.key).execute()
@@ -330,7 +337,8 @@ def who_changed(change: Change, after: int) -> str:
     keys = _keys(change)
     for row in t.Journal.select().where(t.Journal.id > after, t.Journal.undone.is_null()).order_by(t.Journal.id.desc()):
         for one in map(Change._make, row.changes):
-            if (one.table, one.field) == (change.table, change.field) and not keys.isdisjoint(_keys(one)):
+            same = one.field == change.field or change.field == "*"
+            if one.table == change.table and same and not keys.isdisjoint(_keys(one)):
                 return row.user.login if row.user_id else ""
     return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ class Kept(NamedTuple):
     dated: bool
     spec: dict[str, Any]
     changed: datetime
+    broken: bool = False  # what is kept of it is no JSON table, so `spec` is empty
 
 
 class Firing(NamedTuple):
@@ -32,6 +34,7 @@ class Firing(NamedTuple):
     at: datetime
     sentence: str
     failed: str  # why it could not; "" if it could
+    changed: datetime  # when its rule was changed last
 
 
 # --- the rules ----------------------------------------------------------------------------------------------
@@ -39,32 +42,32 @@ class Firing(NamedTuple):
 
 def rules(*, active: bool | None = None, dated: bool | None = None) -> list[Kept]:
     """By sequence and number; None: whether or not."""
-    query = t.Rule.select().order_by(t.Rule.sequence, t.Rule.id)
+    query = _select().order_by(t.Rule.sequence, t.Rule.id)
     if active is not None:
         query = query.where(t.Rule.active == active)
     if dated is not None:
         query = query.where(t.Rule.dated == dated)
-    return [_kept(row) for row in query]
+    return [_kept(row) for row in query.objects()]
 
 
 def rule(name: str) -> Kept:
-    """The rule with that name (letter case does not matter) or number.
+    """The rule with that name (letter case does not matter), else with that number.
 
     Raises:
         NotFound: with the names there are.
     """
     known = rules()
-    digits = name.lstrip("#")
-    for one in known:
-        if one.name.lower() == " ".join(name.split()).lower() or (digits.isascii() and digits == str(one.id)):
-            return one
+    named = [one for one in known if one.name.lower() == " ".join(name.split()).lower()]
+    for one in named or (one for one in known if name.removeprefix("#") == str(one.id)):
+        return one
     names = ", ".join(repr(one.name) for one in known)
     raise NotFound(f"there is no rule {name!r}; rules: {names or 'none yet (crmmail rules add NAME …)'}")
 
 
 def wrote(message: int) -> Kept | None:
     """The rule that wrote a message; None where none did."""
-    row = t.Rule.select().join(t.Message, on=(t.Message.rule == t.Rule.id)).where(t.Message.id == message).first()
+    rows = _select().join(t.Message, on=(t.Message.rule == t.Rule.id)).where(t.Message.id == message)
+    row = rows.objects().first()
     return _kept(row) if row else None
 
 
@@ -81,8 +84,21 @@ def acted(number: int) -> bool:
     return bool(t.Firing.select().where(t.Firing.rule == number).exists())
 
 
+def _select() -> Any:
+    """The spec as it stands there: one that is no JSON must not keep the others from being read."""
+    spec = t.Rule.spec.cast("TEXT").converter(str).alias("text")
+    one = t.Rule
+    return one.select(one.id, one.name, one.sequence, one.active, one.dated, one.changed, spec)
+
+
 def _kept(row: Any) -> Kept:
-    return Kept(row.id, row.name, row.sequence, row.active, row.dated, row.spec, row.changed)
+    try:
+        spec = json.loads(row.text)
+    except (ValueError, RecursionError):
+        spec = None
+    broken = not isinstance(spec, dict)
+    spec = {} if broken else spec
+    return Kept(row.id, row.name, row.sequence, row.active, row.dated, spec, row.changed, broken)
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------
@@ -101,36 +117,33 @@ def put_firing(
 
 def firings(*, record: int | None = None, rule: int | None = None, limit: int | None = None) -> list[Firing]:
     """The newest first."""
-    query = t.Firing.select(t.Firing, t.Rule).join(t.Rule).order_by(t.Firing.id.desc()).limit(limit)
+    query = _firings().order_by(t.Firing.id.desc()).limit(limit)
     if record is not None:
         query = query.where(t.Firing.thread == record)
     if rule is not None:
         query = query.where(t.Firing.rule == rule)
-    return [
-        Firing(
-            row.id, row.rule_id, row.rule.name, row.thread_id, row.base, row.at, row.sentence, row.failed or ""
-        )
-        for row in query
-    ]  # fmt: skip
-
-
-def fired(record: int, *, failed_since: datetime) -> set[tuple[int, datetime]]:
-    """(rule, base date) of the dated rules that acted on a record, or failed on it since then."""
-    rows = t.Firing.select(t.Firing.rule, t.Firing.base).where(
-        t.Firing.thread == record, t.Firing.base.is_null(False), settled(failed_since)
-    )
-    return {(row.rule_id, row.base) for row in rows}
-
-
-def settled(failed_since: datetime) -> Any:
-    """The rows that stand in the way of another try: what was done, and what failed since then."""
-    return t.Firing.failed.is_null() | (t.Firing.at > failed_since)
+    return [_firing(row) for row in query]
 
 
 def failures(since: datetime) -> list[Firing]:
     """What rules could not do since then and have not done later, the newest first."""
-    query = t.Firing.select(t.Firing, t.Rule).join(t.Rule).where(t.Firing.failed.is_null(False), t.Firing.at >= since)
-    return [
-        Firing(row.id, row.rule_id, row.rule.name, row.thread_id, row.base, row.at, row.sentence, row.failed)
-        for row in query.order_by(t.Firing.id.desc())
-    ]
+    query = _firings().where(t.Firing.failed.is_null(False), t.Firing.at >= since)
+    return [_firing(row) for row in query.order_by(t.Firing.id.desc())]
+
+
+def _firings() -> Any:
+    return t.Firing.select(t.Firing, t.Rule.name, t.Rule.changed).join(t.Rule)
+
+
+def _firing(row: Any) -> Firing:
+    return Firing(
+        row.id,
+        row.rule_id,
+        row.rule.name,
+        row.thread_id,
+        row.base,
+        row.at,
+        row.sentence,
+        row.failed or "",
+        row.rule.changed,
+    )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmmail.core import orders, record
-from crmmail.core.orders import MOST, SENTENCES, Result, read
+from crmmail.core.orders import MOST, SENTENCES, Result, read, repeated, squeezed
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -99,6 +99,87 @@ def test_hostile_letters_take_no_time(text: str) -> None:
     assert time.process_time() - begun < 2
     assert len(found.orders) <= MOST
     assert all(len(one.value) <= 200 and len(one.line) <= 200 for one in found.orders)
+
+
+# --- whose words they are -----------------------------------------------------------------------------------
+
+# What stands around and between the letters of a customer's order: quotes, lists, bold, wrapped lines; what nobody
+# sees; what turns the direction of writing; accents.
+SIGNS = [" ", "\n", "\r\n", "\t", "> ", "\n> ", "- ", "* ", "**", "_", "`", "«", "“", "\u00a0", "\u00ad", "\u200b",
+         "\u200d", "\u2060", "\ufeff", "\u200e", "\u202b", "\u2066", "\u3164", "\u115f", "\u0301", "\u0336"]  # fmt: skip
+ORDERS = ["Set-State: cancel", "Set-User: bob@crm.test", "Set-User:", "Set-Cost: 12,50", "Set-Partner: Любовь"]
+
+
+def _wide(letter: str) -> str:
+    return chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter
+
+
+@st.composite
+def dressed(draw: st.DrawFn, order: str) -> str:
+    """A letter with this order in it, however it is written."""
+    signs = st.lists(st.sampled_from(SIGNS), max_size=3).map("".join)
+    clothes = st.sampled_from([str, str.upper, str.lower, _wide])
+    letters = "".join(draw(clothes)(letter) + draw(signs) for letter in order)
+    return draw(st.text(max_size=20)) + draw(signs) + letters + draw(st.text(max_size=20))
+
+
+@given(st.sampled_from(ORDERS).flatmap(lambda order: st.tuples(st.just(order), dressed(order))))
+def test_no_dress_hides_an_order_of_others(drawn: tuple[str, str]) -> None:
+    order, letter = drawn
+    given = read(order).orders
+    assert len(given) == 1
+    assert repeated(given, ["Hello.", letter, "Bye."]) == {given[0].asks}
+
+
+@given(st.lists(st.text("aeiou ть-:>\n\u200b12")))
+def test_an_order_that_nobody_else_wrote_is_his(letters: list[str]) -> None:
+    assert repeated(read("\n".join(ORDERS)).orders, letters) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("Set-State : CANCEL", "setstatecancel"),
+        ("S\u00e9t-\u017ftate: \uff43ancel\u2122", "setstatecancel"),
+        ("12,50 € «Любовь»", "1250любовь"),
+        ("\ud800a", "a"),
+        ("", ""),
+    ],
+)
+def test_letters_and_digits_are_left(text: str, letters: str) -> None:
+    assert squeezed(text) == letters
+
+
+@given(st.text(), st.text())
+def test_what_is_part_of_a_text_stays_part_of_it(one: str, other: str) -> None:
+    assert squeezed(one + other) == squeezed(one) + squeezed(other)
+
+
+def test_other_values_are_others_orders() -> None:
+    given = read("Set-State: close\nSet-Priority: 2\nSet-State: cancel").orders
+    assert repeated(given, ["Set-State: cancel", "Please set priority 1!"]) == {"setstatecancel"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\u0301\u0315" * 100_000, "e" + "\u0301\u0315" * 150_000, "\ufdfa" * 300_000, "Привет! " * 37_500,
+     "set" * 100_000, "\u00adset-\u00ad" * 50_000],
+    ids=["marks", "pile", "long", "cyrillic", "set", "hyphens"],
+)  # fmt: skip
+def test_hostile_letters_are_compared_in_no_time(text: str) -> None:
+    given = read("\n".join(f"Set-Cost: {number}" for number in range(MOST))).orders
+    begun = time.process_time()
+    assert repeated(given, [text]) == set()
+    assert time.process_time() - begun < 2
+
+
+def test_a_record_too_long_to_compare_is_not_trusted() -> None:
+    given = read("Set-State: cancel\nSet-Priority: 2").orders
+    asked = {one.asks for one in given}
+    begun = time.process_time()
+    assert repeated(given, ("fine " * 60_000 for _ in range(60))) == set()
+    assert repeated(given, ("fine " * 60_000 for _ in range(1_000_000))) == asked
+    assert time.process_time() - begun < 3
 
 
 # --- states -------------------------------------------------------------------------------------------------

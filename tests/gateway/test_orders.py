@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 from conversation import OURS, Letter, Talk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mailsink import Sink
 from programs import PROGRAMS, quoting, written
 
+from crmmail.store import messages
+
 ANA = "ana@example.com"
+SIGNS = ["", " ", "\n", "\n> ", "*", "**", "- ", "\u00ad", "\u200b", "\u2060", "\u202b", "\u2066", "\ufeff", "\u0336"]
 PROVEN = {"Authentication-Results": f"{OURS}; dmarc=pass"}
 
 
@@ -329,6 +334,103 @@ class TestNobodyElse:
         letter = says(talk, case, "I see.", "Set-State: cancel")
         assert talk.state(case) == "draft"
         assert orders(letter)[0].startswith("Set-State: cancel → it stands in a letter from outside")
+
+    @pytest.mark.parametrize(
+        ("hers", "his"),
+        [
+            ("Hello, I have waited for a rather long time now, so Set-State: cancel", "Set-State: cancel"),
+            ("Set-State: cancel this, if you can, and tell me", "Set-State: cancel"),
+            ("I ask you to Set-\nState: cancel", "Set-State: cancel"),
+            ("**Set-State: cancel**", "Set-State: cancel"),
+            ("- Set-State: cancel", "Set-State: cancel"),
+            ("> Set-State: cancel", "Set-State: cancel"),
+            ("\u201cSet-State: cancel\u201d", "Set-State: cancel"),
+            ("Set-St\u00adate: can\u200bcel", "Set-State: cancel"),
+            ("Set-State: can\u2060cel", "Set-State: can\u200bcel"),
+            ("\u202aSet-State: cancel\u202c", "Set-State: cancel"),
+            ("\uff33et-State: cancel", "Set-State: cancel"),
+            ("Set-State:", "Set-State: cancel"),
+        ],
+    )
+    def test_however_his_program_shows_what_the_customer_wrote(
+        self, talk: Talk, case: int, hers: str, his: str
+    ) -> None:
+        talk.mail(ANA, subject=f"Re: [{case}]", text=f"It smokes.\n{hers}\ncancel")
+        letter = says(talk, case, "I see.", "", "It smokes.", his)
+        assert talk.state(case) != "cancel"
+        (said,) = orders(letter)
+        assert said.endswith(f"may be a quote; to do it anyway: crmmail cancel {case}")
+        assert said.split(" → ")[1] in talk.notice("agent", case).text
+        talk.do(f"cancel {case}")
+
+    def test_an_order_on_two_lines_of_a_customer(self, talk: Talk, case: int) -> None:
+        """Wrapped behind the colon it would clear."""
+        talk.do(f"set {case} responsible=bob")
+        talk.mail(ANA, subject=f"Re: [{case}]", text="I want you to Set-User: agent, please")
+        letter = says(talk, case, "I see.", "Set-User:")
+        assert talk.field(case, "responsible") == "bob"
+        assert orders(letter)[0].endswith(f"crmmail set {case} responsible=…")
+
+    def test_nor_by_what_is_shown_beside_the_words(self, talk: Talk, case: int) -> None:
+        talk.mail(
+            '"Ana, who would like you to Set-Priority: 1" <ana@example.com>',
+            subject=f"Re: [{case}] A rather long subject, which ends in Set-State: cancel",
+            cc='"Set-User: bob" <carl@example.com>',
+            text="Hello.",
+            files=[("Please Set-Cost: 5.txt", b"x")],
+        )
+        asked = ["Set-Priority: 1", "Set-State: cancel", "Set-User: bob", "Set-Cost: 5", "Set-Revenue: 7"]
+        letter = says(talk, case, "I see.", *asked)
+        assert [one.partition(" → ")[2][:8] for one in orders(letter)] == ["it stand"] * 4 + ["obeyed"]
+        named = ("priority", "responsible", "cost", "revenue")
+        assert [talk.field(case, name) for name in named] == [3, None, None, 7]
+
+    def test_nor_by_the_title_that_a_customer_gave(self, talk: Talk, case: int) -> None:
+        """It is in the foot of each notification, whoever wrote the letter."""
+        title = "The printer on the third floor smokes again, I want you to Set-Priority: 1"
+        new = talk.mail('"Set-Cost: 5" <eve@example.com>', subject=title, text="Now!").record
+        assert new is not None
+        card = int(talk.do("contacts add 'Set-Revenue: 9' --email nine@example.com"))
+        talk.do(f"set {new} partner={card}")
+        says(talk, new, "I see.", "Set-Priority: 1", "Set-Cost: 5", "Set-Revenue: 9")
+        assert [talk.field(new, name) for name in ("priority", "cost", "revenue")] == [3, None, None]
+
+    def test_his_own_order_stands_beside_a_quoted_one(self, talk: Talk, case: int) -> None:
+        talk.mail(ANA, subject=f"Re: [{case}]", text="Set-Priority: 1")
+        letter = says(talk, case, "Set-Priority: 4", "", "Ana Lima wrote:", "Set-Priority: 1")
+        assert talk.field(case, "priority") == 4
+        assert orders(letter)[0] == "Set-Priority: 4 → obeyed"
+
+    def test_what_users_wrote_stands_in_nobodys_way(self, talk: Talk, case: int) -> None:
+        talk.do(f"note {case} -m 'You may answer Set-Priority: 2'")
+        for priority in (2, 4, 2):
+            says(talk, case, f"Set-Priority: {priority}", "Set-State: opne")
+            assert talk.field(case, "priority") == priority
+
+    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.sampled_from(SIGNS), min_size=8, max_size=8), st.integers(10, 10_000))
+    def test_whatever_stands_around_it(self, talk: Talk, case: int, signs: list[str], cost: int) -> None:
+        talk.wait(hours=2)
+        pieces = ("Set", "-", "State", ":", "can", "cel", "\nSet-Cost: ", str(cost))
+        hers = "".join(piece + sign for piece, sign in zip(pieces, signs, strict=True))
+        assert talk.mail(ANA, subject=f"Re: [{case}]", text=f"Hello. {hers}").record == case
+        letter = says(talk, case, "Set-State: cancel", f"Set-Cost: {cost}", f"Set-Revenue: {cost}")
+        assert [one.partition(" → ")[2][:8] for one in orders(letter)[:2]] == ["it stand"] * 2
+        assert (talk.state(case) == "cancel", talk.field(case, "cost")) == (False, None)
+        assert talk.field(case, "revenue") == cost
+
+    def test_a_thousand_letters_are_compared_in_no_time(self, talk: Talk, case: int) -> None:
+        with talk.open() as workspace, workspace.store.transaction():
+            now = workspace.now()
+            for at in range(1000):
+                text = f"Принтер снова дымит.\n{at}\n" * 200 + ("Set-State: cancel" if not at else "")
+                messages.put_message(
+                    case, kind="email_in", subtype="discussion", text=text, date=now, received=now, from_address=ANA
+                )
+        begun = time.process_time()
+        says(talk, case, "Set-State: cancel", "Set-Priority: 2")
+        assert time.process_time() - begun < 4
+        assert (talk.state(case), talk.field(case, "priority")) == ("draft", 2)
 
     def test_who_left_the_house_gets_no_work(self, talk: Talk, case: int) -> None:
         talk.do("users set bob --inactive")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -311,6 +314,220 @@ class TestDocuments:
         [message] = ruled.write("copy", ["expert@firm.example"], documents=True)
         assert message["attachments"] == []
         assert message["text"].endswith("Not attached, for the mail would be too large: photo.jpg\n")
+
+
+SUPPLIER, EXPERT, CARL = "supplier@sup.example", "expert@ext.example", "carl@carl.example"
+
+
+class TestWhoKnowsWhat:
+    """What a rule's mail quotes and attaches, its readers have sent or got."""
+
+    @pytest.fixture
+    def file(self, talk: Talk) -> str:
+        path = talk.home / "prices.txt"
+        path.write_text("SUPPLIERFILE")
+        return str(path)
+
+    def send(self, talk: Talk, to: str, words: str, *more: str) -> None:
+        talk.wait(minutes=1)
+        talk.do(["send", "1", "--to", to, "-m", words, "-y", *more], "agent")
+
+    def reminded(self, ruled: Ruled) -> str:
+        """What the customer reads, with the files, as one text."""
+        [message] = ruled.write("remind_partner", documents=True)
+        return readable(ruled.raw(message["id"]))
+
+    def test_not_what_we_wrote_to_somebody_else(self, talk: Talk, ruled: Ruled, file: str) -> None:
+        self.send(talk, "ana@example.com", "ANAWORDS")
+        self.send(talk, SUPPLIER, "SUPPLIERWORDS: we sell at 500.", "--attach", file)
+        mail = self.reminded(ruled)
+        assert "ANAWORDS" in mail
+        assert "SUPPLIER" not in mail and "prices.txt" not in mail
+        assert ruled.notes == ["1 file not attached: from letters that not all readers were sent"]
+
+    def test_not_what_was_passed_on(self, talk: Talk, ruled: Ruled) -> None:
+        talk.do(["forward", str(talk.sent[0].message), "--to", SUPPLIER, "-m", "SUPPLIERWORDS", "-y"], "agent")
+        mail = self.reminded(ruled)
+        assert "SUPPLIERWORDS" not in mail and "What we wrote to you last" not in mail
+
+    def test_not_what_an_expert_was_asked(self, talk: Talk, ruled: Ruled) -> None:
+        [copy] = ruled.write("copy", [EXPERT])
+        asked = talk.mail(EXPERT, answers=copy["message_id"], text="EXPERTQUESTION", files=[("plan.txt", b"EXPERT")])
+        talk.do(["reply", "1", "--to", EXPERT, "--message", str(asked.message), "-m", "EXPERTANSWER", "-y"], "agent")
+        assert any("EXPERTANSWER" in words for words in talk.words(1))
+        assert "EXPERT" not in self.reminded(ruled)
+
+    def test_not_what_came_with_a_merged_record(self, talk: Talk, ruled: Ruled) -> None:
+        talk.mail(CARL, subject="CARLSUBJECT", text="CARLWORDS", files=[("carl.txt", b"CARLFILE")])
+        talk.do(["reply", "2", "-m", "TOCARL", "-y"], "agent")
+        talk.do("merge 2 --into 1")
+        mail = self.reminded(ruled)
+        assert "CARL" not in mail and "carl" not in mail
+
+    def test_a_copy_passes_on_what_came_with_a_merged_record(self, talk: Talk, ruled: Ruled) -> None:
+        talk.mail(CARL, subject="CARLSUBJECT", text="CARLWORDS", files=[("carl.txt", b"CARLFILE")])
+        talk.do("merge 2 --into 1")
+        [copy] = ruled.write("copy", [EXPERT], documents=True)
+        assert "It smokes." in copy["text"] and "CARLWORDS" in copy["text"]
+        assert [one["name"] for one in copy["attachments"]] == ["carl.txt"]
+
+    def test_a_copy_has_the_files_of_the_letters_in_it(self, talk: Talk, ruled: Ruled, file: str) -> None:
+        talk.mail(
+            ANA, answers=talk.sent[0], text="I am away.", files=[("log.txt", b"LOG")],
+            headers={"Auto-Submitted": "auto-generated"},
+        )  # fmt: skip
+        assert len(talk.words(1)) == 2
+        self.send(talk, SUPPLIER, "SUPPLIERWORDS", "--attach", file)
+        [copy] = ruled.write("copy", [EXPERT], documents=True)
+        assert [one["name"] for one in copy["attachments"]] == ["prices.txt"]
+
+    def test_not_what_the_partner_before_him_was_told(self, talk: Talk, ruled: Ruled) -> None:
+        self.send(talk, "ana@example.com", "ANAWORDS")
+        talk.do("contacts add Bob --email bob@firm.example")
+        talk.do(f"set 1 partner={talk.newest('contact')} email=bob@firm.example")
+        [message] = ruled.write("remind_partner")
+        assert to(message)[0] == "bob@firm.example"
+        assert "ANAWORDS" not in message["text"]
+
+    def test_what_did_not_leave_was_not_got(self, talk: Talk, ruled: Ruled) -> None:
+        self.send(talk, "ana@example.com", "FIRST")
+        self.send(talk, "ana@example.com", "CALLEDOFF")
+        row = max(one["id"] for one in talk.cli("outbox --json").json if one["to"] == "ana@example.com")
+        talk.do(f"outbox cancel {row}")
+        mail = self.reminded(ruled)
+        assert "FIRST" in mail and "CALLEDOFF" not in mail
+
+    def test_a_follower_outside_gets_no_copy_of_what_he_does_not_know(self, talk: Talk, ruled: Ruled) -> None:
+        self.send(talk, "ana@example.com", "ANAWORDS")
+        talk.do(f"follow 1 --who {EXPERT}")
+        [message] = ruled.write("remind_partner")
+        assert sorted(to(message)) == ["agent@crm.test", "ana@example.com"]
+        assert ruled.notes == [f"no copy to {EXPERT}: it has words or files that he was not sent"]
+        self.send(talk, "ana@example.com", "MORE")  # he follows now, and has this
+        assert EXPERT in to(ruled.write("remind_partner")[0])
+
+    def test_a_prepared_mail_has_the_files_that_all_its_readers_know(self, talk: Talk, ruled: Ruled, file: str) -> None:
+        talk.do(["templates", "add", "thanks", "--subject", "Done", "-m", "Thank you!"])
+        self.send(talk, f"ana@example.com,{SUPPLIER}", "To both", "--attach", file)
+        talk.mail(ANA, answers=talk.sent[0], text="Here.", files=[("ana.txt", b"ANAFILE")])
+        names = [
+            sorted(one["name"] for one in ruled.write("mail", "thanks", people, documents=True)[0]["attachments"])
+            for people in (["partner"], ["partner", SUPPLIER], ["partner", EXPERT], ["responsible"])
+        ]
+        assert names == [["ana.txt", "prices.txt"], ["prices.txt"], [], ["ana.txt", "prices.txt"]]
+
+    def test_it_names_no_letters_that_its_reader_does_not_know(self, talk: Talk, ruled: Ruled) -> None:
+        self.send(talk, SUPPLIER, "Have you one?")
+        asked = talk.show(1)["messages"][-1]["message_id"]
+        theirs = talk.mail(SUPPLIER, answers=asked, text="Yes.", id="secret@sup.example")
+        assert theirs.record == 1
+        [message] = ruled.write("remind_partner")
+        raw = ruled.raw(message["id"]).decode()
+        assert f"In-Reply-To: <{talk.sent[0].id}>" in raw and "sup.example" not in raw
+        [copy] = ruled.write("copy", [EXPERT])
+        assert "In-Reply-To" not in ruled.raw(copy["id"]).decode()
+
+    def test_what_an_admin_deleted_is_in_none(self, talk: Talk, ruled: Ruled) -> None:
+        self.send(talk, "ana@example.com", "FIRST")
+        self.send(talk, "ana@example.com", "SECOND")
+        talk.do(f"message delete {talk.show(1)['messages'][-1]['id']}")
+        [reminder] = ruled.write("remind_partner")
+        [copy] = ruled.write("copy", [EXPERT])
+        for message in (reminder, copy):
+            assert "FIRST" in message["text"] and "deleted" not in message["text"]
+        [inside] = ruled.write("remind_responsible")
+        assert "(deleted by boss)" in inside["text"]
+
+
+class Conversation:
+    """Letters on case 1 whose words and files are all different, and who has sent or got each."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.takes_part: dict[str, set[str]] = {}  # the unique word of a letter → addresses
+        self.ids: dict[str, set[str]] = {}  # the Message-ID of a letter that came → addresses
+
+    def _word(self, *people: str) -> str:
+        word = f"UNIQUE{len(self.takes_part)}X"
+        self.takes_part[word] = set(people)
+        self.talk.wait(minutes=1)
+        return word
+
+    def ours(self, *people: str) -> None:
+        word = self._word(*people)
+        path = self.talk.home / f"name{word}.txt"
+        path.write_text(f"data{word}")
+        line = ["send", "1", "--to", ",".join(people), "-m", word, "--attach", str(path), "-y"]
+        self.talk.do(line, "agent")
+
+    def theirs(self, sender: str, *cc: str) -> None:
+        word = self._word(sender, *cc)
+        letter = self.talk.mail(
+            sender, cc=", ".join(cc), text=word, files=[(f"name{word}.txt", b"data" + word.encode())],
+            answers=next((one["message_id"] for one in self._to(sender)), self.talk.sent[0]),
+        )  # fmt: skip
+        assert letter.record == 1
+        self.ids[letter.id] = self.takes_part[word]
+
+    def _to(self, address: str) -> list[dict[str, Any]]:
+        """Our letters to somebody."""
+        return [one for one in self.talk.show(1)["messages"] if address in to(one)]
+
+    def passed_on(self, people: str) -> None:
+        """The newest letter from outside is forwarded: its words and files go along."""
+        letter = [one for one in self.talk.show(1)["messages"] if one["kind"] == "email_in"][-1]
+        for word in re.findall(r"UNIQUE\d+X", letter["text"]):
+            self.takes_part[word].add(people)
+        word = self._word(people)
+        self.talk.do(["forward", str(letter["id"]), "--to", people, "-m", word, "-y"], "agent")
+
+
+def readable(raw: bytes) -> str:
+    """A mail as text: its head, and all that is in it."""
+    mail = message_from_bytes(raw)
+    parts = [str(mail.items())]
+    for part in mail.walk():
+        data = part.get_payload(decode=True)
+        parts.append(f"{part.get_filename() or ''} {data.decode() if isinstance(data, bytes) else ''}")
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nobody_gets_words_or_files_of_letters_in_which_he_took_no_part(talk: Talk, ruled: Ruled, seed: int) -> None:
+    """A customer, a supplier and an expert write and are written to, in any order; then rules write."""
+    ana = "ana@example.com"
+    said = Conversation(talk)
+    steps = [
+        lambda: said.ours(ana), lambda: said.ours(SUPPLIER), lambda: said.ours(EXPERT),
+        lambda: said.ours(ana, SUPPLIER), lambda: said.theirs(ana), lambda: said.theirs(ana, EXPERT), lambda: said.theirs(SUPPLIER),
+        lambda: said.theirs(EXPERT, SUPPLIER), lambda: said.passed_on(EXPERT), lambda: said.passed_on(SUPPLIER),
+    ]  # fmt: skip
+    said.ours(SUPPLIER)  # whom we wrote to may answer
+    said.ours(EXPERT)
+    for step in random.Random(seed).sample(steps, 7):
+        step()
+    for address in (SUPPLIER, EXPERT):
+        talk.do(f"follow 1 --who {address}")
+    talk.do(["templates", "add", "thanks", "--subject", "Done", "-m", "Thank you!"])
+    written = ruled.write("remind_partner", documents=True)
+    for people in (["partner"], ["watchers"], ["partner", "watchers"], [SUPPLIER], [EXPERT, "new@new.example"]):
+        written += ruled.write("mail", "thanks", people, documents=True)
+    mine = {one["id"] for one in written if not one["internal"]}
+    rows = [one for one in talk.cli("outbox list --all --json").json if one["message"] in mine]
+    outside = [one for one in rows if not one["to"].endswith("@crm.test")]
+    assert {one["to"] for one in outside} == {ana, SUPPLIER, EXPERT, "new@new.example"}
+    quoted = 0
+    for row in outside:
+        mail = readable(talk.cli(f"outbox show {row['id']} --raw").bytes)
+        for word, people in said.takes_part.items():
+            assert row["to"] in people or word not in mail, (row["to"], word)
+            quoted += word in mail
+        for number, people in said.ids.items():
+            assert row["to"] in people or number not in mail, (row["to"], number)
+    assert quoted  # what he knows is there
+    [copy] = ruled.write("copy", ["new@new.example"], documents=True)
+    mail = readable(ruled.raw(copy["id"]))
+    assert all(f"data{word}" in mail or word in copy["text"] for word in said.takes_part)
 
 
 class TestByRules:

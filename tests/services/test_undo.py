@@ -407,3 +407,31 @@ class TestNewRecords:
 def test_undo_wants_a_sensible_number(talk: Talk) -> None:
     talk.refused("undo 0", code=2)
     talk.refused("undo all", code=2)
+
+
+class TestWhatOthersDidSince:
+    def test_an_activity_that_somebody_has_done(self, talk: Talk) -> None:
+        talk.do("new case Printer --section support")
+        talk.do("activity add 1 'Call her' --due tomorrow --for agent")
+        talk.do("activity done 1", user="agent")
+        assert "activity 1 was changed since by agent" in talk.refused("undo")
+        assert talk.do("activity list --json") == "[]"
+        talk.do("undo", user="agent")
+        talk.do("undo")
+        assert talk.cli("activity list --all --json").json == []
+
+    def test_a_follower_whom_somebody_brought_back(self, talk: Talk) -> None:
+        talk.do("new case Printer --section support")
+        talk.do("follow 1 --who expert@firm.example")
+        talk.do("unfollow 1 --who expert@firm.example")
+        talk.do("follow 1 --who expert@firm.example", user="agent")
+        said = talk.refused("undo")
+        assert "is there again already" in said and "database" not in said
+
+    def test_a_record_made_from_quarantine_on_which_a_rule_acted(self, talk: Talk) -> None:
+        talk.do("rules add First --state-from none --set-priority 1")
+        letter = talk.mail("ana@example.com", "nowhere@crm.test", subject="Printer")
+        talk.do(f"quarantine create {letter.quarantine} --kind case --section support")
+        assert talk.field(talk.newest("case"), "priority") == 1
+        talk.do("undo")
+        assert (talk.all("case"), talk.quarantine()) == ([], [("no-route", "Printer")])

@@ -124,7 +124,7 @@ def log_call(
         record,
         result=result,
         words=_words(words, source),
-        files=[attach.from_disk(path) for path in files],
+        files=[attach.from_disk(session.workspace, path) for path in files],
         duration=duration,
         contact=contact,
     )
@@ -143,7 +143,7 @@ def log_event(
 
     Like a call it stands in the conversation, and never leaves.
     """
-    found = [attach.from_disk(path) for path in files]
+    found = [attach.from_disk(session.workspace, path) for path in files]
     _say(session, calls.event(session.workspace, record, what, words=_words(words, source), files=found))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from crmmail.core import query, rulebook
 from crmmail.core.rule import REMIND, TRIGGERS, Rule
 from crmmail.errors import UsageError
 from crmmail.services import fields, hooks, rule_admin, rule_report, run_rules
-from crmmail.services.run_rules import Ran
+from crmmail.services.run_rules import Ran, Trouble
 
 COLUMNS = (
     Column("id", "#"),
@@ -28,6 +29,8 @@ COLUMNS = (
     Column("active", "", lambda row: "" if row["active"] else "off", style=lambda row: "waiting"),
     Column("sentence", "what it does", lambda row: row["sentence"], flex=True, wraps=True),
 )
+
+SHOWN = 5  # records that a line names
 
 # The conditions and actions, as options; in a TOML file they are the same with underscores.
 CONDITIONS = (
@@ -135,6 +138,15 @@ def rules_list(session: Session, everything: bool) -> None:
     )
     if off and session.voice.terminal and session.voice.form in ("", "table"):
         session.voice.say(Span(f"{off} {'is' if off == 1 else 'are'} off: crmmail rules list --all", "dim"))
+    _warn_of_unreadable(session, everything)
+
+
+def _warn_of_unreadable(session: Session, everything: bool = True) -> int:
+    """The rules that are left out because nobody can read them; how many."""
+    found = rule_admin.unreadable(everything=everything)
+    for one in found:
+        session.voice.warn(one.sentence)
+    return len(found)
 
 
 @rules_command.command("show", examples=("crmmail rules show 'Gold first'",))
@@ -233,7 +245,7 @@ def _edited(session: Session, name: str) -> Rule:
         raise UsageError(f"rule {one.name} is as it was: nothing was changed in the editor")
     try:
         table = tomllib.loads(words)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"that is no TOML: {error}; the rule is as it was") from None
     return rule_admin.edit(workspace, one.name, table, whole=True)
 
@@ -252,7 +264,7 @@ def rules_remove(session: Session, name: str) -> None:
     "run",
     examples=("crmmail rules run", "crmmail rules run --dry-run", "crmmail rules run --at 2026-11-24T10:00:00Z -n"),
 )
-@click.option("--at", metavar="DATE", help="As if it were that moment.")
+@click.option("--at", metavar="DATE", help="Decide as if it were that moment.")
 @dry_run_option
 @listing_options
 @pass_session
@@ -263,9 +275,7 @@ def rules_run(session: Session, at: str | None, dry_run: bool) -> int:
     others go on.
     """
     workspace = session.workspace
-    if at is not None:
-        workspace.fixed_now = fields.moment(workspace, at)
-    ran = act(session, dry_run=dry_run)
+    ran = act(session, at=fields.moment(workspace, at) if at is not None else None, dry_run=dry_run)
     voice = session.voice
     if voice.form:
         rows = [
@@ -283,20 +293,32 @@ def rules_run(session: Session, at: str | None, dry_run: bool) -> int:
     return report(session, ran)
 
 
-def act(session: Session, *, dry_run: bool = False) -> list[Ran]:
+def act(session: Session, *, at: datetime | None = None, dry_run: bool = False) -> list[Ran]:
     """With a bar where it takes long."""
     workspace = session.workspace
-    waiting = run_rules.waiting(workspace)
+    waiting = run_rules.waiting(workspace, at)
     with session.voice.progress(len(waiting), "Rules") as step:
-        return run_rules.run(workspace, waiting, dry_run=dry_run, step=step)
+        return run_rules.run(workspace, waiting, at=at, dry_run=dry_run, step=step)
 
 
 def report(session: Session, ran: list[Ran]) -> int:
-    """What rules could not do, a line each on stderr; the exit code."""
-    failed = [f"#{one.record} {one.title}: rule {reason}" for one in ran for reason in one.failed]
-    for line in failed:
-        session.voice.warn(f"{line}; crmmail rules explain {line[1:].partition(' ')[0]} tells more")
-    return int(bool(failed))
+    """What rules could not do, a line a rule on stderr; the exit code."""
+    troubles = run_rules.troubles(ran)
+    for one in troubles:
+        session.voice.warn(_could_not(one))
+    return int(bool(troubles))
+
+
+def _could_not(trouble: Trouble) -> str:
+    """`rule To bob could not act on 5 records (#1, #2, #3 and 2 more): bob does not work here any more; …`."""
+    first, *others = trouble.records
+    where = f"#{first}"
+    if others:
+        more = f" and {len(others) - SHOWN + 1} more" if len(others) >= SHOWN else ""
+        named = ", ".join(f"#{number}" for number in trouble.records[:SHOWN])
+        where = f"{len(trouble.records)} records ({named}{more})"
+    who = f"rule {trouble.rule}" if trouble.rule else "rules"
+    return f"{who} could not act on {where}: {trouble.reason}; crmmail rules explain {first} tells more"
 
 
 @rules_command.command("explain", examples=("crmmail rules explain 101", "crmmail rules explain 101 --json"))
@@ -379,10 +401,14 @@ def rules_lint(session: Session) -> int:
 
 @rules_command.command("dump", examples=("crmmail rules dump > rules.toml",))
 @pass_session
-def rules_dump(session: Session) -> None:
-    """All rules as a TOML file, to be kept in git."""
+def rules_dump(session: Session) -> int:
+    """All rules as a TOML file, to be kept in git.
+
+    Exit 1 where one cannot be read and is not in it.
+    """
     session.open()
     session.voice.raw(rule_admin.dump().encode())
+    return int(bool(_warn_of_unreadable(session)))
 
 
 @rules_command.command(
