@@ -37,6 +37,7 @@ class Workspace:
         self.environ = os.environ if environ is None else environ
         self.choice = choice
         self.fixed_now = clock(self.environ)
+        self.troubles: list[str] = []  # what went wrong beside an act that was done; `cli` says it, a delivery does not
         first = configuration.load(choice.config, self.environ)
         place = configuration.database(choice.db, choice.config, self.environ)
         self.store = database.open(place, busy_timeout=first.delivery_busy_timeout, check=check)

@@ -69,9 +69,11 @@ class Session:
         return self._workspace.now() if self._workspace else datetime.now(UTC)
 
     def close(self) -> None:
-        """Close what was opened.  `main` does this."""
+        """Close what was opened, and say what went wrong beside what was done.  `main` does this."""
         if self._workspace is not None:
             self._workspace.close()
+            for sentence in self._workspace.troubles:
+                self.voice.warn(sentence)
             self._workspace = None
 
 

@@ -85,7 +85,7 @@ def parse(words: str, now: datetime, *, day_first_slash: bool | None = None, end
     if moment is None:
         raise ValueError(f"'{said}' is no date that I can read: {_EXAMPLES}.")
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"'{said}' is in the year {moment.year}: a date must be from {FIRST_YEAR} to {LAST_YEAR}.")
+        raise ValueError(f"'{said}' is in the year {moment.year}: write a date from {FIRST_YEAR} to {LAST_YEAR}.")
     return moment
 
 

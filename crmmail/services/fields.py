@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import amount as amounts
 from crmmail.core import record, text
-from crmmail.errors import NotFound, UsageError
+from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import sla
 from crmmail.store import directory, followers, journal, offices, records
 from crmmail.store.journal import Change
@@ -42,14 +42,18 @@ def split(assignments: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def columns(workspace: Workspace, kind: str, section: str, field: str, value: str) -> dict[str, Any]:
+def columns(
+    workspace: Workspace, kind: str, section: str, field: str, value: str, *, present: str = ""
+) -> dict[str, Any]:
     """The columns that `field=value` sets on a record of this kind; an empty value clears the field.
 
     Args:
         section: code of the record's section, where its categories are looked up.
+        present: code of the section that the record is in already, and may stay in although it is retired.
 
     Raises:
         UsageError: the kind has no such field, or the value is none for it.
+        Refused: the section is retired.
         NotFound: the user, section, category or contact is not there.
     """
     if field not in record.FIELDS[kind]:
@@ -64,7 +68,7 @@ def columns(workspace: Workspace, kind: str, section: str, field: str, value: st
     if field == "responsible":
         return {"responsible": active_user(value).id if value else None, "assigned": workspace.now() if value else None}
     if field == "section":
-        return {"section": offices.section(value).id if value else None}
+        return {"section": _section(value, present) if value else None}
     if field == "category":
         return {"category": _category(kind, section, value) if value else None}
     if field == "partner":
@@ -176,6 +180,13 @@ def shown(this: Record, field: str) -> str:
 def sentence(details: Iterable[Detail]) -> str:
     """`state: open → done, priority: normal → high`."""
     return ", ".join(f"{one.field}: {one.old or 'none'} → {one.new or 'none'}" for one in details)
+
+
+def _section(code: str, present: str) -> int:
+    found = offices.section(code)
+    if not found.active and found.code != present:
+        raise Refused(f"section {found.code} is retired: `crmmail sections` lists those in use")
+    return found.id
 
 
 def _category(kind: str, section: str, value: str) -> int:

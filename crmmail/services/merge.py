@@ -56,7 +56,7 @@ def _merge(workspace: Workspace, number: int, into: int) -> Merged:
     changes += _move_contacts(this, records.record(into))
     taken = _dates(this, to)
     changes += journal.update_record(into, to.kind, **taken)
-    changes += _move_firings(workspace, this, to, taken.get("partner_wrote"))
+    changes += _move_firings(this, to, taken.get("partner_wrote"))
     state = "converted" if (this.kind, to.kind) == ("lead", "case") else record.MERGED[this.kind]
     columns = {"state": state} if this.closed else {"state": state, **fields.closing(workspace, this.kind, state)}
     changes += journal.update_record(number, this.kind, moved_to=into, **columns)
@@ -152,14 +152,14 @@ def _move_the_rest(this: Record, to: Record) -> list[Change]:
     ]
 
 
-def _move_firings(workspace: Workspace, this: Record, to: Record, partner_wrote: datetime | None) -> list[Change]:
+def _move_firings(this: Record, to: Record, partner_wrote: datetime | None) -> list[Change]:
     """What dated rules did for a date that the other record takes over, they have done for that record too.
 
     Args:
         partner_wrote: when somebody outside wrote last, to either of them.
     """
     taken = {partner_wrote, this.deadline if to.deadline is None else None} - {None}
-    done = rule_ledger.fired(to.id, failed_since=workspace.now())
+    done = {(one.rule, one.base) for one in rule_ledger.firings(record=to.id) if not one.failed}
     changes = []
     for one in rule_ledger.firings(record=this.id):
         if one.base in taken and not one.failed and (one.rule, one.base) not in done:

@@ -258,7 +258,7 @@ def set_fields(workspace: Workspace, number: int, assignments: Mapping[str, str]
         changes: dict[str, Any] = {}
         code = assignments.get("section", this.section)
         for field, value in assignments.items():
-            changes |= fields.columns(workspace, this.kind, code, field, value)
+            changes |= fields.columns(workspace, this.kind, code, field, value, present=this.section)
         if "section" in changes and this.category and "category" not in changes and code != this.section:
             changes["category"] = None  # a category belongs to its section
         changes = what_follows(workspace, this, changes)

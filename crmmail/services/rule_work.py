@@ -1,8 +1,8 @@
 """Carries out what `core.plan` decided: fields, followers, mails, activities, hooks, and a line in the ledger.
 
-The plan is made with the record as it is, inside the act's transaction, and done in a savepoint.  Where a rule cannot
-do what it should, the savepoint is taken back and everything is planned again without that rule: what comes out is what
-would have come out had the rule not been there.  It stands in the ledger with the reason.
+The plan is made with the record as it is, inside the act's transaction, and each rule does its part in a savepoint.
+Where one cannot do what it should, its savepoint is taken back and everything is planned again without it: what comes
+out is what would have come out had the rule not been there.  It stands in the ledger with the reason.
 """
 
 from __future__ import annotations
@@ -39,11 +39,20 @@ class Done(NamedTuple):
         return [f"{firing.rule.name}: {words}" for firing, words in self.said]
 
 
-class _Failed(Exception):
-    """Rolls the savepoint back."""
+class _Acted(NamedTuple):
+    """What came of one firing."""
 
-    def __init__(self, firing: Firing, reason: str) -> None:
-        self.firing, self.reason = firing, reason
+    words: str
+    changes: list[Change]
+    news: News
+
+
+class _Failed(Exception):
+    """Rolls a firing back; its words are the reason."""
+
+
+class _Otherwise(Exception):
+    """Without a rule that failed, others would have done otherwise before it: rolls everything back."""
 
 
 # --- what rules are asked -----------------------------------------------------------------------------------
@@ -64,7 +73,7 @@ def on_event(
     facts = facts_of(number, book if letter is None else ())
     said = Letter(*letter, first=facts.partner_wrote is None) if letter is not None else None
     event = Event(before, facts.state, frozenset(changed), said, escalated)
-    around = world(workspace)
+    around = _steady(world(workspace))
     return carry_out(
         workspace,
         number,
@@ -89,6 +98,7 @@ def on_date(
     moment = at or workspace.now()
     facts = facts_of(number, book)
     fired = settled(number, book, workspace.now())
+    around = _steady(around)
     return carry_out(
         workspace,
         number,
@@ -175,6 +185,18 @@ def world(workspace: Workspace, at: datetime | None = None) -> World:
     )
 
 
+def _steady(around: World) -> World:
+    """The same, but whom it chose for a section it chooses again: a plan that is made anew finds what it found."""
+    chosen: dict[tuple[str, str], str] = {}
+
+    def choose(policy: str, code: str) -> str:
+        if (policy, code) not in chosen:
+            chosen[policy, code] = around.choose(policy, code)
+        return chosen[policy, code]
+
+    return around._replace(choose=choose)
+
+
 # --- doing it -----------------------------------------------------------------------------------------------
 
 
@@ -187,37 +209,62 @@ def carry_out(workspace: Workspace, number: int, planned: Callable[[Collection[i
     """
     failed: dict[int, tuple[Firing, str]] = {}
     while True:
-        this = planned(failed.keys())
-        written: News = []
-        said: list[tuple[Firing, str]] = []
-        changes: list[Change] = []
         try:
             with workspace.store.transaction():
-                for firing in this.firings:
-                    changes += _act(workspace, number, firing, said, written)
-        except _Failed as trouble:
-            failed[trouble.firing.rule.id] = (trouble.firing, trouble.reason)
+                this, acted = _in_turn(workspace, number, planned, failed)
+        except _Otherwise:
             continue
         break
     for firing, reason in failed.values():
         rules.put_firing(firing.rule.id, number, workspace.now(), sentence(firing), base=firing.base, failed=reason)
-    news += written
-    return Done(this, said, changes, [(firing.rule, reason) for firing, reason in failed.values()])
+    news += [one for done in acted for one in done.news]
+    return Done(
+        this,
+        [(firing, done.words) for firing, done in zip(this.firings, acted, strict=True)],
+        [one for done in acted for one in done.changes],
+        [(firing.rule, reason) for firing, reason in failed.values()],
+    )
 
 
-def _act(workspace: Workspace, number: int, firing: Firing, said: list[tuple[Firing, str]], news: News) -> list[Change]:
+def _in_turn(
+    workspace: Workspace,
+    number: int,
+    planned: Callable[[Collection[int]], Plan],
+    failed: dict[int, tuple[Firing, str]],
+) -> tuple[Plan, list[_Acted]]:
+    """One firing after the other; after one that fails it goes on with what is planned without it.
+
+    What was done before it stays, for doing hundreds of firings again for each one that fails takes longer than a
+    delivery has.  `failed` gets what failed, by rule.
+    """
+    this = planned(failed.keys())
+    acted: list[_Acted] = []
+    while len(acted) < len(this.firings):
+        firing = this.firings[len(acted)]
+        try:
+            with workspace.store.transaction():
+                acted.append(_act(workspace, number, firing))
+        except _Failed as trouble:
+            failed[firing.rule.id] = (firing, str(trouble))
+            before, this = this.firings[: len(acted)], planned(failed.keys())
+            if this.firings[: len(acted)] != before:
+                raise _Otherwise from None
+    return this, acted
+
+
+def _act(workspace: Workspace, number: int, firing: Firing) -> _Acted:
     """One firing; what goes wrong is the rule's fault, but for trouble with the store, which is everybody's."""
+    news: News = []
     try:
         words, changes = _do(workspace, number, firing, news)
     except CrmmailError as error:
         if error.retry:
             raise
-        raise _Failed(firing, str(error)) from None
+        raise _Failed(str(error)) from None
     except Exception as error:
-        raise _Failed(firing, f"crmmail itself failed: {type(error).__name__}: {error}") from error
-    said.append((firing, words))
+        raise _Failed(f"crmmail itself failed: {type(error).__name__}: {error}") from error
     rules.put_firing(firing.rule.id, number, workspace.now(), words, base=firing.base)
-    return changes
+    return _Acted(words, changes, news)
 
 
 def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[str, list[Change]]:
@@ -286,7 +333,7 @@ def _set(workspace: Workspace, number: int, firing: Firing) -> tuple[list[Change
         if field == "state":
             columns |= {"state": value, **fields.closing(workspace, this.kind, value)}
         else:
-            columns |= fields.columns(workspace, this.kind, code, field, str(value))
+            columns |= fields.columns(workspace, this.kind, code, field, str(value), present=this.section)
     changes, details = fields.apply(workspace, this, columns)
     if firing.escalated and this.responsible:
         former = directory.user(this.responsible).id

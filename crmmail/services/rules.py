@@ -32,7 +32,8 @@ def react(
 ) -> list[Change]:
     """What the rules on events do about something that happened to a record; the changes, for the act's undo.
 
-    A rule that cannot do what it should is left out, noted in the ledger, and stops neither the act nor other rules.
+    A rule that cannot do what it should is left out, noted in the ledger and among the workspace's troubles, and stops
+    neither the act nor other rules.
 
     Args:
         before: the state it was in; CREATION.
@@ -51,6 +52,10 @@ def react(
     done = rule_work.on_event(workspace, number, kept, before, changed, letter, escalated, written)
     if said is not None:
         said += done.lines
+    workspace.troubles += [
+        f"rule {rule.name} could not act on #{number}: {reason}; crmmail rules explain {number} tells more"
+        for rule, reason in done.failed
+    ]
     if news is None:
         spread(workspace, number, written, skip=skip)
     else:

@@ -66,6 +66,8 @@ def tell(workspace: Workspace, thread: int, message: int, *, internal: bool, **w
     """Notifies whom it concerns; the users who were told, by either way.  Arguments as `who_hears` has them."""
     now = workspace.now()
     heard = who_hears(workspace, thread, internal=internal, **who)
+    if not (heard.inbox or heard.mail):
+        return set()
     following = {one.user for one in followers.listeners(thread)}
     for user in heard.inbox:
         why = "follower" if user in following else "addressed"

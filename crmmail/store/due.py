@@ -15,7 +15,6 @@ from crmmail.core.rule import DAILY, HOURLY, NOBODY, Facts, Rule
 from crmmail.store import records
 from crmmail.store import tables as t
 
-
 _THREE_DAYS = 3 * 86_400  # seconds
 
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import peewee
-from peewee import chunked
 
 from crmmail.errors import Changed
 from crmmail.store import tables as t
+from crmmail.store.database import among
 
 
 class Change(NamedTuple):
@@ -41,8 +41,6 @@ class Entry(NamedTuple):
     undoable: bool
     undone: datetime | None
 
-
-ROWS = 500  # how many rows a statement names: SQLite has a limit
 
 JOURNALLED: dict[str, type[t.Table]] = {
     "thread": t.Thread,
@@ -125,13 +123,11 @@ def update_all(table: str, keys: Sequence[int], field: str, value: Any) -> list[
     number, column = model._meta.primary_key, model._meta.fields[field]
     after = _plain(column, value)
     had: dict[Any, list[int]] = {}
-    for some in chunked(keys, ROWS):
-        for key, before in model.select(number, column).where(number.in_(some)).tuples():
-            if _plain(column, before) != after:
-                had.setdefault(_plain(column, before), []).append(key)
+    for key, before in model.select(number, column).where(among(number, keys)).tuples():
+        if _plain(column, before) != after:
+            had.setdefault(_plain(column, before), []).append(key)
     for those in had.values():
-        for some in chunked(those, ROWS):
-            model.update({column: value}).where(number.in_(some)).execute()
+        model.update({column: value}).where(among(number, those)).execute()
     return [Change(table, those, field, before, after) for before, those in had.items()]
 
 
@@ -249,7 +245,7 @@ def _revert_all(change: Change) -> None:
     is_so = column == column.python_value(change.after) if change.after is not None else column.is_null()
     back = model.update({column: column.python_value(change.before)})
     with _in_its_place(change):
-        count = sum(back.where(number.in_(some), is_so).execute() for some in chunked(change.key, ROWS))
+        count = back.where(among(number, change.key), is_so).execute()
     if count < len(change.key):
         raise Changed(f"{_in_words(change)} was changed since")
 

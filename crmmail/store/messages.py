@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import chunked
-
 from crmmail.core.message import Address, Part
 from crmmail.errors import NotFound
 from crmmail.store import outbox
 from crmmail.store import tables as t
-from crmmail.store.journal import ROWS
+from crmmail.store.database import among
 from crmmail.store.outbox import Delivery
 
 
@@ -96,13 +94,10 @@ def change_message(message: int, **columns: Any) -> None:
 def hanging(messages: Sequence[int]) -> list[tuple[str, list[int]]]:
     """(table, keys) of the rows that name a message's thread beside it, and must move with it."""
     tables = {"message_address": t.MessageAddress, "notification": t.Notification, "delivery": t.Delivery}
-    found = []
-    for name, table in tables.items():
-        keys: list[int] = []
-        for some in chunked(messages, ROWS):
-            keys += [key for (key,) in table.select(table.id).where(table.message.in_(some)).tuples()]
-        found.append((name, keys))
-    return found
+    return [
+        (name, [key for (key,) in table.select(table.id).where(among(table.message, messages)).tuples()])
+        for name, table in tables.items()
+    ]
 
 
 # --- reading ------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -42,12 +41,12 @@ class Firing(NamedTuple):
 
 def rules(*, active: bool | None = None, dated: bool | None = None) -> list[Kept]:
     """By sequence and number; None: whether or not."""
-    query = _select().order_by(t.Rule.sequence, t.Rule.id)
+    query = t.Rule.select().order_by(t.Rule.sequence, t.Rule.id)
     if active is not None:
         query = query.where(t.Rule.active == active)
     if dated is not None:
         query = query.where(t.Rule.dated == dated)
-    return [_kept(row) for row in query.objects()]
+    return [_kept(row) for row in query]
 
 
 def rule(name: str) -> Kept:
@@ -66,8 +65,7 @@ def rule(name: str) -> Kept:
 
 def wrote(message: int) -> Kept | None:
     """The rule that wrote a message; None where none did."""
-    rows = _select().join(t.Message, on=(t.Message.rule == t.Rule.id)).where(t.Message.id == message)
-    row = rows.objects().first()
+    row = t.Rule.select().join(t.Message, on=(t.Message.rule == t.Rule.id)).where(t.Message.id == message).first()
     return _kept(row) if row else None
 
 
@@ -84,20 +82,9 @@ def acted(number: int) -> bool:
     return bool(t.Firing.select().where(t.Firing.rule == number).exists())
 
 
-def _select() -> Any:
-    """The spec as it stands there: one that is no JSON must not keep the others from being read."""
-    spec = t.Rule.spec.cast("TEXT").converter(str).alias("text")
-    one = t.Rule
-    return one.select(one.id, one.name, one.sequence, one.active, one.dated, one.changed, spec)
-
-
 def _kept(row: Any) -> Kept:
-    try:
-        spec = json.loads(row.text)
-    except (ValueError, RecursionError):
-        spec = None
-    broken = not isinstance(spec, dict)
-    spec = {} if broken else spec
+    broken = not isinstance(row.spec, dict)
+    spec = {} if broken else row.spec
     return Kept(row.id, row.name, row.sequence, row.active, row.dated, spec, row.changed, broken)
 
 
@@ -132,7 +119,7 @@ def failures(since: datetime) -> list[Firing]:
 
 
 def _firings() -> Any:
-    return t.Firing.select(t.Firing, t.Rule.name, t.Rule.changed).join(t.Rule)
+    return t.Firing.select(t.Firing, t.Rule.id, t.Rule.name, t.Rule.changed).join(t.Rule)
 
 
 def _firing(row: Any) -> Firing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -125,3 +125,16 @@ def test_no_date_is_too_far(moment: datetime, delay: Delay) -> None:
     later = after(moment, delay)
     assert later.tzinfo is UTC
     assert (later >= moment) if delay >= Delay() else (later <= moment)
+
+
+@pytest.mark.parametrize("zone", [timezone(timedelta(hours=hours)) for hours in (-14, 0, 14)])
+def test_what_leaves_the_calendar_stays_where_every_zone_can_show_it(zone: timezone) -> None:
+    for moment in (datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)):
+        for delay in (
+            Delay(-1200),
+            Delay(1200),
+            Delay(0, -1200 * 30 * 86_400),
+            Delay(0, 1200 * 30 * 86_400),
+            Delay(0, 1),
+        ):
+            assert after(moment, delay).astimezone(zone) == after(moment, delay)

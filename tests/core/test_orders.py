@@ -105,8 +105,8 @@ def test_hostile_letters_take_no_time(text: str) -> None:
 
 # What stands around and between the letters of a customer's order: quotes, lists, bold, wrapped lines; what nobody
 # sees; what turns the direction of writing; accents.
-SIGNS = [" ", "\n", "\r\n", "\t", "> ", "\n> ", "- ", "* ", "**", "_", "`", "«", "“", "\u00a0", "\u00ad", "\u200b",
-         "\u200d", "\u2060", "\ufeff", "\u200e", "\u202b", "\u2066", "\u3164", "\u115f", "\u0301", "\u0336"]  # fmt: skip
+SIGNS = [" ", "\n", "\r\n", "\t", "> ", "\n> ", "- ", "* ", "**", "_", "`", "«", "\u0301", "\u00a0", "\u00ad", "\u200b",
+         "\u200d", "\u2060", "\ufeff", "\u200e", "\u202b", "\u2066", "\u3164", "\u115f", "\u0336"]  # fmt: skip
 ORDERS = ["Set-State: cancel", "Set-User: bob@crm.test", "Set-User:", "Set-Cost: 12,50", "Set-Partner: Любовь"]
 
 

@@ -123,3 +123,10 @@ def test_any_input_is_a_query_and_loses_no_word(typed: list[str]) -> None:
     assert all(word in rest for word in kept)
     if ":" not in "".join(typed):
         assert [piece for piece in pieces if piece not in FLAGS] == [word for word in kept if word not in FLAGS]
+
+
+def test_the_last_words_of_a_long_text_are_one_phrase() -> None:
+    text = [f"word{number}" for number in range(60)]
+    assert parse(text, understand).words == (*text[:49], " ".join(text[49:]))
+    assert parse(text[:50], understand).words == tuple(text[:50])
+    assert len(parse(["state:" + ",".join(text)], understand).states) == 50

@@ -215,3 +215,13 @@ def test_iso() -> None:
     assert iso(datetime(2026, 11, 24, 11, 0, 0, 999, tzinfo=BERLIN)) == "2026-11-24T10:00:00Z"
     with pytest.raises(ValueError, match="without a zone"):
         iso(datetime(2026, 11, 24))
+
+
+@pytest.mark.parametrize(
+    "words", ["0001-01-01", "1969-12-31", "9001-01-01", "9999-12-31T23:59:59Z", "31.12.1969", "100000 days ago"]
+)
+def test_a_date_is_from_1970_to_9000(words: str) -> None:
+    with pytest.raises(ValueError, match=r"is in the year \d+: write a date from 1970 to 9000\.\Z"):
+        parse(words, datetime(2026, 11, 24, 10, tzinfo=UTC))
+    assert parse("1970-01-01", datetime(2026, 11, 24, 10, tzinfo=UTC)).year == 1970
+    assert parse("9000-12-31", datetime(2026, 11, 24, 10, tzinfo=UTC)).year == 9000

@@ -503,6 +503,21 @@ class TestWrong:
         assert (item["record"], item["internal"], item["from_name"]) == (case, True, "crmmail")
         assert "* Set-State: opne → there is no state 'opne'" in str(item["text"])
 
+    @pytest.mark.parametrize(
+        ("language", "told"),
+        [
+            ("en", "may be a quote; to do it anyway: crmmail close {case}"),
+            ("fr", "c'est peut-être une citation ; pour le faire quand même : crmmail close {case}"),
+            ("ru", "это может быть цитата; всё равно сделать это: crmmail close {case}"),
+        ],
+    )
+    def test_he_hears_how_to_do_what_may_be_a_quote(self, talk: Talk, case: int, language: str, told: str) -> None:
+        talk.do(f"users set agent --lang {language}")
+        talk.mail(ANA, subject=f"Re: [{case}]", text="When will you Set-State: close?")
+        says(talk, case, "I see.", "Set-State: close")
+        assert talk.state(case) == "draft"
+        assert told.format(case=case) in talk.notice("agent", case).text
+
     def test_nobody_else_does(self, talk: Talk, case: int) -> None:
         talk.do(f"follow {case} --who expert@firm.example")
         talk.do(f"follow {case}", user="boss")

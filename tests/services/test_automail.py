@@ -499,7 +499,8 @@ def test_nobody_gets_words_or_files_of_letters_in_which_he_took_no_part(talk: Ta
     said = Conversation(talk)
     steps = [
         lambda: said.ours(ana), lambda: said.ours(SUPPLIER), lambda: said.ours(EXPERT),
-        lambda: said.ours(ana, SUPPLIER), lambda: said.theirs(ana), lambda: said.theirs(ana, EXPERT), lambda: said.theirs(SUPPLIER),
+        lambda: said.ours(ana, SUPPLIER), lambda: said.theirs(ana), lambda: said.theirs(ana, EXPERT),
+        lambda: said.theirs(SUPPLIER),
         lambda: said.theirs(EXPERT, SUPPLIER), lambda: said.passed_on(EXPERT), lambda: said.passed_on(SUPPLIER),
     ]  # fmt: skip
     said.ours(SUPPLIER)  # whom we wrote to may answer
@@ -519,11 +520,11 @@ def test_nobody_gets_words_or_files_of_letters_in_which_he_took_no_part(talk: Ta
     quoted = 0
     for row in outside:
         mail = readable(talk.cli(f"outbox show {row['id']} --raw").bytes)
-        for word, people in said.takes_part.items():
-            assert row["to"] in people or word not in mail, (row["to"], word)
+        for word, readers in said.takes_part.items():
+            assert row["to"] in readers or word not in mail, (row["to"], word)
             quoted += word in mail
-        for number, people in said.ids.items():
-            assert row["to"] in people or number not in mail, (row["to"], number)
+        for number, readers in said.ids.items():
+            assert row["to"] in readers or number not in mail, (row["to"], number)
     assert quoted  # what he knows is there
     [copy] = ruled.write("copy", ["new@new.example"], documents=True)
     mail = readable(ruled.raw(copy["id"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,21 @@ class TestLog:
         assert len(talk.cli("log --limit 1 --json").json) == 1
         assert talk.cli("log --file").code == 0
         assert "is no number" in talk.refused("log nonsense", code=2)
+
+
+class TestFiles:
+    @pytest.mark.parametrize("verb", ["call 2 --result answered", "event 2 --what Visit"])
+    def test_only_files_that_end_are_read(self, talk: Talk, case: int, verb: str) -> None:
+        os.mkfifo(talk.home / "pipe")
+        for path in ("/dev/zero", str(talk.home / "pipe")):
+            assert talk.refused(f"log {verb} --file {path}") == f"cannot attach {path}: it is no file"
+        assert "Is a directory" in talk.refused(f"log {verb} --file {talk.home}")
+
+    def test_a_file_is_no_larger_than_a_mail_may_be(self, talk: Talk, case: int) -> None:
+        file = talk.home / "call.mp3"
+        file.write_bytes(b"x" * 1001)
+        talk.environ(CRMMAIL_DELIVERY_MAX_SIZE="1000")
+        for line in (f"log call 2 --result answered --file {file}", f"note 2 -m Hello --attach {file}"):
+            assert "it is larger than the 1000 bytes of delivery.max_size" in talk.cli(line).err
+        file.write_bytes(b"x" * 1000)
+        talk.do(f"log call 2 --result answered --file {file}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pwd
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -247,6 +249,37 @@ class TestLate:
         said = talk.cli("escalate --late -v")
         assert (said.code, said.out) == (0, "")
         assert said.err == "crmmail: #2 Offer is late, and there is no section above its own\n"
+
+    def test_who_finds_it_seen_to_says_nothing(self, talk: Talk, case: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of two runs at once the second chose its cases before the first was done."""
+        talk.do("sections add level3 --manager carol")
+        talk.do("sections set level2 --parent level3")
+        for title in ("Closed", "Merged"):
+            talk.do(f"new case {title} --section level1 --deadline +1d")
+        talk.wait(days=3)
+        with talk.open() as workspace:
+            chosen = escalate.late(workspace)
+        assert [one.id for one in chosen] == [1, 2, 3]
+        talk.do("escalate --late")
+        talk.do("close 2")
+        talk.do("merge 3 --into 1")
+        before = [talk.show(number) for number in (1, 2, 3)]
+        monkeypatch.setattr(escalate, "late", lambda workspace: chosen)
+        assert talk.cli("escalate --late") == (0, "", "", b"")
+        assert [talk.show(number) for number in (1, 2, 3)] == before
+
+    def test_two_at_once_send_each_up_once(self, talk: Talk, case: int) -> None:
+        talk.do("sections add level3 --manager carol")
+        talk.do("sections set level2 --parent level3")
+        for number in range(2, 9):
+            talk.do(f"new case C{number} --section level1 --deadline +1d")
+        talk.wait(days=3)
+        line = [sys.executable, "-m", "crmmail", "--db", str(talk.db), "escalate", "--late"]
+        runs = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+        assert [(*run.communicate(), run.returncode) for run in runs] == [(b"", b"", 0)] * 4
+        assert {talk.field(number, "section") for number in range(1, 9)} == {"level2"}
+        ups = [one["act"] for number in range(1, 9) for one in talk.cli(f"log {number} --json").json]
+        assert ups.count("escalate") == 8
 
     def test_cron_may_be_nobody_whom_we_know(self, talk: Talk, case: int, monkeypatch: pytest.MonkeyPatch) -> None:
         talk.wait(days=3)

@@ -9,6 +9,9 @@ import pytest
 from conversation import Letter, Talk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from peewee import SqliteDatabase
+
+from crmmail.store import tables
 
 MONEY = ("revenue", "cost", "weighted_revenue")
 ANA, BEA = "Ana <ana@example.com>", "bea@example.com"
@@ -26,6 +29,11 @@ def pair(talk: Talk) -> tuple[Letter, Letter]:
     talk.do("set 2 responsible=agent deadline=+2d", user="agent")
     talk.do("activity add 2 'Call the supplier' --due +1d")
     return bea, ana
+
+
+def ran(talk: Talk) -> list[str]:
+    """What dated rules do now, a line each."""
+    return talk.do("rules run -v").splitlines()
 
 
 def facts(talk: Talk, number: int) -> Any:
@@ -88,6 +96,45 @@ class TestMerge:
         talk.do("undo")
         assert talk.words(2) == ["Help!", "She is on the phone."]
         assert talk.words(1) == ["It burns.", "Still."]
+
+    def test_undo_says_which_letters_it_leaves(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
+        talk.do("merge 2 --into 1")
+        talk.wait(hours=1)
+        stays = talk.mail(ANA, answers=pair[1], text="Still.").message
+        said = (
+            "undone: #2 Burning: merged into #1 Printer; 1 letter that came since stays in #1 "
+            "(crmmail message move brings one over)"
+        )
+        assert talk.do("undo") == said
+        assert talk.system(1)[-1] == talk.system(2)[-1] == said
+        talk.do(f"message move {stays} 2")
+        assert talk.words(2)[-1] == "Still."
+        talk.do("merge 2 --into 1")
+        talk.wait(hours=1)
+        for words in ("More.", "Even more."):
+            talk.mail(ANA, answers=pair[1], text=words)
+        assert "; 2 letters that came since stay in #1 (" in talk.do("undo")
+
+    def test_a_long_record_asks_the_store_no_more_often(
+        self, talk: Talk, pair: tuple[Letter, Letter], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who holds the lock for long makes deliveries fail."""
+
+        def asked(line: str) -> int:
+            seen: list[str] = []
+            real = SqliteDatabase.execute_sql
+            with monkeypatch.context() as patch:
+                patch.setattr(SqliteDatabase, "execute_sql", lambda *args: seen.append(args[1]) or real(*args))
+                talk.do(line)
+            return len(seen)
+
+        merged, undone = asked("merge 2 --into 1"), asked("undo")
+        for number in range(15):
+            talk.mail(ANA, answers=pair[1], text=f"More, {number}.")
+        assert asked("merge 2 --into 1") < merged + 15
+        assert len(talk.words(1)) == 18
+        assert asked("undo") < undone + 15
+        assert len(talk.words(2)) == 17
 
     def test_a_dry_run_does_nothing(self, talk: Talk, pair: tuple[Letter, Letter]) -> None:
         before = talk.show(1), talk.show(2)
@@ -240,6 +287,9 @@ class TestLaterLetters:
         assert talk.mail(ANA, answers=pair[1], text="More.").record == 3
         assert talk.mail(BEA, subject="Re: [1] Printer", text="More of mine.").record == 3
         assert "lives on as #3: crmmail show 3" in talk.refused("set 2 title=x")
+        (action,) = talk.cli("actions 2 --json").json
+        assert (action["command"], action["sentence"]) == ("crmmail show 3", "it was merged into #3: work there")
+        assert "merged into #3: later letters go there" in talk.do("show 2 --peek").splitlines()
 
     def test_of_the_customer_who_never_wrote(self, talk: Talk) -> None:
         """Who is the e-mail of the old record only, takes part in the new one too."""
@@ -262,6 +312,7 @@ class TestRefused:
         [
             "reply 2 -m x", "note 2 -m x", "send 2 -m x", "set 2 title=X", "close 2", "open 2", "take 2",
             "assign 2 agent", "escalate 2", "move 2 --section support", "merge 2 --into 3", "log event 2 --what x",
+            "follow 2", "follow 2 --who bob --types note", "unfollow 2 --who bob",
         ],
     )  # fmt: skip
     def test_nothing_is_done_to_what_was_merged(self, talk: Talk, pair: tuple[Letter, Letter], line: str) -> None:
@@ -298,6 +349,56 @@ class TestRefused:
         talk.do("undo", user="bob")
         talk.do("undo", user="agent")
         assert talk.words(2) == ["Help!", "She is on the phone."]
+
+
+class TestRules:
+    """What a dated rule did for a date that goes along is not done again."""
+
+    @pytest.fixture
+    def reminded(self, talk: Talk) -> Letter:
+        """Bea wrote case 1, and later Ana case 2; both heard that we have not forgotten them."""
+        talk.do("rules add Nag --trigger partner-mail --delay 3d --remind partner")
+        talk.mail(BEA, subject="Printer", text="It burns.")
+        talk.wait(hours=1)
+        letter = talk.mail(ANA, subject="Burning", text="Help!")
+        talk.wait(days=4)
+        assert ran(talk) == ["#1 Printer: Nag: partner reminded", "#2 Burning: Nag: partner reminded"]
+        return letter
+
+    def test_nobody_is_reminded_twice_of_one_letter(self, talk: Talk, reminded: Letter) -> None:
+        talk.do("merge 2 --into 1")
+        assert ran(talk) == []
+        talk.mail(ANA, answers=reminded, text="Hello?")
+        talk.wait(days=4)
+        assert ran(talk) == ["#1 Printer: Nag: partner reminded"]
+
+    def test_merged_again_neither(self, talk: Talk, reminded: Letter) -> None:
+        talk.do("new case Last")
+        talk.do("merge 2 --into 1")
+        talk.do("merge 1 --into 3")
+        assert ran(talk) == []
+
+    def test_of_an_older_letter_nothing_goes_along(self, talk: Talk, reminded: Letter) -> None:
+        """The other record keeps its own date, and what was done for it."""
+        before = talk.count(tables.Firing)
+        talk.do("merge 1 --into 2")
+        assert (talk.count(tables.Firing), ran(talk)) == (before, [])
+
+    def test_undo_takes_it_back(self, talk: Talk, reminded: Letter) -> None:
+        before = talk.count(tables.Firing)
+        talk.do("merge 2 --into 1")
+        assert talk.count(tables.Firing) == before + 1
+        talk.do("undo")
+        assert (talk.count(tables.Firing), ran(talk)) == (before, [])
+
+    def test_a_deadline_that_goes_along_was_spoken_of(self, talk: Talk) -> None:
+        talk.do("rules add Due --trigger deadline --delay=-1d --watch expert@firm.example")
+        talk.do("new case One")
+        talk.do("new case Two --deadline +12h")
+        assert len(ran(talk)) == 1
+        talk.do("merge 2 --into 1")
+        assert talk.field(1, "deadline") is not None
+        assert ran(talk) == []
 
 
 class TestLeads:

@@ -281,7 +281,7 @@ class TestOnDates:
         said = talk.cli("rules run")
         assert said.code == 1
         assert said.out.splitlines() == ["#1 sales: Old: priority low", "#2 support: Old: priority low"]
-        assert said.err.startswith("crmmail: #1 sales: rule To bob: bob does not work here any more")
+        assert said.err.startswith("crmmail: rule To bob could not act on #1: bob does not work here any more")
         assert talk.cli("rules run").err == ""  # it is not said every minute
         talk.do("users set bob --active")
         talk.wait(hours=2)

@@ -33,6 +33,19 @@ def test_a_moment_is_stored_in_utc(moment: datetime | None, stored: str | None) 
     assert UTCField().db_value(moment) == stored
 
 
+@pytest.mark.parametrize("stored", ["0001-01-01 00:00:00.000000", "9999-12-31 23:59:59.999999"])
+def test_the_ends_of_the_calendar_can_be_shown_everywhere(stored: str) -> None:
+    moment = UTCField().python_value(stored)
+    assert moment is not None
+    for hours in (-23, 23):
+        assert abs(moment.astimezone(timezone(timedelta(hours=hours))) - moment) == timedelta()
+
+
+@pytest.mark.parametrize("words", ["no json", "[" * 5000, "{"])
+def test_text_that_is_no_json_is_read_as_it_stands(words: str) -> None:
+    assert JSONText().python_value(words) == words
+
+
 def test_a_moment_of_unknown_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
         UTCField().db_value(datetime(2026, 11, 24, 10, 0))

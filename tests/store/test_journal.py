@@ -262,6 +262,60 @@ def test_who_changed_the_same_thing_later(case: int) -> None:
     assert journal.who_changed(mine[0], number) == "ann"
 
 
+# --- many rows ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(case: int) -> list[int]:
+    """Messages: two of the case, one of another one."""
+    return [t.Message.get().id, rows.message(case), rows.message(rows.case("Ink"))]
+
+
+def threads(messages: list[int]) -> list[int]:
+    return [t.Message.get_by_id(one).thread_id for one in messages]
+
+
+def test_a_column_of_many_rows_is_one_change_for_each_value_before(case: int, three: list[int]) -> None:
+    third, target = t.Message.get_by_id(three[2]).thread_id, rows.case("All")
+    there = rows.message(target)
+    changes = journal.update_all("message", [*three, there, 999], "thread", target)
+    assert changes == [
+        Change("message", three[:2], "thread", case, target),
+        Change("message", three[2:], "thread", third, target),
+    ]
+    assert threads([*three, there]) == [target] * 4
+    assert journal.update_all("message", three, "thread", target) == []
+    journal.revert(kept(changes))
+    assert threads([*three, there]) == [case, case, third, target]
+
+
+def test_a_column_of_many_rows_that_had_none(three: list[int]) -> None:
+    changes = journal.update_all("message", three, "message_id", "1@crm.example")
+    assert changes == [Change("message", three, "message_id", None, "1@crm.example")]
+    assert journal.update_all("message", three, "message_id", None)[0].after is None
+    with pytest.raises(Changed, match="the message_id was changed since"):
+        journal.revert(changes)
+
+
+def test_of_many_rows_all_must_be_as_they_were_left(case: int, three: list[int]) -> None:
+    target, ann = rows.case("All"), rows.user("ann")
+    changes = journal.update_all("message", three, "thread", target)
+    number = journal.write(None, "root", NOW, "merge", "merged", changes)
+    assert journal.who_changed(changes[0], number) == ""
+    moved = journal.update("message", three[1], thread=case)
+    journal.write(ann, "", NOW, "move-message", "moved", moved)
+    with pytest.raises(Changed, match="the thread was changed since"):
+        journal.revert(changes)
+    assert journal.who_changed(changes[0], number) == "ann"
+    journal.write(ann, "", NOW, "merge", "merged", journal.update_all("message", three[1:2], "thread", target))
+    assert journal.who_changed(moved[0], number + 1) == "ann"
+
+
+def test_more_rows_than_a_statement_has_parameters(three: list[int]) -> None:
+    (change,) = journal.update_all("message", range(1, 300_000), "subject", "Ink")
+    assert change.key == three
+
+
 @pytest.mark.parametrize("name", journal.JOURNALLED)
 def test_every_column_of_a_journalled_table_fits_into_json(store: Store, name: str) -> None:
     values = {"UTCField": NOW, "JSONText": ["a"], "BooleanField": True, "FloatField": 1.5, "BlobField": None}

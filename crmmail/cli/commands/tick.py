@@ -18,8 +18,8 @@ def tick_command(session: Session) -> int:
     """What cron calls each minute: rules, mail, hooks.
 
     Silent when all is well.  Of what fails for good, and of a mail server that begins to fail, it says a line, which
-    cron mails to its owner; while the trouble lasts it says nothing more: `crmmail doctor` does.  The three do not depend
-    on each other: what goes wrong with one is said, and the others are done.
+    cron mails to its owner; while the trouble lasts it says nothing more: `crmmail doctor` does.  The three do not
+    depend on each other: what goes wrong with one is said, and the others are done.
     """
     session.open()
     return max(_tried(session, step) for step in (_rules, _mail, _hooks))
