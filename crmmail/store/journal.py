@@ -123,9 +123,10 @@ def update_all(table: str, keys: Sequence[int], field: str, value: Any) -> list[
     number, column = model._meta.primary_key, model._meta.fields[field]
     after = _plain(column, value)
     had: dict[Any, list[int]] = {}
-    for key, before in model.select(number, column).where(among(number, keys)).tuples():
-        if _plain(column, before) != after:
-            had.setdefault(_plain(column, before), []).append(key)
+    for key, found in model.select(number, column).where(among(number, keys)).order_by(number).tuples():
+        before = _plain(column, found)
+        if before != after:
+            had.setdefault(before, []).append(key)
     for those in had.values():
         model.update({column: value}).where(among(number, those)).execute()
     return [Change(table, those, field, before, after) for before, those in had.items()]

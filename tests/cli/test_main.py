@@ -410,7 +410,7 @@ def test_a_session_opens_once_and_closes(monkeypatch: pytest.MonkeyPatch) -> Non
 
     class Fake:
         def __init__(self, choice: object, check: bool) -> None:
-            self.choice, self.check = choice, check
+            self.choice, self.check, self.troubles = choice, check, list[str]()
 
         def close(self) -> None:
             closed.append(self)
