@@ -71,12 +71,13 @@ def create(workspace: Workspace, kind: str, title: str, values: Mapping[str, str
 
 
 def _given(workspace: Workspace, this: Record, wanted: Mapping[str, Any]) -> str:
-    """What a new record got that nobody asked for: a responsible by its section's policy, a promised deadline."""
+    """What a new record got by its section's policy or by a promise, and how its deadline was understood."""
     found = []
     if this.responsible and wanted.get("responsible") is None:
         found.append(f"responsible {this.responsible} ({offices.section(this.section).assign})")
-    if this.deadline and wanted.get("deadline") is None:
-        found.append(f"deadline {fields.shown(this, 'deadline')} ({sla.explain(workspace, this)})")
+    if this.deadline:
+        promise = "" if wanted.get("deadline") else f" ({sla.explain(workspace, this)})"
+        found.append(f"deadline {fields.shown(this, 'deadline')}{promise}")
     return ", ".join(found)
 
 

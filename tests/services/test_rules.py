@@ -685,7 +685,7 @@ class TestWhatAnActSays:
             "  rule Holiday: responsible boss",
         ]
         said = shop.cli("new case Printer --responsible bob --deadline 2026-12-01").out
-        assert said.startswith("#3 Printer   (undo: crmmail undo)\n")
+        assert said.startswith("#3 Printer: deadline 2026-12-01 23:59 UTC   (undo: crmmail undo)\n")  # as understood
 
 
 class TestSwitchedOff:
