@@ -117,6 +117,11 @@ def _columns(workspace: Workspace, this: Record) -> dict[str, Any]:
             f"(crmmail sections set {here.code} --parent CODE)"
         )
     above = offices.section(here.parent)
+    if not above.active:
+        raise AtTheTop(
+            f"{sentence}: {above.code}, which stands above {here.code}, is retired "
+            f"(crmmail sections set {here.code} --parent CODE)"
+        )
     manager = offices.manager(above.code)
     responsible = leave.present(workspace, manager) if manager else None
     columns: dict[str, Any] = {"section": above.id}

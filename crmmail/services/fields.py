@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from crmmail.core import address as addresses
 from crmmail.core import amount as amounts
 from crmmail.core import record, text
+from crmmail.core.section import Section
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import sla
 from crmmail.store import directory, followers, journal, offices, records
@@ -68,7 +69,7 @@ def columns(
     if field == "responsible":
         return {"responsible": active_user(value).id if value else None, "assigned": workspace.now() if value else None}
     if field == "section":
-        return {"section": _section(value, present) if value else None}
+        return {"section": section_in_use(value, present).id if value else None}
     if field == "category":
         return {"category": _category(kind, section, value) if value else None}
     if field == "partner":
@@ -182,11 +183,16 @@ def sentence(details: Iterable[Detail]) -> str:
     return ", ".join(f"{one.field}: {one.old or 'none'} → {one.new or 'none'}" for one in details)
 
 
-def _section(code: str, present: str) -> int:
+def section_in_use(code: str, present: str = "") -> Section:
+    """The section with that code, where records may be put; where one is `present`ly it may stay.
+
+    Raises:
+        Refused: it is retired.
+    """
     found = offices.section(code)
     if not found.active and found.code != present:
         raise Refused(f"section {found.code} is retired: `crmmail sections` lists those in use")
-    return found.id
+    return found
 
 
 def _category(kind: str, section: str, value: str) -> int:

@@ -34,7 +34,8 @@ def buttons(this: Record) -> list[str]:
 
 
 def can_escalate(this: Record) -> bool:
-    """Is it in a state to be escalated, and is there a section above its own?"""
-    return this.state in record.ESCALATES.get(this.kind, ()) and bool(
-        this.section and offices.section(this.section).parent
-    )
+    """Is it in a state to be escalated, and is there a section in use above its own?"""
+    if this.state not in record.ESCALATES.get(this.kind, ()) or not this.section:
+        return False
+    above = offices.section(this.section).parent
+    return bool(above) and offices.section(above).active

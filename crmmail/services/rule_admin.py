@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from crmmail.core import rulebook, rulelint, text
 from crmmail.core.rule import ASSIGN, NOBODY, Rule
 from crmmail.errors import CrmmailError, NotFound, Taken, UsageError
-from crmmail.services import hooks, rule_work, templates
+from crmmail.services import fields, hooks, rule_work, templates
 from crmmail.services.rehearsal import rehearsed
 from crmmail.services.rights import need_admin
 from crmmail.store import directory, journal, offices, rules
@@ -240,7 +240,7 @@ def checked(this: Rule) -> Rule:
             templates.find(this.mail)
         return this._replace(
             section=offices.section(this.section).code if this.section else "",
-            set_section=offices.section(this.set_section).code if this.set_section else "",
+            set_section=fields.section_in_use(this.set_section).code if this.set_section else "",
             category=_category(this),
             responsible=_login(this.responsible, (NOBODY,)),
             set_responsible=_login(this.set_responsible, ASSIGN),

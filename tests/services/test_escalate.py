@@ -332,3 +332,12 @@ class TestMove:
     def test_leads_move_too(self, talk: Talk, case: int) -> None:
         number = talk.mail("bea@example.com", "sales@crm.test", "An offer?").record
         assert "section none → sales" in talk.do(f"move {number} --section sales")
+
+
+def test_not_into_a_section_that_is_retired(talk: Talk) -> None:
+    talk.do("sections set support --parent level2 --create-parent")
+    talk.do("new case Printer --section support")
+    talk.do("sections remove level2")
+    assert "level2, which stands above support, is retired" in talk.refused("escalate 1")
+    assert "escalate" not in [one["action"] for one in talk.cli("actions 1 --json").json]
+    assert "section level2 is retired" in talk.refused("rules add Up --set-section level2")
