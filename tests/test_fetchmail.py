@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -369,12 +370,15 @@ def test_fetchmail_killed_in_the_middle_of_a_poll(
     wrapper = shop.folder / "killing-mda"
     wrapper.write_text(
         f"#!/bin/sh\ncd {shlex.quote(str(shop.folder))}\necho >>calls\n"
-        f'{before}\n{MDA} "$@"\nstatus=$?\n{after}\nexit $status\n'
+        f'{before}\n{MDA} "$@"\nstatus=$?\necho >>ended\n{after}\nexit $status\n'
     )
     wrapper.chmod(0o755)
 
     done = mailstack.fetchmail(protocol, f"{wrapper} --sender=%F", env=shop.settings())
     assert done.returncode == -9
+    ended, patience = shop.folder / "ended", time.monotonic() + 60
+    while ended.read_text().count("\n") < 2 and time.monotonic() < patience:
+        time.sleep(0.05)  # the MDA outlives the fetchmail that started it
     poll(shop, mailstack, protocol)
 
     assert mailstack.count() == 0
