@@ -148,7 +148,12 @@ from crmmail import mda
 status, said = mda.run(sys.argv[1:], sys.stdin.buffer.read())
 print(json.dumps({"status": status, "said": said, "modules": sorted(sys.modules)}))
 """
-HEAVY = ("click", "rich", "jinja2", "textual", "crmmail.cli", "crmmail.render", "psycopg", "smtplib", "imaplib")
+HEAVY = (
+    "click", "rich", "jinja2", "textual", "crmmail.cli", "crmmail.render", "psycopg", "smtplib", "imaplib",
+    # Of ours, what a shop without rules, SLAs and orders has no use for.
+    "crmmail.core.rule", "crmmail.core.rulebook", "crmmail.core.plan", "crmmail.core.delay", "crmmail.core.amount",
+    "crmmail.core.worktime", "crmmail.core.orders", "crmmail.services.rule_work", "crmmail.services.automail",
+)  # fmt: skip
 MAIL = b"""\
 From: Ann <ann@customer.example>
 To: support@crm.example

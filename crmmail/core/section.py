@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from crmmail.core.delay import Delay, after, parse
 from crmmail.errors import Refused
 
 ON_USER_REPLY = ("close", "pending", "keep")
@@ -89,7 +88,11 @@ def summed(counts: Mapping[str, Counts], parents: Mapping[str, str]) -> dict[str
 
 def too_late(window: str, closed: datetime | None, now: datetime) -> str:
     """Why an answer comes too late to open a case again; "" where it comes in time."""
-    if not window or closed is None or now <= after(closed, parse(window)):
+    if not window or closed is None:
+        return ""
+    from crmmail.core.delay import Delay, after, parse  # read only where a section has a window
+
+    if now <= after(closed, parse(window)):
         return ""
     passed = now - closed
     days = f"{passed.days} day{'' if passed.days == 1 else 's'}"

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import amount as amounts
 from crmmail.core import record, text
 from crmmail.core.section import Section
 from crmmail.errors import NotFound, Refused, UsageError
@@ -174,6 +173,8 @@ def shown(this: Record, field: str) -> str:
     if field == "deadline":
         return f"{value.astimezone():%Y-%m-%d %H:%M %Z}"
     if isinstance(value, float):
+        from crmmail.core import amount as amounts
+
         return amounts.written(value)
     return str(value)
 
@@ -217,6 +218,8 @@ def _number(value: str, what: str) -> int:
 
 def amount(field: str, value: str) -> float:
     """The number that a person typed for a field; a probability is a percentage."""
+    from crmmail.core import amount as amounts  # its patterns cost time that a delivery has no use for
+
     try:
         number = amounts.parse(value.removesuffix("%") if field == "probability" else value)
     except ValueError as error:

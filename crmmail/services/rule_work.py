@@ -294,8 +294,8 @@ def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[
         login = records.record(number).responsible
         user = directory.user(login).id if login else None
         due_by = after(now, rule.activity_due)
-        todo = activities.add(workspace, number, rule.activity, due_by, user=user, author=None, news=news)
-        changes.append(journal.was_made("activity", todo, done=None))
+        made = activities.add(workspace, number, rule.activity, due_by, user=user, author=None, news=news)
+        changes.append(journal.was_made("activity", made, done=None))
     if rule.hook:
         from crmmail.services import hooks
 

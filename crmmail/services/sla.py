@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmmail.core import category, record, section
-from crmmail.core.delay import Delay, after, parse
 from crmmail.errors import UsageError
 from crmmail.store import deadlines, offices
 from crmmail.store.deadlines import Sla
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, local_zone
+
+if TYPE_CHECKING:
+    from crmmail.core.delay import Delay  # core.delay is read only where something is promised
 
 NORMAL = record.PRIORITIES["normal"]
 _FAR = 1000  # farther away than any section or category is nested
@@ -128,6 +130,8 @@ def _promised(workspace: Workspace, rows: Sequence[Sla], facts: Facts, start: da
 
 def _moment(workspace: Workspace, one: Sla, start: datetime) -> datetime | None:
     """None where the working hours are fewer by now than when the row was made, and no longer have room for it."""
+    from crmmail.core.delay import parse
+
     try:
         return later(workspace, start, parse(one.within), one.working)
     except UsageError:
@@ -136,6 +140,8 @@ def _moment(workspace: Workspace, one: Sla, start: datetime) -> datetime | None:
 
 def later(workspace: Workspace, start: datetime, length: Delay, working: bool) -> datetime:
     if not working:
+        from crmmail.core.delay import after
+
         return after(start, length)
     from crmmail.core import worktime  # read only where somebody counts in working hours
 
@@ -148,6 +154,8 @@ def later(workspace: Workspace, start: datetime, length: Delay, working: bool) -
 
 def promise(one: Sla) -> str:
     """`8 working hours`, `2 days`, `1 month 12 hours`."""
+    from crmmail.core.delay import parse
+
     length = parse(one.within)
     hours, minutes = divmod(length.seconds // 60, 60)
     days, hours = (0, hours) if one.working else divmod(hours, 24)

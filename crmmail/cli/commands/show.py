@@ -77,11 +77,11 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
         late = reading.is_late(one, session.workspace.now())
         words = f"deadline {one.deadline.astimezone():%Y-%m-%d %H:%M}{' (late)' if late else ''}"
         yield (Span(words, "overdue" if late else ""), f"   {view.promise}" if view.promise else "")
-    for todo in view.activities:
-        mark = "overdue " if todo.overdue else "done " if todo.done else ""
-        words = f"{mark}activity {todo.id} until {todo.due.astimezone():%Y-%m-%d %H:%M}: {todo.summary}"
-        who = f" ({todo.user})" if todo.user else ""
-        yield Span(words + who, "overdue" if todo.overdue else "done" if todo.done else "")
+    for task in view.activities:
+        mark = "overdue " if task.overdue else "done " if task.done else ""
+        words = f"{mark}activity {task.id} until {task.due.astimezone():%Y-%m-%d %H:%M}: {task.summary}"
+        who = f" ({task.user})" if task.user else ""
+        yield Span(words + who, "overdue" if task.overdue else "done" if task.done else "")
     customer = f"{one.partner.name} (#{one.partner.id})" if one.partner else one.partner_name
     addresses = ", ".join(view.contact.addresses) if view.contact else text.mark_address(one.email)
     if customer or addresses:
