@@ -1,3 +1,4 @@
-"""Fixtures for all tests: real mail servers (`servers`, `mailsink`), and a shop that talks by mail (`conversation`)."""
+"""Fixtures for all tests: real mail servers (`servers`, `mailsink`), a shop that talks by mail (`conversation`), long forms
+of tests (`thorough`)."""
 
-pytest_plugins = ["servers", "mailsink", "conversation"]
+pytest_plugins = ["servers", "mailsink", "conversation", "thorough"]
