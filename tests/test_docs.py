@@ -15,6 +15,7 @@ from crmmail.config import HELP, KEYS, Config
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FEATURES = (ROOT / "docs" / "features.md").read_text()
+SAFETY = (ROOT / "docs" / "safety.md").read_text()
 LINE = re.compile(r"\| (F\d{1,3}) \| (.+?) \| (.+?) \| `(tests/[\w/]+\.py)::(\w+)` \|")
 ROWS = [LINE.fullmatch(line) for line in FEATURES.splitlines() if line.startswith("| F")]
 
@@ -58,6 +59,15 @@ def test_features_name_commands_that_exist() -> None:
         if words not in COMMANDS
     ]
     assert not unknown
+
+
+def test_every_threat_has_its_row_and_tests_that_exist() -> None:
+    rows = [line.split(" | ") for line in SAFETY.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row[0].removeprefix("| ")) for row in rows] == list(range(1, 21))
+    for number, _, promise, tests in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+        missing = [f"{path}::{name}" for path, name in named if name not in functions_of(path)]
+        assert promise and named and not missing, (number, missing)
 
 
 def functions_of(path: str) -> set[str]:

@@ -20,7 +20,7 @@ from crmmail.services.possible import buttons, living
 from crmmail.services.records import Done
 from crmmail.services.rehearsal import rehearsed
 from crmmail.services.tell import in_charge, system_message, tell
-from crmmail.store import directory, followers, journal, messages, offices, records
+from crmmail.store import directory, finding, followers, journal, messages, offices, records
 from crmmail.store.journal import Change
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
@@ -161,7 +161,7 @@ def late(workspace: Workspace) -> list[Record]:
     A case goes up once for a deadline, whoever sent it: had it to go again at every run of cron, it would be at the top
     in no time.  Another deadline counts anew.  Two runs at once both find a case, so `escalate` looks again.
     """
-    found = records.records("case", Query(late=True), now=workspace.now())
+    found = finding.records("case", Query(late=True), now=workspace.now())
     return sorted(_still_late(workspace, found), key=lambda one: one.id)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from crmmail.core.query import Query
 from crmmail.services.agenda import end_of_day
-from crmmail.store import activities, inbox, journal, mails, messages, outbox, records
+from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox
 from crmmail.store.inbox import Item
 from crmmail.workspace import Workspace, os_login
 
@@ -102,7 +102,7 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
     me = workspace.user()
     unread, starred = inbox.counts(me.id)
     tonight = end_of_day(workspace)
-    open_records = records.counts(me.id, workspace.now(), tonight)
+    open_records = finding.counts(me.id, workspace.now(), tonight)
     waiting = mails.waiting_by_recipient()
     outgoing = outbox.counts()
     return Summary(

@@ -12,7 +12,7 @@ from crmmail.errors import Refused, Taken, UsageError
 from crmmail.services import fields, leave
 from crmmail.services.records import Done, create
 from crmmail.services.rights import need_admin
-from crmmail.store import directory, journal, messages, offices, records
+from crmmail.store import directory, finding, journal, messages, offices
 from crmmail.workspace import Workspace, os_login
 
 NOTIFY = ("inbox", "email", "both", "none")
@@ -152,7 +152,7 @@ def come_back(workspace: Workspace, login: str) -> directory.User:
 
 def unfinished_of(user: directory.User) -> list[int]:
     """The numbers of all that somebody has to do."""
-    found = records.records(None, Query(responsible=user.login.lower(), unfinished=True))
+    found = finding.records(None, Query(responsible=user.login.lower(), unfinished=True))
     return sorted(one.id for one in found if not one.moved_to)
 
 
@@ -199,13 +199,13 @@ def add_contact(
         emails = [letter.from_address, *emails]
     if not name:
         raise UsageError("a contact needs a name, or --from MESSAGE")
-    before = {one: {this.id for this in records.with_address(fields.address(one))} for one in emails}
+    before = {one: {this.id for this in finding.with_address(fields.address(one))} for one in emails}
     values = {"company": company, "category": category, "lang": lang}
     done: Done = create(workspace, "contact", name, {key: value for key, value in values.items() if value}, emails)
     linked = sorted(
         this.id
         for one in emails
-        for this in records.with_address(fields.address(one))
+        for this in finding.with_address(fields.address(one))
         if this.id in before[one] and this.partner and this.partner.id == done.record
     )
     return Saved(directory.contact(done.record), linked, done.note)

@@ -10,7 +10,7 @@ from crmmail.core.query import Query
 from crmmail.errors import CrmmailError
 from crmmail.services import sla
 from crmmail.services.possible import buttons
-from crmmail.store import activities, directory, followers, inbox, mails, messages, offices, records
+from crmmail.store import activities, directory, finding, followers, inbox, mails, messages, offices, records
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -40,7 +40,7 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         this,
         followers.followers(number),
         messages.of_thread(number),
-        records.related(number),
+        finding.related(number),
         buttons(this),
         directory.contact(number) if this.kind == "contact" else None,
         inbox.messages_of(waiting),
@@ -73,7 +73,7 @@ def listing(
         parents = {one.code: one.parent for one in offices.sections()}
         codes = section.descendants(this.code, parents) if recursive else [this.code]
     me = workspace.user().id if query.mine else None
-    return records.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
+    return finding.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
 
 
 def is_late(this: Record, now: datetime) -> bool:
@@ -83,4 +83,4 @@ def is_late(this: Record, now: datetime) -> bool:
 
 def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:
     """(number, title) of records whose number begins with `prefix`, for the shell."""
-    return [(str(number), text.one_line(title)) for number, title in records.titles(prefix.lstrip("#"))]
+    return [(str(number), text.one_line(title)) for number, title in finding.titles(prefix.lstrip("#"))]

@@ -124,7 +124,9 @@ def responsible_by_policy(workspace: Workspace, section_id: int, notes: list[str
     if this.assign == "manager":
         manager = offices.manager(this.code)
         return stands_in(workspace, manager, notes) if manager else None
-    return section.choose(this.assign, None, records.candidates(section_id, workspace.now()))
+    from crmmail.store import workload  # which most sections have no use for
+
+    return section.choose(this.assign, None, workload.candidates(section_id, workspace.now()))
 
 
 def stands_in(workspace: Workspace, user: directory.User, notes: list[str]) -> int:

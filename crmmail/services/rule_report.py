@@ -12,7 +12,7 @@ from crmmail.core.query import Query
 from crmmail.core.rule import ESCALATE, Check, Event, Facts, Rule, World, base_of, checks, due_at, matches
 from crmmail.services import rule_work, run_rules
 from crmmail.services.run_rules import Ran
-from crmmail.store import records, rules
+from crmmail.store import finding, records, rules
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -118,7 +118,7 @@ def test(workspace: Workspace, this: Rule, query: Query, *, limit: int | None = 
     around = rule_work.world(workspace)
     user = workspace.user().id if query.mine else None
     found = []
-    for one in records.records(this.kind, query, user=user, now=workspace.now()):
+    for one in finding.records(this.kind, query, user=user, now=workspace.now()):
         facts = rule_work.facts_of(one.id, [this])
         if not matches(this._replace(state_from="") if this.state_from == "none" else this, None, facts, around):
             continue

@@ -19,7 +19,7 @@ from crmmail.errors import CrmmailError, UsageError
 from crmmail.services import fields, follow, leave
 from crmmail.services.fields import Detail
 from crmmail.services.tell import News, system_message
-from crmmail.store import directory, due, followers, journal, messages, offices, outbox, records, rules
+from crmmail.store import directory, due, followers, journal, messages, offices, outbox, records, rules, workload
 from crmmail.store.journal import Change
 from crmmail.store.rules import Kept
 from crmmail.workspace import Workspace
@@ -173,7 +173,7 @@ def world(workspace: Workspace, at: datetime | None = None) -> World:
     def choose(policy: str, code: str) -> str:
         if code not in numbers:
             return ""
-        candidates = [one for one in records.candidates(numbers[code]) if users[one.user].login not in away]
+        candidates = [one for one in workload.candidates(numbers[code]) if users[one.user].login not in away]
         chosen = section.choose(policy, None, candidates)
         return users[chosen].login if chosen is not None else ""
 

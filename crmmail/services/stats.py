@@ -11,7 +11,7 @@ from crmmail.core.query import Query
 from crmmail.core.stats import Claim, Measure, Row
 from crmmail.errors import UsageError
 from crmmail.services import fields
-from crmmail.store import offices, records
+from crmmail.store import finding, offices
 from crmmail.store import stats as stored
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, local_zone
@@ -85,7 +85,7 @@ def listing(workspace: Workspace, asked: Asked) -> list[Record]:
         raise UsageError("--list is of cases and leads; single messages are listed by: crmmail message")
     counted = {one.id for one in _cases(workspace, asked)}
     user, sections = _user(workspace, asked), _sections(asked)
-    found = records.records(asked.kind, asked.query, user=user, now=workspace.now(), sections=sections)
+    found = finding.records(asked.kind, asked.query, user=user, now=workspace.now(), sections=sections)
     return [one for one in found if one.id in counted]
 
 

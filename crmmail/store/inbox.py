@@ -67,6 +67,8 @@ def items(
             rows = rows.where(item.id == number)
         rows = rows.join(star, JOIN.LEFT_OUTER, on=((star.message == item.message) & (star.user == user)))
         message, order = item.message, (item.id.desc(),)
+    from crmmail.store import finding  # who only puts items here, as a delivery does, finds none
+
     author = t.User.alias()
     rows = records.joined(
         rows.join(t.Message, JOIN.LEFT_OUTER, on=(t.Message.id == message))
@@ -80,7 +82,7 @@ def items(
     fits = [
         *(has(subject, word) | has(text, word) | has(t.Thread.title, word) for word in query.words),
         *([has(from_name, query.sender) | has(from_address, query.sender)] if query.sender else []),
-        *records.conditions(query, user, now),
+        *finding.conditions(query, user, now),
         *([(t.Message.received >= query.after) | (t.Quarantine.received >= query.after)] if query.after else []),
         *([(t.Message.received < query.before) | (t.Quarantine.received < query.before)] if query.before else []),
         *([t.Message.id.in_(t.Attachment.select(t.Attachment.message))] if query.has_attachment else []),

@@ -1,24 +1,19 @@
-"""Records: a thread, and its row in the table of its kind.
+"""Records: a thread, and its row in the table of its kind, one read or written at a time (`finding` has the many).
 
-Reading goes through one query over all kinds (`_base`), so a listing never asks once a record.
+Reading goes through one query over all kinds (`base`), so a listing never asks once a record.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import JOIN, Case, fn
+from peewee import JOIN, fn
 
-from crmmail.core.query import Query
-from crmmail.core.record import KINDS
-from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
 from crmmail.store import outbox
 from crmmail.store import tables as t
-from crmmail.store.database import every, has
 from crmmail.store.prepared import ByNumber
 
 
@@ -57,21 +52,20 @@ class Record(NamedTuple):
 
 # --- reading ------------------------------------------------------------------------------------------------
 
-_partner = t.Thread.alias()
-_responsible = t.User.alias()
-PARTNER, RESPONSIBLE = _partner, _responsible  # for who selects other columns from what `fitting` joins
+PARTNER = t.Thread.alias()
+RESPONSIBLE = t.User.alias()
 _author = t.User.alias()
-_state = fn.COALESCE(t.Case.state, t.Lead.state)
-_category = fn.COALESCE(t.Category.name, t.PartnerCategory.name)
-_priority = fn.COALESCE(t.Case.priority, t.Lead.priority)
-_partner_name = fn.COALESCE(t.Case.partner_name, t.Lead.partner_name)
+STATE = fn.COALESCE(t.Case.state, t.Lead.state)
+CATEGORY = fn.COALESCE(t.Category.name, t.PartnerCategory.name)
+PRIORITY = fn.COALESCE(t.Case.priority, t.Lead.priority)
+PARTNER_NAME = fn.COALESCE(t.Case.partner_name, t.Lead.partner_name)
 # Of a contact: the first of its addresses.
 _first = t.ContactAddress.select(fn.MIN(t.ContactAddress.id)).where(t.ContactAddress.contact == t.Thread.id)
 _own = t.ContactAddress.select(t.ContactAddress.address).where(t.ContactAddress.id == _first)
-_email = fn.COALESCE(t.Case.email, t.Lead.email, _own)
+EMAIL = fn.COALESCE(t.Case.email, t.Lead.email, _own)
 
 
-def _base(*extra: Any) -> Any:
+def base(*extra: Any) -> Any:
     """One row a record, with what every kind has to tell about it."""
     return joined(
         t.Thread.select(
@@ -82,16 +76,16 @@ def _base(*extra: Any) -> Any:
             t.Thread.moved_to,
             t.Thread.created,
             t.Thread.updated,
-            _state.alias("state"),
+            STATE.alias("state"),
             t.Section.code.alias("section_code"),
-            _category.alias("category_name"),
-            _responsible.login.alias("responsible_login"),
+            CATEGORY.alias("category_name"),
+            RESPONSIBLE.login.alias("responsible_login"),
             _author.login.alias("author_login"),
-            _priority.alias("priority"),
-            _partner.id.alias("partner_id"),
-            _partner.title.alias("partner_title"),
-            _partner_name.alias("partner_name"),
-            _email.alias("email"),
+            PRIORITY.alias("priority"),
+            PARTNER.id.alias("partner_id"),
+            PARTNER.title.alias("partner_title"),
+            PARTNER_NAME.alias("partner_name"),
+            EMAIL.alias("email"),
             t.Case.deadline,
             fn.COALESCE(t.Case.revenue, t.Lead.revenue).alias("revenue"),
             t.Case.cost,
@@ -115,14 +109,12 @@ def joined(rows: Any) -> Any:
         .join(t.Section, JOIN.LEFT_OUTER, on=(t.Section.id == fn.COALESCE(t.Case.section, t.Lead.section)))
         .join(t.Category, JOIN.LEFT_OUTER, on=(t.Category.id == t.Case.category))
         .join(t.PartnerCategory, JOIN.LEFT_OUTER, on=(t.PartnerCategory.id == t.Contact.category))
-        .join(
-            _responsible, JOIN.LEFT_OUTER, on=(_responsible.id == fn.COALESCE(t.Case.responsible, t.Lead.responsible))
-        )
-        .join(_partner, JOIN.LEFT_OUTER, on=(_partner.id == fn.COALESCE(t.Case.partner, t.Lead.partner)))
+        .join(RESPONSIBLE, JOIN.LEFT_OUTER, on=(RESPONSIBLE.id == fn.COALESCE(t.Case.responsible, t.Lead.responsible)))
+        .join(PARTNER, JOIN.LEFT_OUTER, on=(PARTNER.id == fn.COALESCE(t.Case.partner, t.Lead.partner)))
     )
 
 
-def _record(row: Any) -> Record:
+def of_row(row: Any) -> Record:
     return Record(
         row.id,
         row.kind,
@@ -151,7 +143,7 @@ def _record(row: Any) -> Record:
     )
 
 
-_ONE = ByNumber(lambda number: _base().where(t.Thread.id == number).objects())
+_ONE = ByNumber(lambda number: base().where(t.Thread.id == number).objects())
 
 
 def record(number: int) -> Record:
@@ -163,7 +155,7 @@ def record(number: int) -> Record:
     row = _ONE.first(number)
     if row is None:
         raise NotFound(f"there is no record {number}")
-    found = _record(row)
+    found = of_row(row)
     return found._replace(contacts=contacts_of(number)) if found.state else found
 
 
@@ -215,160 +207,11 @@ def contact_row(number: int, contact: int) -> int | None:
 
 def several(numbers: Iterable[int]) -> dict[int, Record]:
     """Records by their numbers."""
-    return {row.id: _record(row) for row in _base().where(t.Thread.id.in_(list(numbers))).objects()}
-
-
-def records(
-    kind: str | None = None,
-    query: Query = Query(),  # noqa: B008 (a NamedTuple cannot change)
-    *,
-    user: int | None = None,
-    now: datetime | None = None,
-    sections: Sequence[str] | None = None,
-    limit: int | None = None,
-) -> list[Record]:
-    """Records, newest activity first; arguments as `fitting` has them."""
-    rows = fitting(kind, query, user=user, now=now, sections=sections)
-    return [_record(row) for row in rows.order_by(t.Thread.updated.desc(), t.Thread.id.desc()).limit(limit).objects()]
-
-
-def fitting(
-    kind: str | None,
-    query: Query,
-    *,
-    user: int | None = None,
-    now: datetime | None = None,
-    sections: Sequence[str] | None = None,
-) -> Any:
-    """The records that fit, as a query over the tables that `_base` joins: `list` shows them, `stats` counts them.
-
-    Args:
-        kind: only this kind; None: all.
-        user: whose are `mine`.
-        now: against which `late` is measured.
-        sections: only records of these sections (codes).
-    """
-    found = [t.Thread.kind == kind] if kind else []
-    if sections is not None:
-        found.append(t.Section.code.in_(list(sections)))
-    found += conditions(query, user, now)
-    for word in query.words:
-        found.append(
-            has(t.Thread.title, word)
-            | has(_email, word)
-            | has(_partner.title, word)
-            | has(_partner_name, word)
-            | has(t.Contact.company, word)
-        )
-    if query.sender:
-        found.append(has(_email, query.sender) | has(_partner.title, query.sender) | has(_partner_name, query.sender))
-    if query.after:
-        found.append(t.Thread.updated >= query.after)
-    if query.before:
-        found.append(t.Thread.updated < query.before)
-    if query.has_attachment:
-        carrying = t.Attachment.select(t.Message.thread).join(t.Message)
-        found.append(t.Thread.id.in_(carrying))
-    return _base().where(every(found)) if found else _base()
-
-
-def conditions(query: Query, user: int | None, now: datetime | None) -> list[Any]:
-    """The parts of a query that are about the record; they expect the tables that `joined` joins."""
-    found: list[Any] = []
-    responsible = fn.COALESCE(t.Case.responsible, t.Lead.responsible)
-    finished = [state for kind in KINDS.values() for state in kind.done]
-    if query.kind:
-        found.append(t.Thread.kind == query.kind.rstrip("s"))
-    if query.states:
-        found.append(_state.in_(query.states))
-    if query.sections:
-        found.append(t.Section.code.in_(query.sections))
-    if query.responsible:
-        found.append(fn.LOWER(_responsible.login) == query.responsible)
-    if query.category:
-        found.append(has(_category, query.category))
-    if query.partner:
-        found.append(_has_partner(query.partner))
-    if query.priorities:
-        found.append(_priority.between(*query.priorities))
-    if query.mine:
-        found.append(responsible == user)
-    if query.unassigned:
-        found.append(responsible.is_null() & _state.not_in(finished))
-    if query.unfinished:
-        found.append(_state.not_in(finished))
-    if query.closed:
-        found.append(_state.in_(finished))
-    if query.late and now is not None:
-        found.append((t.Case.deadline < now) & _state.not_in(finished))
-    if query.today:
-        begins, ends = query.today
-        found.append((t.Case.deadline >= begins) & (t.Case.deadline < ends) & _state.not_in(finished))
-    return found
-
-
-def _has_partner(words: str) -> Any:
-    """The contact with that number; or whose name, or what a letter gave as the customer's, has these words."""
-    number = words.removeprefix("#")
-    if number.isascii() and number.isdigit() and len(number) <= 18:
-        return _partner.id == int(number)
-    return has(_partner.title, words) | has(_partner_name, words)
+    return {row.id: of_row(row) for row in base().where(t.Thread.id.in_(list(numbers))).objects()}
 
 
 def exists(number: int) -> bool:
     return bool(t.Thread.select().where(t.Thread.id == number).exists())
-
-
-def titles(prefix: str, limit: int = 50) -> list[tuple[int, str]]:
-    """(number, title) of the records whose number begins so, newest first: for completion."""
-    rows = t.Thread.select(t.Thread.id, t.Thread.title).order_by(t.Thread.updated.desc()).limit(limit)
-    if prefix:
-        rows = rows.where(t.Thread.id.cast("TEXT").startswith(prefix))
-    return [(row.id, row.title) for row in rows]
-
-
-def with_address(address: str) -> list[Record]:
-    """Every record that has this address as its own or its partner's (F10)."""
-    cards = t.ContactAddress.select(t.ContactAddress.contact).where(t.ContactAddress.address == address)
-    rows = _base().where((_email == address) | t.Thread.id.in_(cards) | _partner.id.in_(cards))
-    return [_record(row) for row in rows.order_by(t.Thread.id).objects()]
-
-
-def related(number: int) -> list[Record]:
-    """The partner of a record, the records that a contact takes part in, and what was merged into it (F13)."""
-    this = record(number)
-    same_partner = this.partner.id if this.partner else number if this.kind == "contact" else -1
-    named = t.RecordContact.select(t.RecordContact.thread).where(t.RecordContact.contact == number)
-    rows = _base().where(
-        (t.Thread.id != number)
-        & (
-            (_partner.id == same_partner)
-            | (t.Thread.id == same_partner)
-            | (t.Thread.moved_to == number)
-            | t.Thread.id.in_(named)
-        )
-    )
-    return [_record(row) for row in rows.order_by(t.Thread.id).objects()]
-
-
-def counts(user: int, now: datetime, tonight: datetime) -> dict[str, int]:
-    """How many records are mine and unfinished, unassigned, late, due before tonight: for the summary, one query."""
-    finished = [state for kind in KINDS.values() for state in kind.done]
-    responsible = fn.COALESCE(t.Case.responsible, t.Lead.responsible)
-    row = (
-        t.Thread.select(
-            fn.SUM(Case(None, [(responsible == user, 1)], 0)).alias("mine"),
-            fn.SUM(Case(None, [(responsible.is_null(), 1)], 0)).alias("unassigned"),
-            fn.SUM(Case(None, [(t.Case.deadline < now, 1)], 0)).alias("late"),
-            fn.SUM(Case(None, [((t.Case.deadline >= now) & (t.Case.deadline < tonight), 1)], 0)).alias("today"),
-        )
-        .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
-        .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Thread.id))
-        .where(_state.is_null(False), _state.not_in(finished), t.Thread.moved_to.is_null())
-        .dicts()
-        .get()
-    )
-    return {key: int(value or 0) for key, value in row.items()}
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -420,22 +263,3 @@ def link_partner(address: str, contact: int) -> list[int]:
             table.update(partner=contact).where(table.thread.in_(numbers)).execute()
             linked += numbers
     return sorted(linked)
-
-
-def candidates(section: int, now: datetime | None = None) -> list[Candidate]:
-    """Everybody who could get a new record of a section, with how busy he is; who is on leave `now` could not."""
-    loads: Counter[int] = Counter()
-    last: dict[int, str] = {}
-    for name in ("case", "lead"):
-        table = t.RECORDS[name]
-        given = table.responsible.is_null(False)
-        busy = table.select(table.responsible, fn.COUNT(table.thread)).where(given)
-        busy = busy.where(table.state.not_in(KINDS[name].done)).group_by(table.responsible)
-        loads.update(dict(busy.tuples()))
-        turns = table.select(table.responsible, fn.MAX(table.assigned)).where(given, table.section == section)
-        for user, moment in turns.group_by(table.responsible).tuples():
-            last[user] = max(last.get(user, ""), str(moment or ""))
-    users: Iterable[Any] = t.User.select(t.User.id).where(t.User.active).order_by(t.User.id)
-    if now is not None:
-        users = users.where(t.User.away_until.is_null() | (t.User.away_until <= now))
-    return [Candidate(row.id, loads[row.id], last.get(row.id, "")) for row in users]

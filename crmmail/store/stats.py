@@ -10,7 +10,7 @@ from peewee import JOIN, fn
 
 from crmmail.core.query import Query
 from crmmail.core.stats import Case, Letter, Partner
-from crmmail.store import records
+from crmmail.store import finding, records
 from crmmail.store import tables as t
 
 _target = t.Thread.alias()
@@ -28,12 +28,12 @@ def cases(
     now: datetime,
     sections: Sequence[str] | None,
 ) -> list[Case]:
-    """Records of a kind that were made from `begin` to before `end`; the others as `records.fitting` has them.
+    """Records of a kind that were made from `begin` to before `end`; the others as `finding.fitting` has them.
 
     What was merged into another of its kind is left out, for it is counted there.  A lead that became a case is counted
     as a lead.
     """
-    rows = records.fitting(kind, query, user=user, now=now, sections=sections)
+    rows = finding.fitting(kind, query, user=user, now=now, sections=sections)
     rows = rows.join(_target, JOIN.LEFT_OUTER, on=(_target.id == t.Thread.moved_to))
     rows = rows.where(_target.id.is_null() | (_target.kind != t.Thread.kind))
     if begin:
@@ -107,7 +107,7 @@ def letters(
     if end:
         rows = rows.where(t.Message.received < end)
     if query != Query() or sections is not None:
-        fitting = records.fitting(None, query, user=user, now=now, sections=sections)
+        fitting = finding.fitting(None, query, user=user, now=now, sections=sections)
         rows = rows.where(t.Message.thread.in_(fitting.select(t.Thread.id)))
     return [
         Letter(number, kind, login or "", code or "", received) for number, kind, login, code, received in rows.tuples()

@@ -16,7 +16,7 @@ from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
-from crmmail.store import directory, messages, offices, records
+from crmmail.store import directory, finding, messages, offices, records, workload
 from crmmail.store.database import Store
 
 
@@ -102,16 +102,16 @@ FOUND: dict[str, str] = {
 @pytest.mark.parametrize(("typed", "names"), FOUND.items(), ids=[typed or "all" for typed in FOUND])
 def test_finding(shop: dict[str, int], typed: str, names: str) -> None:
     query = parse([typed], understand)
-    found = records.records(query=query, user=directory.user("bob").id, now=NOW)
+    found = finding.records(query=query, user=directory.user("bob").id, now=NOW)
     by_number = {number: name for name, number in shop.items()}
     assert " ".join(by_number[one.id] for one in found) == names
 
 
 def test_by_kind_by_section_and_only_so_many(shop: dict[str, int]) -> None:
-    assert [one.id for one in records.records("lead")] == [shop["lost"], shop["offer"]]
-    assert [one.id for one in records.records(sections=["sales"])] == [shop["offer"], shop["done"]]
-    assert records.records(sections=[]) == []
-    assert [one.id for one in records.records(limit=2)] == [shop["jo"], shop["lost"]]
+    assert [one.id for one in finding.records("lead")] == [shop["lost"], shop["offer"]]
+    assert [one.id for one in finding.records(sections=["sales"])] == [shop["offer"], shop["done"]]
+    assert finding.records(sections=[]) == []
+    assert [one.id for one in finding.records(limit=2)] == [shop["jo"], shop["lost"]]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
@@ -126,13 +126,13 @@ def test_by_kind_by_section_and_only_so_many(shop: dict[str, int]) -> None:
 )
 def test_any_words_find_something_or_nothing(store: Store, typed: list[str]) -> None:
     query = parse(typed, understand)
-    assert records.records(query=query, user=1, now=NOW) == []
+    assert finding.records(query=query, user=1, now=NOW) == []
 
 
 def test_words_that_are_no_text_find_nothing(shop: dict[str, int]) -> None:
     """A terminal hands over what is no UTF-8 as half surrogates."""
-    assert records.records(query=parse(["\udcff"], understand)) == []
-    assert records.records(query=parse(["from:\udcff"], understand)) == []
+    assert finding.records(query=parse(["\udcff"], understand)) == []
+    assert finding.records(query=parse(["from:\udcff"], understand)) == []
 
 
 # --- one record ---------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_a_record_that_is_not_there(store: Store, number: int) -> None:
 
 def test_a_new_message_makes_its_record_the_newest(shop: dict[str, int]) -> None:
     rows.message(shop["burning"], received=NOW)
-    assert records.records(limit=1)[0].id == shop["burning"]
+    assert finding.records(limit=1)[0].id == shop["burning"]
 
 
 @pytest.mark.parametrize(
@@ -197,16 +197,16 @@ def test_changing(store: Store, columns: dict[str, Any], read: Callable[[records
 
 def test_every_record_with_an_address(shop: dict[str, int]) -> None:
     other = rows.case(email="jo@smith.example")
-    assert [one.id for one in records.with_address("jo@smith.example")] == sorted([shop["jo"], shop["offer"], other])
-    assert records.with_address("nobody@x.example") == []
+    assert [one.id for one in finding.with_address("jo@smith.example")] == sorted([shop["jo"], shop["offer"], other])
+    assert finding.with_address("nobody@x.example") == []
 
 
 def test_what_is_related(shop: dict[str, int]) -> None:
     merged = rows.case(partner=shop["jo"])
     records.change(shop["ink"], "case", moved_to=merged)
-    assert [one.id for one in records.related(merged)] == sorted([shop["jo"], shop["offer"], shop["ink"]])
-    assert [one.id for one in records.related(shop["jo"])] == sorted([shop["offer"], merged])
-    assert records.related(shop["burning"]) == []
+    assert [one.id for one in finding.related(merged)] == sorted([shop["jo"], shop["offer"], shop["ink"]])
+    assert [one.id for one in finding.related(shop["jo"])] == sorted([shop["offer"], merged])
+    assert finding.related(shop["burning"]) == []
 
 
 def test_linking_an_address_to_a_contact(shop: dict[str, int]) -> None:
@@ -219,21 +219,21 @@ def test_linking_an_address_to_a_contact(shop: dict[str, int]) -> None:
 
 def test_counts(shop: dict[str, int]) -> None:
     bob, ann = directory.user("bob").id, directory.user("ann").id
-    assert records.counts(bob, NOW, ago(days=-1)) == {"mine": 1, "unassigned": 1, "late": 1, "today": 0}
-    assert records.counts(ann, ago(days=2), NOW) == {"mine": 1, "unassigned": 1, "late": 0, "today": 1}
+    assert finding.counts(bob, NOW, ago(days=-1)) == {"mine": 1, "unassigned": 1, "late": 1, "today": 0}
+    assert finding.counts(ann, ago(days=2), NOW) == {"mine": 1, "unassigned": 1, "late": 0, "today": 1}
 
 
 def test_counts_of_an_empty_store(store: Store) -> None:
-    assert records.counts(1, NOW, NOW) == {"mine": 0, "unassigned": 0, "late": 0, "today": 0}
+    assert finding.counts(1, NOW, NOW) == {"mine": 0, "unassigned": 0, "late": 0, "today": 0}
 
 
 def test_titles_for_completion(store: Store) -> None:
     with store.transaction():
         numbers = [rows.case(f"Case {number}", ago(days=number)) for number in range(12)]
-    assert records.titles("1") == [(number, f"Case {number - 1}") for number in (1, 10, 11, 12)]
-    assert len(records.titles("")) == len(numbers)
-    assert len(records.titles("", limit=3)) == 3
-    assert records.titles("%") == []
+    assert finding.titles("1") == [(number, f"Case {number - 1}") for number in (1, 10, 11, 12)]
+    assert len(finding.titles("")) == len(numbers)
+    assert len(finding.titles("", limit=3)) == 3
+    assert finding.titles("%") == []
 
 
 def test_who_could_get_a_case_and_how_busy_he_is(store: Store) -> None:
@@ -243,6 +243,6 @@ def test_who_could_get_a_case_and_how_busy_he_is(store: Store) -> None:
     rows.case(section=support, responsible=bob, assigned=ago(days=2))
     rows.case(section=sales, responsible=bob, assigned=ago(days=1))
     rows.case(section=support, responsible=bob, assigned=ago(days=3), state="done")
-    (first, second) = records.candidates(support)
+    (first, second) = workload.candidates(support)
     assert (first.user, first.open_cases, first.last_assigned[:10]) == (bob, 2, "2026-11-22")
     assert second == Candidate(ann, 0, "")
