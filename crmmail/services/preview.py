@@ -22,7 +22,7 @@ from crmmail.mail import people
 from crmmail.services import correspondent, envelope, fields, outside
 from crmmail.services.possible import living
 from crmmail.services.tell import own_addresses, who_hears
-from crmmail.store import directory, messages, outbox, records, threads
+from crmmail.store import directory, finding, messages, outbox, records, threads
 from crmmail.store.messages import Message
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, local_zone
@@ -321,5 +321,5 @@ def candidates(workspace: Workspace, lines: Sequence[str]) -> list[Record]:
     """The records of the people that a letter without a record is for (F81)."""
     found: dict[int, Record] = {}
     for one in typed(workspace, lines):
-        found |= {this.id: this for this in records.with_address(one.address)}
+        found |= {this.id: this for this in finding.with_address(one.address)}
     return list(found.values())
