@@ -31,6 +31,7 @@ class Config(NamedTuple):
     loop_new_records: int = 20
     loop_messages: int = 20
     loop_minutes: int = 120
+    loop_mails: int = 10
     smtp_url: str = ""
     smtp_password_command: str = ""
     smtp_password_file: str = ""
@@ -55,7 +56,8 @@ HELP = {
     "delivery_max_size": "largest mail in bytes that is read; a larger one is kept whole in quarantine",
     "loop_new_records": "new records one sender may make in `loop.minutes` (0: no limit)",
     "loop_messages": "messages one sender may add to one record in `loop.minutes` (0: no limit)",
-    "loop_minutes": "the time, in minutes, in which the two are counted",
+    "loop_minutes": "the time, in minutes, in which these are counted",
+    "loop_mails": "mails for one address in `loop.minutes` that leave because mail came (0: no limit)",
     "smtp_url": "where mail leaves: smtp://[user@]host:port[?starttls=1] or smtps://…",
     "smtp_password_command": "a command that prints the password for smtp.url, like `pass show crm-smtp`",
     "smtp_password_file": "a file of mode 0600 that holds it",

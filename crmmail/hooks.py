@@ -9,8 +9,10 @@ a process group of its own, which is ended when its time is over, with all that 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -38,8 +40,11 @@ def programs(folder: str) -> list[str]:
 
 def wrong(folder: str, program: str) -> str:
     """Why a program cannot be run, in words; "" where it can."""
-    if not program or program != os.path.basename(program) or program.startswith(".") or "\0" in program:
+    bare = program == os.path.basename(program) and program.isprintable() and not program.startswith((".", "-"))
+    if not program or not bare:
         return f"{one_line(program)!r} is no bare file name"
+    if not os.path.isabs(folder):  # it would be another one wherever cron happens to stand
+        return f"{folder} is no absolute path: crmmail config set hooks.folder /…"
     path = os.path.join(folder, program)
     try:
         above, file = os.stat(folder), os.lstat(path)
@@ -51,8 +56,8 @@ def wrong(folder: str, program: str) -> str:
         if facts.st_uid not in (0, os.geteuid()):
             return f"{where} belongs to somebody else: it must be yours or root's"
         if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return f"others may write to {where}: chmod go-w {where}"
-    return "" if os.access(path, os.X_OK) else f"{path} cannot be executed: chmod +x {path}"
+            return f"others may write to {where}: chmod go-w {shlex.quote(where)}"
+    return "" if os.access(path, os.X_OK) else f"{path} cannot be executed: chmod +x {shlex.quote(path)}"
 
 
 def run(folder: str, program: str, payload: Mapping[str, Any], timeout: float) -> tuple[bool, str]:
@@ -112,9 +117,8 @@ def _read(stream: IO[bytes], printed: bytearray) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program and whatever it has started."""
-    try:
+    """Ends a program and whatever it has started.  What another user has become of it nobody here can end."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-    process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(MOMENT)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
-LONGEST = 4200  # bytes of a line: 1,000 characters of at most four bytes, and what stands before them
+from crmmail.core.text import one_line
+
+LONGEST_WORDS = 1000  # characters
+LONGEST = 4200  # bytes of a line: these of at most four bytes, and what stands before them
 # NONBLOCK: a pipe that nobody reads must not hold a delivery up for ever; it changes nothing for a file.
 HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 
 
 def write(path: str, now: datetime, door: str, line: str) -> None:
     """Appends `<time> <door>[pid] <line>`; whatever goes wrong is ignored."""
-    words = "".join(char if char.isprintable() else " " for char in line)[:1000]
     try:
         try:
             file = os.open(path, HOW, 0o600)
@@ -23,7 +25,7 @@ def write(path: str, now: datetime, door: str, line: str) -> None:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             file = os.open(path, HOW, 0o600)
         try:
-            text = f"{now.isoformat(timespec='seconds')} {door}[{os.getpid()}] {words}\n"
+            text = f"{now.isoformat(timespec='seconds')} {door}[{os.getpid()}] {_words(line)}\n"
             os.write(file, text.encode("utf-8", "replace"))
         finally:
             os.close(file)
@@ -33,9 +35,10 @@ def write(path: str, now: datetime, door: str, line: str) -> None:
 
 def once(path: str, now: datetime, door: str, line: str) -> None:
     """Like `write`, but says the same only once, ever: what was said stands in a file beside the log."""
+    line = _words(line)
     try:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        with open(path + ".once", "a+", encoding="utf-8") as file:
+        with open(path + ".once", "a+", encoding="utf-8", errors="replace", opener=_private) as file:
             file.seek(0)
             if line in file.read().splitlines():
                 return
@@ -43,6 +46,14 @@ def once(path: str, now: datetime, door: str, line: str) -> None:
     except OSError:
         return
     write(path, now, door, line)
+
+
+def _words(line: str) -> str:
+    return one_line(line)[:LONGEST_WORDS]
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def tail(path: str, lines: int) -> list[str]:

@@ -26,11 +26,14 @@ from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, UsageError
+from crmmail.services import failing
 from crmmail.services.deliver import Outcome, deliver
+from crmmail.spool import Spool
 from crmmail.workspace import Choice, Workspace
 
 OK, LATER = 0, 75
 SILENCE = 120  # seconds without one more byte on standard input after which the pipe counts as dead
+MARKING = 20  # seconds in which a failure is to be written down
 
 SHORT = "u:p:s:e:m:d:v"
 LONG = ("sender=", "recipient=", "section=", "mailbox=", "no-keep-original", "db=", "config=", "verbose")
@@ -50,41 +53,44 @@ def main(argv: list[str]) -> int:
     `os._exit` after the commit: nothing that goes wrong in tearing down the interpreter can turn 0 into something
     else, and it saves a dozen milliseconds a mail.
     """
-    raw = read_stdin()
-    status, lines = run(argv, raw)
+    status, lines = run(argv, read_stdin())
     for line in lines:
         say(line)
     os._exit(status)
 
 
-def read_stdin() -> bytes:
+def read_stdin() -> Spool:
     """All of standard input.  A pipe that stays open and silent kills us, which both MTAs take for "later"."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever our caller made of it, for him or for himself
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
-    chunks: list[bytes] = []
+    letter = Spool()
     while True:
         signal.alarm(SILENCE)
-        chunk = os.read(0, 1 << 20)
-        if not chunk:
+        piece = os.read(0, 1 << 20)
+        if not piece:
             signal.alarm(0)
-            return b"".join(chunks)
-        chunks.append(chunk)
+            return letter
+        letter.write(piece)
 
 
-def run(argv: list[str], raw: bytes) -> tuple[int, list[str]]:
+def run(argv: list[str], letter: bytes | Spool) -> tuple[int, list[str]]:
     """The answer to one mail, and the lines for standard error."""
     outcomes: list[Outcome] = []
+    choice = Choice()
     try:
         options = understand(argv)
-        with Workspace(options.choice) as workspace:
+        choice = options.choice
+        with Workspace(choice) as workspace:
             signal.alarm(workspace.config.delivery_deadline)  # the default action: death by a signal means "later"
-            outcomes = deliver(workspace, raw, options.envelope)
+            outcomes = deliver(workspace, letter, options.envelope)
             signal.alarm(0)
             note(workspace, options, outcomes)
     except CrmmailError as error:
+        mark(choice, error)
         return LATER, [complaint(str(error))]
     except Exception as error:  # a bug outside the judging
         if not outcomes:  # the mail is not ours yet, so it must come again; once it is, nothing changes that
+            mark(choice, error)
             return LATER, [complaint(f"something went wrong in crmmail itself: {type(error).__name__}: {error}")]
     return OK, explain(outcomes) if options.verbose else []
 
@@ -138,8 +144,9 @@ def envelope(
 
 
 def note(workspace: Workspace, options: Options, outcomes: list[Outcome]) -> None:
-    """A line in the log; whatever goes wrong here changes nothing, the mail is committed."""
+    """Deliveries succeed again, and a line in the log; what goes wrong here changes nothing, the mail is committed."""
     try:
+        failing.over(workspace)
         path, now = log_file(workspace.config, workspace.environ), workspace.now()
         if options.password:
             log.once(path, now, "mda", "a password on the mda line (-p) is visible to every local user; take it away")
@@ -149,6 +156,16 @@ def note(workspace: Workspace, options: Options, outcomes: list[Outcome]) -> Non
             log.write(path, now, "mda", line)
     except Exception:
         pass
+
+
+def mark(choice: Choice, error: Exception) -> None:
+    """Writes down that deliveries fail, for `crmmail doctor`; whatever goes wrong here, the answer is "later"."""
+    try:
+        signal.alarm(MARKING)
+        failing.note(choice, os.environ, error)
+    except Exception:
+        pass
+    signal.alarm(0)
 
 
 def explain(outcomes: list[Outcome]) -> list[str]:

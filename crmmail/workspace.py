@@ -31,8 +31,19 @@ class Workspace:
     """An open house.  Use it as a context manager, so that the store is closed."""
 
     def __init__(
-        self, choice: Choice | None = None, environ: Mapping[str, str] | None = None, *, check: bool = True
+        self,
+        choice: Choice | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        check: bool = True,
+        patience: int | None = None,
     ) -> None:
+        """Opens it.
+
+        Args:
+            check: refuse a store whose schema is not the one this program knows.
+            patience: seconds to wait for somebody else's lock, where that is not `delivery.busy_timeout`.
+        """
         choice = choice or Choice()
         self.environ = os.environ if environ is None else environ
         self.choice = choice
@@ -40,13 +51,24 @@ class Workspace:
         self.troubles: list[str] = []  # what went wrong beside an act that was done; `cli` says it, a delivery does not
         first = configuration.load(choice.config, self.environ)
         place = configuration.database(choice.db, choice.config, self.environ)
-        self.store = database.open(place, busy_timeout=first.delivery_busy_timeout, check=check)
+        wait = first.delivery_busy_timeout if patience is None else patience
+        self.store = database.open(place, busy_timeout=wait, check=check)
         # A store that is behind may have no settings yet; whoever opens it unchecked wants to mend that.
-        stored = directory.settings() if check or database.is_made(self.store) else {}
+        stored = self._settings_of_the_store(check)
         self.config: Config = configuration.load(choice.config, self.environ, stored)
-        self.store.wait(self.config.delivery_busy_timeout)
+        self.store.wait(self.config.delivery_busy_timeout if patience is None else patience)
         self._stored = stored
         self._user: directory.User | None = None
+
+    def _settings_of_the_store(self, check: bool) -> dict[str, str]:
+        """What it holds; none where it is opened unchecked and cannot tell."""
+        try:
+            with database.speaking_plainly(self.store.place):
+                return directory.settings() if check or database.is_made(self.store) else {}
+        except StoreBroken:
+            if check:
+                raise
+            return {}
 
     def __enter__(self) -> Workspace:
         return self
@@ -69,7 +91,10 @@ class Workspace:
         value = self._stored.get("secret", "")
         if not value:
             raise StoreBroken(f"{self.store.place} has lost its token secret: restore it from a backup")
-        return bytes.fromhex(value)
+        try:
+            return bytes.fromhex(value)
+        except ValueError:
+            raise StoreBroken(f"the token secret of {self.store.place} is damaged: restore it from a backup") from None
 
     def settings(self) -> Settings:
         """What routing needs to know of the settings."""

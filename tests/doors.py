@@ -81,7 +81,7 @@ class Shop:
             input=raw,
             env=self.env(**(env or {})),
             capture_output=True,
-            timeout=60,
+            timeout=150,  # by then its own deadline has struck
             cwd=self.folder,
             preexec_fn=prepare,
         )

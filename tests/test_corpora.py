@@ -32,6 +32,18 @@ READ_OTHERWISE = {
     "example13.eml",
     "012.eml",
 }
+# What stands between the parts of those, and is nobody's words.
+BETWEEN_PARTS = {
+    "012.eml": [
+        "Root MIME prologue",
+        "--foo bar",
+        "Content-Type: text/x-myown; charset=us-ascii",
+        "--foo bar",
+        "Content-Type: message/rfc822",
+        "--foo bar--",
+        "Root MIME epilogue",
+    ],
+}
 
 
 class Delivered(NamedTuple):
@@ -109,6 +121,26 @@ def test_every_leaf_part_is_stored(delivered: tuple[Talk, list[Delivered]]) -> N
     print(f"\nleaf parts stored: {there - len(lost)} of {there}, {lost}")
     assert there > 500
     assert lost == []
+
+
+def test_what_is_read_otherwise_is_stored_line_by_line(delivered: tuple[Talk, list[Delivered]]) -> None:
+    """No tree is needed for these: each line below the header stands in the text or in a file."""
+    talk, all_of_them = delivered
+    checked = set()
+    with talk.open():
+        for one in all_of_them:
+            if one.path.name not in READ_OTHERWISE or one.path.name in checked:
+                continue
+            checked.add(one.path.name)
+            assert one.outcomes[0].outcome == "stored" and one.outcomes[0].message is not None
+            stored = messages.message(one.outcomes[0].message)
+            blobs = {row.sha256: bytes(row.data) for row in tables.Blob.select()} if stored.attachments else {}
+            files = [blobs[file.sha256].decode("utf-8", "replace") for file in stored.attachments]
+            kept = " ".join(" ".join([stored.text, *files]).split())
+            lines = one.raw.decode("utf-8", "replace").replace("\r", "").partition("\n\n")[2].split("\n")
+            missing = [line for line in lines if line.strip() and " ".join(line.split()) not in kept]
+            assert missing == BETWEEN_PARTS.get(one.path.name, []), one.path
+    assert checked == READ_OTHERWISE
 
 
 def original(fate: Outcome) -> bytes:

@@ -1,20 +1,17 @@
 """The door as MTAs use it: a real process that answers 0 or 75, whatever happens to it.
 
 0 is "committed to disk", 75 is "offer it again", death by a signal counts as 75 with fetchmail and Postfix alike.
-Behaviour §1; safety 15, 16, 18 and the fault sweep of "How it is shown".
+Behaviour §1; safety 15, 16, 18.  What a disk, a crowd, a clock or a line can do to it is in `faults/`.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -212,20 +209,6 @@ def test_bare_surroundings(shop: Shop) -> None:
     assert shop.mails() == ["Письмо 0", "Письмо 1", "Письмо 2"]
     modes = {path.name: path.stat().st_mode & 0o077 for path in shop.place.parent.iterdir()}
     assert set(modes.values()) == {0}, modes
-
-
-def test_no_room_for_what_it_writes(shop: Shop) -> None:
-    """A limit on file sizes (`ulimit -f`) is a full disk by another name."""
-    size = shop.place.stat().st_size
-
-    def tight() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    raw = letter("The plan", attachment=random.Random(1).randbytes(1_000_000))
-    answers_later(shop.mda(raw, prepare=tight))
-    assert (shop.mails(), shop.held(), shop.check()) == ([], [], SOUND)
-    answers_ok(shop.mda(raw))
-    assert shop.mails() == ["The plan"]
 
 
 @pytest.mark.parametrize(
@@ -524,108 +507,3 @@ def test_deliveries_of_one_mail_at_once_give_one_message(shop: Shop, crowd: int,
     assert shop.titles("case") == subjects
     assert shop.held() == []
     assert shop.check() == SOUND
-
-
-def test_eight_deliveries_at_once_with_a_reader_running(shop: Shop) -> None:
-    """None says 75: a busy store is waited for, and a reader shuts nobody out."""
-    crowd = [[f"Mail {number} of {who}" for number in range(10)] for who in range(8)]
-    statuses: list[int] = []
-    seen: list[int] = []
-    over = threading.Event()
-
-    def deliver(subjects: list[str]) -> None:
-        for subject in subjects:
-            statuses.append(shop.mda(letter(subject, sender=f"{subject.split()[-1]}@customer.example")).returncode)
-
-    def read() -> None:
-        while not over.is_set():
-            seen.append(len(shop.json("inbox", "--limit", "1000")))
-            time.sleep(0.2)  # leave the processor to the deliveries
-
-    threads = [threading.Thread(target=deliver, args=(subjects,)) for subjects in crowd]
-    reader = threading.Thread(target=read)
-    for thread in (*threads, reader):
-        thread.start()
-    for thread in threads:
-        thread.join()
-    over.set()
-    reader.join()
-    assert statuses == [OK] * 80
-    assert sorted(shop.mails()) == sorted(subject for subjects in crowd for subject in subjects)
-    assert (shop.held(), shop.check()) == ([], SOUND)
-    assert len(seen) > 1
-    assert seen == sorted(seen), "what was seen once must not vanish"
-    assert len(shop.json("inbox", "--limit", "1000")) == 80
-
-
-# -- faults -----------------------------------------------------------------------------------------------------------
-
-CALLS = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate")
-FAULTS = ("signal=KILL", "error=EIO", "error=ENOSPC")
-
-
-def _points(counts: dict[str, int]) -> list[tuple[str, int, str]]:
-    """(system call, which one of its kind, fault): a sample that has every call that decides about a commit."""
-    points = []
-    for name, count in counts.items():
-        if name == "ftruncate":  # the journal's end: what makes a commit one
-            points += [(name, number, fault) for number in range(1, count + 1) for fault in FAULTS]
-        elif "sync" in name:
-            points += [(name, number, fault) for number in range(1, count + 1) for fault in FAULTS[:2]]
-        else:
-            some = {round(1 + place * (count - 1) / 6) for place in range(7)} if count else set()
-            points += [(name, number, FAULTS[index % 3]) for index, number in enumerate(sorted(some))]
-    return points
-
-
-def need_strace() -> None:
-    """Skips without strace, and says the line to type; where CI asks for all servers it fails instead."""
-    if shutil.which("strace") is None:
-        absent = pytest.fail if os.environ.get("CRMMAIL_REQUIRE_SERVERS") == "1" else pytest.skip
-        absent("needs: apt-get install strace")
-
-
-def test_fault_at_any_write(shop: Shop) -> None:
-    """Killed, or refused by the disk, at one write or another; the mail is offered again, and in the end it is there
-    once."""
-    need_strace()
-
-    def deliver(raw: bytes, *options: str) -> int:
-        trace = ["strace", "-f", "-qq", "-o", str(shop.folder / "trace"), *options]
-        return shop.mda(raw, command=[*trace, sys.executable, MDA]).returncode
-
-    def mail(number: int) -> bytes:
-        who = f"customer{number}@customer.example"
-        return letter(f"Mail {number}", "Words. " * 300, sender=who, attachment=bytes(range(256)) * 20)
-
-    for number in range(2):  # the first makes files that the second finds
-        if deliver(mail(number), "-e", f"trace={','.join(CALLS)}") != OK:
-            pytest.skip("strace may not trace here (ptrace is forbidden)")
-    trace = (shop.folder / "trace").read_text()
-    counts = {name: len(re.findall(rf"^[0-9]+ +{name}\(", trace, re.MULTILINE)) for name in CALLS}
-    assert counts["pwrite64"] and counts["ftruncate"] and counts["fsync"] + counts["fdatasync"], counts
-
-    points = _points(counts)
-    results = []
-    for number, (name, when, fault) in enumerate(points, start=2):
-        status = deliver(mail(number), "-e", f"trace={name}", "-e", f"inject={name}:{fault}:when={when}")
-        results.append(status)
-        # strace dies of the signal that its child died of.
-        assert status in (OK, LATER, -signal.SIGKILL), (name, when, fault)
-        there = shop.mails().count(f"Mail {number}")
-        assert there == 1 or (status != OK and there == 0), (name, when, fault)
-        answers_ok(shop.mda(mail(number)))
-        assert shop.mails().count(f"Mail {number}") == 1, (name, when, fault)
-    assert {-signal.SIGKILL, LATER, OK} == set(results), "the faults have struck, and some of them do no harm"
-    assert sorted(shop.mails()) == sorted(f"Mail {number}" for number in range(len(points) + 2))
-    assert (shop.held(), shop.check()) == ([], SOUND)
-    assert len(shop.titles("case")) == len(points) + 2
-
-
-def test_full_disk_is_called_so(shop: Shop) -> None:
-    """The database's last word on it is "cannot rollback - no transaction is active"."""
-    need_strace()
-    inject = ["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC:when=20"]
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", *inject, sys.executable, MDA]
-    assert "no room left on the disk" in answers_later(shop.mda(letter("Printer broken"), command=command))
-    assert shop.mails() == []

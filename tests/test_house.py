@@ -18,7 +18,7 @@ PACKAGE = ROOT / "crmmail"
 # A room is a folder or a file at the top of crmmail/.  Each floor may import the floors below it, and its own room.
 GROUND = {"errors"}
 CORE = {"core"}
-EDGES = {"config", "secret", "store", "mail", "log", "render", "hooks"}
+EDGES = {"config", "secret", "store", "mail", "log", "render", "hooks", "spool"}
 STAIR = {"workspace"}
 PATHS = {"services"}
 DOORS = {"mda", "server", "cli", "tui"}

@@ -101,6 +101,17 @@ def test_a_line_that_begins_like_another_is_another(path: str) -> None:
     assert len(log.tail(path, 9)) == 3
 
 
+@pytest.mark.parametrize(
+    "words", ["-uann\nbob fits no user", "-uann\x85\u2028 fits", "-uann\udcff fits", "\x1b[2J\u202e"]
+)
+def test_it_is_said_once_whatever_is_in_it(path: str, words: str) -> None:
+    for _ in range(3):
+        log.once(path, NOW, "mda", words)
+    assert len(log.tail(path, 9)) == 1
+    said = Path(path + ".once").read_text(encoding="utf-8")
+    assert said.count("\n") == 1 and said[:-1].isprintable()
+
+
 # --- trouble ------------------------------------------------------------------------------------------------
 
 

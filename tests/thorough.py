@@ -1,7 +1,7 @@
 """A pytest plugin: `bin/test --thorough` runs the long form of the tests that have a short one.
 
-    def test_fault_at_any_write(shop, thorough):
-        points = every_point() if thorough else a_sample()
+def test_fault_at_any_write(shop, thorough):
+    points = every_point() if thorough else a_sample()
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Column:
     justify: "" is right for numbers, left for the rest.
     flex: it gets the width that the others leave; give it to one or two (title, subject).
     width: no wider than this on a terminal (cells; 0: no limit).
-    whole: never cut, because people type it again; dates and numbers are never cut anyway.
+    whole: not cut, because people type it again, but where it is half a terminal wide; dates and numbers neither.
     wraps: its words go on in the lines below, they are not cut (sentences).
     exact: dates with day and hour: for what lies ahead, where "Thu" could be the last one or the next.
     drop: where there is no room, columns are left out, the highest first, and of equals the last; 0: never.
@@ -119,7 +119,9 @@ def fit(
         goes = max(can_go, key=lambda at: (at in empty, columns[at].drop, at))
         kept.remove(goes)
         left_out.append(goes)
-    _narrow(widths, [at for at in cut if columns[at].flex], NARROWEST, over)
+    over = _narrow(widths, [at for at in cut if columns[at].flex], NARROWEST, over)
+    # A word that fills the terminal, such as a code of 200 letters, would break every line of the table.
+    _narrow(widths, kept, max(READABLE, room // 2), over)
     return Fitted(kept, [widths[at] for at in kept], [columns[at].title for at in sorted(set(left_out) - empty)])
 
 

@@ -11,12 +11,16 @@ Each function takes rows (key → plain value) and gives the whole text.  All wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
+from math import inf
 from typing import Any
 
 from crmmail.core.text import clean, csv_cell, one_line
+
+_CELL_END = re.compile(r'[,;\t|"\n]|^\s|\s$')
 
 FORMS = ("table", "tsv", "json", "jsonl", "csv", "ids")
 
@@ -34,7 +38,7 @@ def plain(value: Any) -> Any:
     """`value` as JSON can hold it: words cleaned, dates ISO, spans in seconds, sets sorted."""
     match value:
         case None | bool() | int() | float() if not isinstance(value, Enum):
-            return value
+            return None if value in (inf, -inf) or value != value else value  # JSON has no endless numbers
         case Enum():
             return plain(value.value)
         case str():
@@ -97,15 +101,9 @@ def jsonl(values: Iterable[Any]) -> str:
 
 def csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
     """RFC 4180 but for the line end, which is ours."""
-    import csv as library
-    from io import StringIO
-
-    file = StringIO()
-    writer = library.writer(file, lineterminator="\n")
-    writer.writerow(csv_cell(one_line(key)) for key in keys)
-    for row in rows:
-        writer.writerow(_csv_value(row.get(key)) for key in keys)
-    return file.getvalue()
+    head = [_quoted(csv_cell(one_line(key))) for key in keys]
+    lines = [[_csv_value(row.get(key)) for key in keys] for row in rows]
+    return "".join((",".join(line) or '""') + "\n" for line in [head, *lines])
 
 
 def ids(rows: Sequence[Row], key: str) -> str:
@@ -114,7 +112,16 @@ def ids(rows: Sequence[Row], key: str) -> str:
     return "".join(one_line(words(value)) + "\n" for value in found if value is not None)
 
 
-def _csv_value(value: Any) -> Any:
+def _csv_value(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    return csv_cell(clean(words(value)))
+        return str(value)
+    return _quoted(csv_cell(clean(words(value))))
+
+
+def _quoted(cell: str) -> str:
+    """In quotes where anything in it could end a cell.
+
+    A spreadsheet splits lines at what its country writes between cells, so a `;` or a tab is as good as a comma: behind
+    it a formula could begin.
+    """
+    return '"' + cell.replace('"', '""') + '"' if _CELL_END.search(cell) else cell

@@ -151,7 +151,7 @@ def filled(workspace: Workspace, order: Order, plan: Plan) -> Draft:
         cc=_spelled(plan.addressees, "cc"),
         bcc=_spelled(plan.addressees, "bcc"),
         subject=plan.subject,
-        below=below if without_files(order).quote else "",
+        below=below if plan.answers and without_files(order).quote else "",
     )
 
 

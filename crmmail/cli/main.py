@@ -91,6 +91,7 @@ _ROWS = (
     Entry("aliases", HOUSE, "aliases", "Addresses that make records"),
     Entry("contacts", HOUSE, "contacts", "The people who write to us"),
     Entry("quarantine", HOUSE, "quarantine", "Mails that could not be filed"),
+    Entry("unconfirmed", HOUSE, "unconfirmed", "Answers whose senders nothing confirms: accept or refuse"),
     Entry("sla", HOUSE, "sla", "Deadlines of new cases, by contract, section and priority"),
     Entry("config", HOUSE, "config", "Settings, and where each comes from"),
     Entry("doctor", HOUSE, "doctor", "Look for trouble and say what to do"),

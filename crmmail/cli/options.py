@@ -75,11 +75,15 @@ class ViewName(click.ParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
+            from shlex import quote
+
             from click.shell_completion import CompletionItem
 
             from crmmail.services import views
 
-            found = [one for one in views.known(session_of(ctx).workspace) if one.name.startswith(incomplete)]
+            # A shell puts it on its command line as it is: what would need quotes there is not offered.
+            known = [one for one in views.known(session_of(ctx).workspace) if quote(one.name) == one.name]
+            found = [one for one in known if one.name.startswith(incomplete)]
             return [CompletionItem(one.name, help=one_line(one.query)) for one in found]
         except Exception:
             return []

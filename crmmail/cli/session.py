@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -63,6 +63,14 @@ class Session:
 
             self._workspace = Workspace(self.choice, check=check)
         return self._workspace
+
+    @cached_property
+    def our_names(self) -> frozenset[str]:
+        """What whoever works here is called, in lower case: no stranger is shown by such a name alone."""
+        from crmmail.store import offices  # most commands show no senders
+
+        self.open()
+        return offices.our_names()
 
     def now(self) -> datetime:
         """The house's clock where it is open, so that `$CRMMAIL_NOW` counts; else the real one."""

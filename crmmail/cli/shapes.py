@@ -23,6 +23,7 @@ from crmmail.store.records import Record
 if TYPE_CHECKING:
     from crmmail.services.post import Posted  # most commands write nothing
     from crmmail.services.preview import Plan
+    from crmmail.services.unconfirmed import Waiting
 
 Shape = dict[str, Any]
 
@@ -125,9 +126,10 @@ def shown(view: View) -> Shape:
             "closed": one.closed,
             "envelope": one.envelope or None,
             "buttons": view.buttons,
-            "held": view.held,
+            "held": list(view.held),
             "related": [{"id": other.id, "kind": other.kind, "title": other.title} for other in view.related],
             "contacts": [{"id": other.id, "name": other.name} for other in one.contacts],
+            "bad_addresses": [{"address": address, "reason": reason} for address, reason in view.bad.items()],
         },
         "followers": [follower(other) for other in view.followers],
         "messages": [message(other, view.unread) for other in view.messages],
@@ -279,6 +281,18 @@ def quarantined(one: Quarantined) -> Shape:
         "candidate": one.candidate,
         "message": one.message,
         "text": one.text,
+    }
+
+
+def unconfirmed(one: Waiting) -> Shape:
+    """A letter in quarantine, and the record that it may belong to, as which that lives now."""
+    return {
+        **quarantined(one.letter),
+        "record": one.record.id if one.record else None,
+        "title": one.record.title if one.record else None,
+        "kind": one.record.kind if one.record else None,
+        "why": one.letter.sentence,
+        "user": one.user or None,
     }
 
 

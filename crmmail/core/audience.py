@@ -59,6 +59,7 @@ def audience(
     addressed: Collection[int] = (),
     holders: Collection[str] = (),
     aliases: Collection[str] = (),
+    closed: Collection[str] = (),
     silent: bool = False,
 ) -> Audience:
     """Who gets an inbox item and who a mail.
@@ -68,6 +69,7 @@ def audience(
         addressed: ids of users told explicitly, whatever they follow.
         holders: addresses that have the letter already (its From, To and Cc).
         aliases: our own addresses, to which nothing of ours is ever sent (loops).
+        closed: addresses to which no mail goes: what went there came back, or it is not for them.
         silent: the message came from a machine: it is stored and shown, but no mail leaves because of it.
     """
     present = {one.user for one in followers}
@@ -77,15 +79,15 @@ def audience(
         named = one.user is not None and one.user in addressed
         if not (named or follows(one, subtype)) or (one.user is not None and one.user == author):
             continue
-        no_way_back = not one.address or without_tag(one.address) in aliases
+        no_way = not one.address or without_tag(one.address) in aliases or one.address in closed
         # Who hears by mail only finds in his inbox what cannot be mailed to him: a machine's letter, because no mail
-        # leaves because of one, and all where his address is an alias of ours.
-        by_inbox = one.notify in ("inbox", "both") or (one.notify == "email" and (silent or no_way_back))
+        # leaves because of one, and all where his address is an alias of ours or does not exist.
+        by_inbox = one.notify in ("inbox", "both") or (one.notify == "email" and (silent or no_way))
         by_inbox = by_inbox or (named and one.notify == "none")  # he wants no news, but this is a word to him
         if one.user is not None and by_inbox and one.user not in inbox:
             inbox.append(one.user)
         wants_mail = one.notify in ("email", "both") if one.user is not None else not internal
         has_it = one.address in holders and not one.virtual
-        if wants_mail and not (no_way_back or has_it or silent) and one.address != author_address:
+        if wants_mail and not (no_way or has_it or silent) and one.address != author_address:
             copies.setdefault(one.address, Copy(one.address, one.user, one.contact))
     return Audience(tuple(inbox), tuple(copies.values()))

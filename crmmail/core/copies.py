@@ -17,6 +17,8 @@ from crmmail.core.sender import Sender
 
 # The reasons of routes that put a copy beside its other copy.
 COPIES = ("whole", "cut-short")
+# The reasons of routes that were chosen before anybody looked at the addresses: no copy makes a record by another one.
+BEFORE_ADDRESSES = ("own-id-reused", "own-address", "bounce-unmatched", "unconfirmed")
 
 
 class Half(NamedTuple):
@@ -70,13 +72,16 @@ def cut_copy(mail: Mail, envelope: Envelope, sender: Sender, known: Known) -> tu
     """
     if not sender.address or sender.refuted or (sender.user is not None and not sender.proven):
         return None
-    for twin in known.twins:
+    # The longest first: of three copies the two shorter ones are both halves of it.
+    for twin in sorted(known.twins, key=lambda one: one.size, reverse=True):
         if twin.text is None or twin.thread is None or twin.message is None or twin.from_address != sender.address:
             continue
         this = Half(envelope.size, mail.subject, mail.text.rstrip(), len(mail.attachments))
         that = Half(twin.size, twin.subject, twin.text.rstrip(), twin.attachments)
         places = twin.filed or (Place(twin.thread, twin.message, ""),)
-        # What was filed may be without the orders that stood in it.
+        if twin.cut:
+            return twin, [_whole(place) if twin.cut == "half" else _cut_short(place) for place in places]
+        # Where the bytes tell nothing the words do.  What was filed may be without the orders that stood in it.
         for one, other in ((this, that), (_without_orders(this), _without_orders(that))):
             if begins(other, one):
                 return twin, [_whole(place) for place in places]

@@ -95,9 +95,10 @@ class Twin(NamedTuple):
     thread: int | None
     message: int | None
     quarantine: int | None
-    reply: bool  # it joined a record that was there before
+    reply: bool  # it joined a record that was there before, or was judged before its addresses counted
     covered: frozenset[str]  # the aliases that got their record, or their row in quarantine
     filed: tuple[Place, ...] = ()  # all the records it is in; a letter to two aliases is in two
+    cut: str = ""  # half: its bytes are the beginning of the letter's; whole: the other way round; "": neither, unknown
 
 
 class Known(NamedTuple):

@@ -5,6 +5,7 @@ goes through the lines once and takes each for words, quote or signature:
 
 * lines with > are a quote, and so are the lines above them that tell who wrote it and when;
 * below `-----Original Message-----`, a block of From:/Sent:/Subject:, or `On … Ann wrote:` without any >, all is quote;
+* what PGP writes around a signed letter is folded like a quote;
 * below `-- ` all is signature; at the end of the words also `Sent from my iPhone`, `Regards,` with a name, a card.
 
 Quotes at the end are folded, and a single one above the answer.  Answers between quotes stay where they are, quotes
@@ -36,15 +37,20 @@ class Folded(NamedTuple):
 
 
 _WROTE = table(
-    """wrote|writes|schrieb|geschrieben|écrit|пишет|писал|писала|написал|написала|пише|написав|escribió|escribio
-    scritto|scrisse|schreef|geschreven|escreveu|napisał|napisała|pisze|skrev|skriver|kirjoitti|napsal|napsala
+    """wrote|writes|schrieb|geschrieben|écrit|пишет|писал|писала|писали|написал|написала|пише|написав|escribió|escribio
+    scritto|scrisse|schreef|geschreven|escreveu|napisał|napisała|napisana|pisze|skrev|skriver|kirjoitti|napsal|napsala|píše
     napísal|írta|scris|yazdı|έγραψε|napisao|viết|rašė|כתב"""
 )
 # Where blanks are rare, it is the end of a longer word.
-_WROTE_CJK = ("写道", "寫道", "写到", "が書きました", "のメール", "작성", "썼습니다")
+_WROTE_CJK = ("写道", "寫道", "写到", "書きました", "のメール", "작성", "썼습니다", "쓴 글")
 _WORD = re.compile(r"[^\W\d_]+")
 _TIME = re.compile(r"\d\s?[:.h時时点시]\s?\d\d")
-_DAY = re.compile(r"(?:19|20)\d\d|\d[./-]\d\d?[./-]\d\d")
+_HOUR = re.compile(r"\d\d?:\d\d")
+_DAY = re.compile(r"(?:19|20)\d\d|\d[./-] ?\d\d?[./-] ?\d\d")
+# Who says this speaks of a letter, and quotes none.
+_PERSONS = table(
+    "i|we|you|he|she|they|ich|wir|sie|er|du|je|nous|vous|yo|nosotros|usted|noi|lei|eu|ik|wij|jij|я|мы|вы|ты|он|она"
+)
 
 # Labels of a header block in the languages of Outlook, Thunderbird and Apple Mail, by what they tell.
 _LABELS = {
@@ -147,6 +153,8 @@ def _kinds(lines: list[str]) -> list[int]:
         elif bare[0] == ">" and not (bare.startswith(">From ") and kinds[-1:] != [_QUOTE]):
             kinds.append(_QUOTE)
             floor = _WORDS
+        elif bare.startswith("-----BEGIN PGP SIG") and (end := _armour(lines, at)):
+            kinds += [_QUOTE] * (end - at)
         elif len(line) <= _LONG and (opened := _opening(lines, at, bare)):
             start, end = opened
             marked = _marked(lines, end)
@@ -164,17 +172,24 @@ def _kinds(lines: list[str]) -> list[int]:
             if not marked:
                 kinds += [_QUOTE] * (len(lines) - end)
         else:
-            if line.rstrip("\r") == "-- " or (bare in ("--", "—") and _is_short(lines, at)):
+            if line.rstrip("\r") in ("-- ", "- -- ") or (bare in ("--", "—") and _signs(lines, at)):
                 floor = _SIGNATURE
             kinds.append(floor)
             own += floor == _WORDS
     return kinds
 
 
+def _armour(lines: list[str], at: int) -> int:
+    """The line behind what a PGP signature puts above the words or below them (RFC 4880 7); 0 if it has no end."""
+    last = "" if "MESSAGE" in lines[at] else "-----END PGP SIGNATURE-----"
+    return next((end + 1 for end in range(at, min(at + 60, len(lines))) if lines[end].strip() == last), 0)
+
+
 def _opening(lines: list[str], at: int, bare: str) -> tuple[int, int] | None:
     """(first line, line behind the last) of what opens a quote, if line `at` shows it."""
     title = _title(bare)
-    if title in _FORWARDED or (title in _ORIGINAL and bare[0] in "-_=*–—"):
+    ruled = bare[0] in "-_=*–—‐"
+    if (title in _ORIGINAL and ruled) or (title in _FORWARDED and (ruled or bare[-1] in ":：®")):
         return at, at + 1
     if bare[-1] in ":：" or bare.endswith(":*"):
         start = _attribution(lines, at)
@@ -189,12 +204,15 @@ def _attribution(lines: list[str], at: int) -> int | None:
     marked, joined, found = _marked(lines, at + 1), "", []
     for start in range(at, max(at - 4, -1), -1):
         line = lines[start].strip()
-        if start != at and (not line or line[0] == ">" or line[-1] in ":：" or len(line) > 200):
+        if start != at and (not line or line[0] == ">" or len(line) > 200):
+            break
+        # "János <j@x.example> ezt írta (időpont:" goes on in the last line.
+        if start != at and line[-1] in ":：" and (start + 1 < at or "(" not in line):
             break
         joined = f"{line} {joined}"
         if _attributes(joined, marked):
-            # It begins with a date, or a few words and a date: "On Monday, the 3rd".
-            if any(word.lstrip("(")[:1].isdigit() for word in line.split(maxsplit=5)[:5]):
+            # It begins with a date, or a few words and a date: "On Monday, the 3rd".  An hour may be its second line.
+            if any(word.lstrip("(")[:1].isdigit() and not _HOUR.match(word) for word in line.split(maxsplit=5)[:5]):
                 found = [start]
                 break
             found.append(start)
@@ -210,7 +228,8 @@ def _attribution(lines: list[str], at: int) -> int | None:
 def _attributes(line: str, marked: bool) -> bool:
     """It says who wrote, and when; the less of it, the more a > below is needed."""
     line = line[:_LONG].lower()
-    wrote = not _WROTE.isdisjoint(_WORD.findall(line)) or any(verb in line for verb in _WROTE_CJK)
+    words = _WORD.findall(line)
+    wrote = not _WROTE.isdisjoint(words) or any(verb in line for verb in _WROTE_CJK)
     address = "@" in line
     if not wrote and not address:
         return False
@@ -218,8 +237,16 @@ def _attributes(line: str, marked: bool) -> bool:
     if marked:
         return wrote or time or day
     if wrote:
-        return (time or day) and (address or (time and day))
-    return time and day and line.rstrip(" :：*").endswith(">")
+        return (time or day) and (address or (time and day and _PERSONS.isdisjoint(words)))
+    return time and day and _ends_with_address(line.rstrip(" :：*"))
+
+
+def _ends_with_address(line: str) -> bool:
+    """`<ann@x.example>`, `(ann@x.example)`, `от ann@x.example`."""
+    if line.endswith(">"):
+        return True
+    above, _, last = line.rpartition(" ")
+    return "@" in last and ((last[0] == "(" and last[-1] == ")") or above.endswith((" от", " from")))
 
 
 def _header_block(lines: list[str], at: int) -> int:
@@ -249,7 +276,7 @@ def _role(line: str) -> str:
 
 
 def _title(bare: str) -> str:
-    return " ".join(bare[:80].lower().strip(" -_=*–—:：\t").split())
+    return " ".join(bare[:80].lower().strip(" -_=*–—‐:：\t").split())
 
 
 def _marked(lines: list[str], at: int) -> bool:
@@ -257,15 +284,16 @@ def _marked(lines: list[str], at: int) -> bool:
     return next((line.lstrip()[0] == ">" for line in lines[at : at + 8] if line.strip()), False)
 
 
-def _is_short(lines: list[str], at: int) -> bool:
-    """What stands below a `--` without its blank is no longer than a signature."""
-    count = 0
+def _signs(lines: list[str], at: int) -> bool:
+    """What stands below a `--` without its blank is no longer than a signature, and asks nothing."""
+    below: list[str] = []
     for line in lines[at + 1 : at + 30]:
-        bare = line.lstrip()
-        if bare[:1] == ">" or count > 12:
+        bare = line.strip()
+        if bare[:1] == ">" or len(below) > 12:
             break
-        count += bool(bare)
-    return count <= 12
+        if bare:
+            below.append(bare)
+    return len(below) <= 12 and not any(line[-1] in "?？" for line in below)
 
 
 def _keep_inline(kinds: list[int]) -> None:

@@ -12,6 +12,8 @@ GIVE_UP = timedelta(days=5)  # as RFC 5321 4.5.4.1 asks of mail servers
 
 DROPS = 3  # tries after which a mail that may have arrived each time is left to a person
 
+FARTHEST = timedelta(days=1)  # no try is ever that far ahead: one that is was planned by a clock that went wrong
+
 # Minutes before the next try, by the number of tries that failed; the last one stays.
 _ITS_OWN = (5, 15, 60, 180, 360)
 _OURS = (1, 2, 5, 10, 15)

@@ -11,10 +11,11 @@ telephone).  The zero-width joiner and non-joiner stay: Persian, the Indian scri
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from unicodedata import category, east_asian_width, name
 
 MARKS = 4  # marks on one letter: decomposed Vietnamese has two, pointed Hebrew four; a zalgo hundreds
-SUSPECT = " (look twice)"
+SUSPECT = "(look twice) "
 MAX_FILE_NAME, MAX_EXTENSION = 120, 20  # bytes of UTF-8
 _NO_NAME = "attachment"
 _SEEN = "\ufffd"
@@ -31,6 +32,8 @@ _RULES = (
     # What turns the direction of writing.  Telephones wrap numbers in it, so it goes silently; without it a line of
     # two directions may read a little off, and that is the price.
     (r"\u061c\u200e\u200f\u202a-\u202d\u2066-\u2069", ""),
+    # Blanks that are none to a program, so that a line could be filled up with them unseen: Braille, and music's.
+    (r"\u2800\U0001d159", " "),
     # Line ends of other worlds: CR, vertical tab, form feed, NEL, line and paragraph separator.
     (r"\r\x0b\x0c\x85\u2028\u2029", "\n"),
     # C0, DEL, C1, half a surrogate pair: the letters of every terminal attack, or bytes that no terminal takes; and
@@ -44,6 +47,7 @@ _MAYBE_MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{MARKS + 1},}}")
 _EMOJI_JOINT = re.compile("[\ufe0e\ufe0f]|(?<=[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d")
 _JOINERS = str.maketrans("", "", "\u200c\u200d\ufe0e\ufe0f")
 _COSTUMES = ("FULLWIDTH", "MATHEMATICAL")  # Latin letters in other clothes
+_ALIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}  # alphabets that have letters of one shape
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -86,7 +90,7 @@ def cells(text: str) -> int:
 
 
 def mark_address(address: str) -> str:
-    """`address` for display, with SUSPECT behind it where it may be dressed up as another.
+    """`address` for display, with SUSPECT before it, where no column cuts it off, if it may be dressed up as another.
 
     That is: a host in punycode or beyond ASCII, or a local part that mixes alphabets or writes Latin in full width.
     An honest Russian or Greek host is marked too: its letters can all be look-alikes, and no table tells intentions.
@@ -95,15 +99,30 @@ def mark_address(address: str) -> str:
     punycode = any(label.startswith("xn--") for label in host.lower().split("."))
     alphabets = _alphabets(local)
     dressed = punycode or not host.isascii() or len(alphabets) > 1 or not alphabets.isdisjoint(_COSTUMES)
-    return one_line(address) + (SUSPECT if dressed else "")
+    return (SUSPECT if dressed else "") + one_line(address)
 
 
-def person(name: str, address: str, limit: int = 30) -> str:
-    """Who somebody is, in one line: the name, with the address where there is no name or the name poses as one."""
-    name, address = one_line(name, limit), mark_address(address)
-    if not name:
-        return address
-    return f"{name} <{address}>" if address and "@" in name else name
+def person(name: str, address: str, limit: int = 30, ours: Collection[str] = ()) -> str:
+    """Who somebody is, in one line: his name; but the address first where the name may pass for somebody else's, or
+    the address does.
+
+    Args:
+        ours: what whoever works here is called, in lower case.
+    """
+    shown, name = mark_address(address), one_line(name, limit)
+    if not name or name.lower() == shown.lower():
+        return shown
+    if not (poses(name, ours) or shown.startswith(SUSPECT)):
+        return name
+    return f"{shown} ({name})" if shown else f"unclear: {name}"
+
+
+def poses(name: str, ours: Collection[str] = ()) -> bool:
+    """May a name that a stranger chose be read as another's: an address, a colleague's, letters of two alphabets?"""
+    if any(sign in name for sign in "@＠﹫") or " ".join(name.lower().split()) in ours:
+        return True
+    alphabets = [_alphabets(word) for word in name.split()]
+    return any(len(found & _ALIKE) > 1 or not found.isdisjoint(_COSTUMES) for found in alphabets)
 
 
 def file_name(name: str) -> str:

@@ -18,27 +18,30 @@ import re
 from crmmail.mail.labels import codec_of
 
 SUBJECT_LIMIT = 998  # letters of one header line (RFC 5322 2.1.1); longer values are cut
+LABEL_CHECKED = 20_000  # bytes that are looked at to see whether a label of one byte a letter lies
 
 _ONE_BYTE = re.compile(r"(cp1|iso|koi|cp8|cp4|mac|kz|ptcp)(?!so2022)")
 _LATIN = {"cp1252", "iso8859-15", "mac-roman", "cp850", "cp437", "cp858"}
+_WHOLE_WORD = re.compile(rb"[\xa3\xb3\xb8\xa8\xc0-\xff]{3}")
 _STRAY = re.compile("[\ud800-\udfff]")
 _BREAKS = re.compile("[\r\n\v\f\x00\x1c-\x1e\x85\u2028\u2029]+")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
-def decode(data: bytes, label: str) -> tuple[str, bool]:
+def decode(data: bytes | memoryview, label: str) -> tuple[str, bool]:
     """The text of `data`, and whether its charset was guessed because the label was missing, unknown or wrong."""
     codec = codec_of(label)
     if codec in {"", "ascii"}:
-        if not data.isascii():
+        text = _strictly(data, "ascii")
+        if text is None:
             return tidy(_guessed(data)), True
-        if b"\x1b$" in data:  # a Japanese mail of the nineties with no label
-            text = _strictly(data, "iso2022_jp_ext")
-            return (tidy(text), True) if text is not None else (tidy(data.decode("ascii")), False)
-        return tidy(data.decode("ascii")), False
+        if "\x1b$" in text:  # a Japanese mail of the nineties with no label
+            japanese = _strictly(data, "iso2022_jp_ext")
+            return (tidy(text), False) if japanese is None else (tidy(japanese), True)
+        return tidy(text), False
     if codec.startswith(("utf-16", "utf-32")):
-        return tidy(_wide(data, codec)), False
-    if _ONE_BYTE.match(codec) and not data.isascii():
+        return tidy(_wide(bytes(data), codec)), False
+    if _ONE_BYTE.match(codec) and _strictly(data, "ascii") is None:
         return _one_byte(data, codec)
     text = _strictly(data, codec)
     if text is None and codec == "utf-8":
@@ -137,28 +140,34 @@ def _disguised(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _strictly(data: bytes, codec: str, errors: str = "strict") -> str | None:
+def _strictly(data: bytes | memoryview, codec: str, errors: str = "strict") -> str | None:
     try:
-        return data.decode(codec, errors)
+        return str(data, codec, errors)
     except (UnicodeError, ValueError, LookupError):
         return None
 
 
-def _one_byte(data: bytes, codec: str) -> tuple[str, bool]:
+def _one_byte(data: bytes | memoryview, codec: str) -> tuple[str, bool]:
     """One letter a byte decodes always, so what is in truth UTF-8 must be recognised by its shape.
 
     Two bytes that look like UTF-8 are a letter in a Western text ("Ã©" is no word); in Cyrillic, where "Рё" could
     be meant, several are asked for.
     """
     if (text := _strictly(data, "utf-8")) is not None:
-        letters = sum(1 for c in text[:20_000] if c > "\x7f")
+        letters = sum(1 for c in text[:LABEL_CHECKED] if c > "\x7f")
         if letters >= (1 if codec in _LATIN else 4):
             return tidy(text), True
+    elif codec == "cp1252" and _WHOLE_WORD.search(data, 0, LABEL_CHECKED):
+        from crmmail.mail.guess import russian
+
+        # "Ïðèâåò" is Russian, under a label that some programs put on everything.
+        if cyrillic := russian(bytes(data[:LABEL_CHECKED])):
+            return tidy(str(data, cyrillic, "replace")), True
     text = _strictly(data, codec)
     if text is not None:
         return tidy(text), False
     # A few bytes that the charset leaves empty (0x81 in windows-1252) do not make the label wrong.
-    return tidy(data.decode("latin-1" if codec == "cp1252" else codec, "replace")), False
+    return tidy(str(data, "latin-1" if codec == "cp1252" else codec, "replace")), False
 
 
 def _wide(data: bytes, codec: str) -> str:
@@ -176,10 +185,10 @@ def _wide(data: bytes, codec: str) -> str:
     return data[: len(data) - len(data) % width].decode(codec, "replace")
 
 
-def _guessed(data: bytes, codec: str = "") -> str:
+def _guessed(data: bytes | memoryview, codec: str = "") -> str:
     text = _strictly(data, "utf-8")
     if text is not None:
         return text
     from crmmail.mail.guess import guess
 
-    return guess(data, codec)
+    return guess(bytes(data), codec)

@@ -27,6 +27,13 @@ _CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5")
 # Letters of Russian, Ukrainian and Bulgarian text, the commonest first; the place is the weight.
 _COMMON = "оеаинтсрвлкмдпуяыьгзбчйёхжшюцщэфъієї"
 _WEIGHT = {letter: 36 - place for place, letter in enumerate(_COMMON)}
+# The letters beyond ASCII that a Western language writes, each with its neighbours' for names.
+_ALPHABETS = [
+    set(letters)
+    for letters in "äöüßé åäöéü æøåéöä àâäçéèêëîïôùûüœ áéíóúñü áéíóöőúüű áâãàçéêíóôõú àèéìòù áéíóúýþæöð".split()
+]
+_RARE = {"iso8859-5": 5.0}  # how much more Russian it has to look: unlabelled, it is mostly Greek
+_SYLLABLES = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]")
 _WESTERN = {"cp1252", "cp1250", "cp1254", "cp1257", "iso8859-2", "iso8859-15", "iso8859-3", "iso8859-16"}
 # Letters that Western and Central European words are made of; the rest of a Latin page are signs.
 _PLAIN_LATIN = set("àâäáãåæçèéêëìíîïñòóôöõøœùúûüýÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜÝŸ«»“”„‘’–—…°§€£·¿¡ªº½ ")
@@ -41,7 +48,7 @@ def guess(data: bytes, label: str = "") -> str:
     letters, high = len(_UTF8_LETTER.findall(sample)), len(_HIGH.findall(_UTF8_LETTER.sub(b"", sample)))
     if letters and letters * (8 if label == "utf-8" else 1) >= high:
         return _mended(data, "utf-8")
-    codec = _judge(sample)
+    codec = _japanese(sample) or _judge(sample)
     return _mended(data, codec) if codec == "cp1252" else data.decode(codec, "replace")
 
 
@@ -60,6 +67,35 @@ def _sample(data: bytes) -> bytes:
     return data[start : start + SAMPLE]
 
 
+def russian(data: bytes) -> str:
+    """The Cyrillic charset of bytes whose label says that they are Western; "" if they may be.
+
+    Whole words of accented letters, and many of them: no Western language has one.
+    """
+    sample = _sample(data)
+    words = [word for word in _WORD.findall(sample) if _HIGH.search(word)]
+    whole = [word for word in words if len(word) >= 3 and len(_HIGH.findall(word)) == len(word)]
+    letters = set(b"".join(whole).decode("cp1252", "replace").lower()) - set("«»“”„‘’–—…\xa0")
+    if 2 * len(whole) <= len(words) or len(letters) < 4 or any(letters <= alphabet for alphabet in _ALPHABETS):
+        return ""
+    score, codec = max((_as_russian(sample, codec), codec) for codec in ("cp1251", "koi8-r"))
+    return codec if score >= SURE else ""
+
+
+def _japanese(sample: bytes) -> str:
+    """The charset of a sample of which half are syllables of Japanese; "" if none is."""
+    for codec in ("cp932", "euc_jp"):
+        try:
+            text = codecs.getincrementaldecoder(codec)().decode(sample)
+        except UnicodeError:
+            continue
+        letters = sum(1 for c in text if c > "\x7f")
+        syllables = len(_SYLLABLES.findall(text))
+        if syllables >= 2 and 2 * syllables >= letters:
+            return codec
+    return ""
+
+
 def _judge(sample: bytes) -> str:
     mixed = whole = 0
     for word in _WORD.findall(sample):
@@ -71,7 +107,7 @@ def _judge(sample: bytes) -> str:
     if mixed and mixed * 2 >= whole:
         asked = _ask(sample)
         return asked if asked in _WESTERN and not _as_latin(sample) else "cp1252"
-    scores = {codec: _as_russian(sample, codec) for codec in _CYRILLIC}
+    scores = {codec: _as_russian(sample, codec) - _RARE.get(codec, 0) for codec in _CYRILLIC}
     codec = max(scores, key=lambda codec: scores[codec] + (codec == COMMONEST))
     score = scores[codec]
     if score >= SURE:
@@ -88,14 +124,17 @@ def _as_latin(sample: bytes) -> bool:
 def _as_russian(sample: bytes, codec: str) -> float:
     """How Russian the sample looks in `codec`: the mean weight of its high bytes, less for cAPITALS inside words."""
     score, count, before = 0, 0, " "
+    begins_small = False
     for letter in sample.decode(codec, "replace"):
         if letter > "\x7f" and letter not in "«»—–№“”„…\xa0’":
             count += 1
             small = letter.lower()
             if small in _WEIGHT:
                 score += _WEIGHT[small]
-                if letter != small and before.isalpha() and before == before.lower():
-                    score -= 40
+                if not before.isalpha():
+                    begins_small = letter == small
+                elif letter != small:
+                    score -= 40 if begins_small or before == before.lower() else 0
             else:
                 score -= 30
         before = letter

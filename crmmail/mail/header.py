@@ -10,11 +10,15 @@ of the mail's.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from crmmail.mail.charset import decode, decode_words, one_line
 
 MAX_HEADER = 256 * 1024
+MAX_MIME_FIELDS = 100  # of one part
+MENDED_LINES = 1000  # of a header, behind the first one that is no field
 MAX_PARAMETERS = 500  # continuations of one file name count each
 
 
@@ -33,8 +37,10 @@ class Split(NamedTuple):
     body: int
 
 
-_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.M)
-_GOOD_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
+# Possessive (*+), because of what it may give back a pattern keeps a list, a hundred bytes for each folded line.
+_FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*+)", re.M)
+_MIME_FIELD = re.compile(rb"^(content-[!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*+)", re.M | re.I)
+_GOOD_LINES = re.compile(rb"(?:(?:[!-9;-~]++[ \t]*+:|[ \t]).*+(?:\n|\Z))*+")
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE = re.compile(rb".*(?:\n|\Z)")
 _MBOX = re.compile(rb">?From [^\n]*\n")
@@ -81,21 +87,17 @@ def split_part(raw: bytes, start: int, stop: int) -> Split:
     blank = _BLANK.search(raw, start, stop)
     end, body = (blank.start() + 1, blank.end()) if blank else (stop, stop)
     # The usual header is good from its first line to its last; only others are looked at line by line.
-    good = start
+    good = position = _good_lines(raw, start, end)
     clean = True
-    position = start
-    while position < min(end, start + 2 * MAX_HEADER):
+    for _ in range(MENDED_LINES):
         line = _LINE.match(raw, position, end)
         if line is None or line.end() == position:
             break
-        if raw[position] in b" \t":
-            if clean:
-                good = line.end()
-        elif (_GOOD_LINE if clean else re.compile(_KNOWN)).match(raw, position, line.end()):
-            clean, good = True, line.end()
+        if raw[position] not in b" \t" and re.compile(_KNOWN).match(raw, position, line.end()):
+            clean, good = True, _good_lines(raw, position, end)
+            position = good
         else:
-            clean = False
-        position = line.end()
+            clean, position = False, line.end()
     if good == start:
         return Split(start, start, start)
     if clean or good >= end:
@@ -103,9 +105,27 @@ def split_part(raw: bytes, start: int, stop: int) -> Split:
     return Split(start, good, good)
 
 
+def _good_lines(raw: bytes, start: int, end: int) -> int:
+    """Where the fields and folded lines end that begin at a line."""
+    found = _GOOD_LINES.match(raw, start, end)
+    return found.end() if found else start
+
+
+def mime_fields(raw: bytes, start: int, end: int) -> list[Field]:
+    """The fields of a part that say what it is; it has no others that anybody reads."""
+    found = islice(_MIME_FIELD.finditer(raw, start, end), MAX_MIME_FIELDS)
+    return [Field(one[1].decode("ascii").lower(), one[2]) for one in found]
+
+
 def fields(block: bytes) -> list[Field]:
     """The fields of a header block, top first.  Lines that are no field are passed over."""
-    return [Field(m[1].decode("ascii").lower(), m[2]) for m in _FIELD.finditer(block)]
+    return [field for field, _ in placed_fields(block, 0, len(block))]
+
+
+def placed_fields(raw: bytes, start: int, end: int) -> Iterator[tuple[Field, int]]:
+    """The fields of the header that lies in raw[start:end], each with the place where it begins."""
+    for found in _FIELD.finditer(raw, start, end):
+        yield Field(found[1].decode("ascii").lower(), found[2]), found.start()
 
 
 def unfolded(raw: bytes) -> bytes:

@@ -23,13 +23,17 @@ _FIELD = re.compile(rb"(?:^|\n)[!-9;-~]")
 _RECEIVED = re.compile(rb"(?:^|\n)received[ \t]*:", re.I)
 
 
-def check(raw: bytes, *, max_size: int) -> None:
-    """Raise OverLimit where `raw` is over a limit; `max_size` in bytes.
+def check_size(size: int, most: int) -> None:
+    """Raise OverLimit (too-large) where a mail has more bytes than are allowed."""
+    if size > most:
+        raise OverLimit("too-large", f"the mail has {size} bytes, more than the {most} that are allowed")
 
-    The reasons: too-large, header-too-large, too-many-headers, loop, too-deep, too-many-parts.
+
+def check(raw: bytes) -> None:
+    """Raise OverLimit where `raw` is over a limit.
+
+    The reasons: header-too-large, too-many-headers, loop, too-deep, too-many-parts.
     """
-    if len(raw) > max_size:
-        raise OverLimit("too-large", f"the mail has {len(raw)} bytes, more than the {max_size} that are allowed")
     # Three bytes more than allowed: the blank line may stand just there.
     blank = _BLANK.search(raw, 0, MAX_HEADER + 3)
     if blank is None and len(raw) > MAX_HEADER:
@@ -46,4 +50,4 @@ def check(raw: bytes, *, max_size: int) -> None:
         tree(with_newlines(raw))
 
 
-__all__ = ["MAX_DEPTH", "MAX_FIELDS", "MAX_HEADER", "MAX_PARTS", "MAX_RECEIVED", "check", "split_header"]
+__all__ = ["MAX_DEPTH", "MAX_FIELDS", "MAX_HEADER", "MAX_PARTS", "MAX_RECEIVED", "check", "check_size", "split_header"]

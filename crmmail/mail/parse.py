@@ -14,18 +14,20 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from crmmail.core.message import HEADERS, MADE, Mail
 from crmmail.mail import people
 from crmmail.mail.body import Piece, divided, update, words
 from crmmail.mail.charset import decode_words, one_line
-from crmmail.mail.header import fields, split_header, unfolded, with_newlines
+from crmmail.mail.header import MAX_HEADER, fields, placed_fields, split_at, split_header, unfolded, with_newlines
 from crmmail.mail.structure import tree
 
 MAX_REFERENCES = 200
 MAX_IN_REPLY_TO = 20
 MAX_VALUES = 200  # kept of one header name
-VALUE_LIMIT = 4000  # letters kept of one header's value; an Authentication-Results is longer than a subject
+VALUE_LIMIT = 4000  # letters kept of one header's value
+VERDICT_LIMIT = 256 * 1024  # of an Authentication-Results all: a sender's many signatures must not push its end out
 
 _ID = re.compile(rb"<([!-;=?-~]{1,255})>")
 _BARE_ID = re.compile(rb"(?<![!-~])([!-;=?-~]{1,200}@[!-;=?-~]{1,200})(?![!-~])")
@@ -77,9 +79,7 @@ def parse(raw: bytes) -> Mail:
         # Undecoded: encoded words have no meaning in these, and decoding would let a return path write a semicolon
         # into what our own mail host says about it.
         headers={
-            name: tuple(one_line(unfolded(value)[:VALUE_LIMIT].decode("latin-1")) for value in named[name][:MAX_VALUES])
-            for name in named
-            if name in HEADERS
+            name: tuple(_kept(name, value) for value in named[name][:MAX_VALUES]) for name in named if name in HEADERS
         },
         defects=tuple(dict.fromkeys(doubts + defects)),
         guessed_charset=any(piece.guessed for piece in pieces),
@@ -87,20 +87,57 @@ def parse(raw: bytes) -> Mail:
     )
 
 
-def body_digest_key(raw: bytes) -> str:
+def body_digest_key(slices: Iterable[bytes]) -> str:
     """Hex SHA-256 that is the same each time this mail is offered, found without understanding the mail.
 
     A mail that killed us while it was judged must be known again by the next process, so this reads no more than
     the header's lines and leaves out those that the way leaves on it.
+
+    Args:
+        slices: the mail, in pieces; the first one is as long as a header may be.
     """
-    block, rest = split_header(raw)
+    pieces = iter(slices)
+    first = with_newlines(next(pieces, b""))
+    lies = split_at(first)
     digest = hashlib.sha256()
-    for field in fields(block):
-        if not _TRACE.match(field.name.encode("ascii")):
-            digest.update(field.name.encode("ascii") + b":" + field.raw.replace(b"\r", b"") + b"\n")
+    read, rest = 0, lies.body
+    for field, begin in placed_fields(first, lies.start, lies.end):
+        if _TRACE.match(field.name.encode("ascii")):
+            continue
+        read += len(field.name) + len(field.raw) + 2
+        if read > MAX_HEADER:  # nobody reads so much as a header; it may even go on in the next slice
+            rest = begin
+            break
+        digest.update(field.name.encode("ascii") + b":" + field.raw.replace(b"\r", b"") + b"\n")
     digest.update(b"\n")
-    update(digest, rest)
+    update(digest, chain([first[rest:]], pieces))
     return digest.hexdigest()
+
+
+def is_beginning(half: bytes, whole: bytes) -> bool:
+    """Is `half` what a broken line left of `whole`, whichever way each came?
+
+    Bytes are compared, because of a letter cut in the middle the words may read otherwise: half a Cyrillic letter makes
+    the charset a guess, half a tag is text, and of base64 without its header line nothing can be read at all.
+    """
+    if not re.search(rb"\n\r?\n", half):  # it broke in the header, perhaps within a name
+        half = half[: half.rfind(b"\n") + 1]
+    begin = _untraced(half).rstrip(b"\n")
+    return bool(begin) and _untraced(whole[: 2 * len(half) + MAX_HEADER]).startswith(begin)
+
+
+def _untraced(raw: bytes) -> bytes:
+    """A mail without what the way left on it, line ends made alike."""
+    block, rest = split_header(raw)
+    kept = [field for field in fields(block) if not _TRACE.match(field.name.encode("ascii"))]
+    lines = [field.name.encode("ascii") + b":" + field.raw for field in kept]
+    return b"\n".join([*lines, b"", rest]).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _kept(name: str, value: bytes) -> str:
+    """A header's value on one line, for judging the letter."""
+    limit = VERDICT_LIMIT if name == "authentication-results" else VALUE_LIMIT
+    return one_line(unfolded(value)[:limit].decode("latin-1"))
 
 
 def _first(named: dict[str, list[bytes]], name: str) -> bytes:

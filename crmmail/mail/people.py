@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import sys
 from types import ModuleType
+from typing import NamedTuple
 
 from crmmail.core.address import canonical
 from crmmail.core.message import Address
@@ -31,11 +32,27 @@ _HARMLESS = {"invalid-display-name", "structural-recovery"}
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _SPEC = rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
-# One item of a list and the comma behind it.  No comments, groups, routes, escapes, second angles or loose specials.
-_PHRASE = r"""(?:"([^"\\\x00-\x1f\x7f]*)"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~. \t\x80-\xff-]*))"""
+# One item of a list and the comma behind it.  No comments, groups, routes, second angles or loose specials.
+_PHRASE = r"""(?:"((?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~. \t\x80-\xff-]*))"""
 _PLAIN = re.compile(rf"[ \t]*(?:{_PHRASE}[ \t]*<({_SPEC})>|({_SPEC}))[ \t]*(?:,(?=[ \t]*[^ \t])|\Z)")
 _ENCODED = re.compile(rb"=\?([!->@-~]{1,60})\?([Qq])\?([^?\s]*)\?=")
 _SPECIAL = re.compile(rb"[^A-Za-z0-9!*+/=_-]")
+# What may stand beside an address and is none of it: a quoted name, a comment.  Comments in comments go layer by layer.
+_ASIDE = re.compile(r'"[^"]*"(?!@)|\([^()"]*\)')
+_LAYERS = 5
+
+
+class _Reading(NamedTuple):
+    """A field of addresses, read."""
+
+    people: list[Address]
+    spelled: list[str]  # their addresses as they stand in the text
+    reasons: set[str]  # why mail-parser doubts it
+    text: str  # what was read
+    plain: bool  # nothing in it can be read in two ways
+
+
+_NOTHING = _Reading([], [], set(), "", True)
 
 
 def borrowed(name: str) -> ModuleType:
@@ -64,7 +81,7 @@ def mailboxes(values: list[bytes], limit: int = MAX_ADDRESSES) -> tuple[Address,
     """The people of all fields of one name, at most `limit`; those with neither address nor name are left out."""
     found: list[Address] = []
     for value in values[:limit]:
-        for address in _read(value)[0]:
+        for address in _read(value).people:
             if address.address or address.name:
                 found.append(address)
     return tuple(found[:limit])
@@ -76,20 +93,34 @@ def sender(values: list[bytes]) -> tuple[Address, str, list[str]]:
     unknown = Address(line[:NAME_LIMIT], "")
     if len(values) != 1:
         return unknown, line, ["no From" if not values else "several From fields"]
-    people, reasons, text = _read(values[0])
-    if len(people) != 1 or not people[0].address:
+    if len(values[0]) > MAX_FIELD:  # what is not read may hold a second address
+        return unknown, line, ["From is too long"]
+    this = _read(values[0])
+    if len(this.people) != 1 or not this.people[0].address:
         return unknown, line, ["From is not one address"]
-    if reasons:
-        # mail-parser mended something; that is good enough only if no second address can have been meant.
-        meant = people[0].address
-        name = people[0].name.strip("'\" ")
-        if not reasons <= _HARMLESS or (text.count("@") != 1 and canonical(name) != meant):
-            return unknown, line, ["From is unclear: " + ", ".join(sorted(reasons))]
-    return people[0], line, sorted(reasons)
+    # mail-parser mends and passes over what stands around an address; that is good enough only if nothing else can
+    # have been meant, by whoever reads it: the host that vouches for the sender has a reader of its own.
+    if not this.plain and not (this.reasons <= _HARMLESS and _stands_alone(this)):
+        doubts = ", ".join(sorted(this.reasons)) or "more than a name and an address"
+        return unknown, line, [f"From is unclear: {doubts}"]
+    return this.people[0], line, sorted(this.reasons)
 
 
-def _read(raw: bytes) -> tuple[list[Address], set[str], str]:
-    """The mailboxes of one field's value, mail-parser's reasons for doubt, and the text that was read."""
+def _stands_alone(this: _Reading) -> bool:
+    """Is there nothing but a name and an address in one piece: no group, no route, no other address?"""
+    address, bare = this.spelled[0], re.sub(r"\\.", "_", this.text)
+    for _ in range(_LAYERS):
+        bare = _ASIDE.sub(" ", bare)
+    name, opened, rest = bare.rpartition("<")
+    name = name.strip(" \t'")
+    if not opened:
+        return bare.strip(" \t") == address
+    doubtful = re.search(r'[,:;@<>()"]', name) and canonical(name) != this.people[0].address
+    return not doubtful and rest.strip(" \t").removesuffix(">").strip(" \t") == address
+
+
+def _read(raw: bytes) -> _Reading:
+    """The mailboxes of one field's value."""
     value = unfolded(raw[: 2 * MAX_FIELD])
     if len(value) > MAX_FIELD:
         value = value[:MAX_FIELD].rpartition(b",")[0]
@@ -97,16 +128,18 @@ def _read(raw: bytes) -> tuple[list[Address], set[str], str]:
     value = _ENCODED.sub(_atom, value)
     text = value.decode("latin-1")
     if not text:
-        return [], set(), ""
+        return _NOTHING
     pairs = _plain(text)
+    plain = pairs is not None
     defects: list[dict[str, str]] = []
     if pairs is None:
         try:
             pairs, defects = borrowed("addresses").parse_address_header(text, _strict)
         except Exception as trouble:  # a library's bug must not cost the letter
-            return [], {f"unreadable: {type(trouble).__name__}"}, text
+            return _NOTHING._replace(reasons={f"unreadable: {type(trouble).__name__}"}, text=text, plain=False)
     reasons = {reason for defect in defects for reason in defect["reason"].split(",")}
-    return [Address(_name(name), _address(address)) for name, address in pairs or ()], reasons, text
+    people = [Address(_name(name), _address(address)) for name, address in pairs or ()]
+    return _Reading(people, [address for _, address in pairs or ()], reasons, text, plain)
 
 
 def _plain(text: str) -> list[tuple[str, str]] | None:

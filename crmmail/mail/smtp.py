@@ -30,6 +30,7 @@ PORT, SUBMISSION_PORT, TLS_PORT = 25, 587, 465
 CHUNK = 65_536  # bytes handed to the socket at once: each may take `timeout` seconds, so a slow line is no silent one
 PIECE = 8  # characters of base64 by which a password is known, where a server repeats it
 GOODBYE = 5.0  # seconds for QUIT: nothing depends on its answer
+UNWANTED = Failure("unwanted", False, False, "it was called back before the last dot")
 
 
 class Server(NamedTuple):
@@ -127,6 +128,7 @@ class _Mail(NamedTuple):
     data: bytes  # CR LF at each line's end
     given: bytes  # as the caller has it
     utf8: bool
+    wanted: Callable[[], bool]  # asked before the last dot
 
 
 class _Stopped(Exception):
@@ -187,7 +189,15 @@ class Connection:
         """Did this mail go out whole just now, so that the server may have it, whatever has interrupted us since?"""
         return self._dotted is data
 
-    def send(self, sender: str, recipient: str, data: bytes, *, utf8: bool = False) -> Failure | None:
+    def send(
+        self,
+        sender: str,
+        recipient: str,
+        data: bytes,
+        *,
+        utf8: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Failure | None:
         """Hand one mail over.  None: the server has taken it.
 
         Args:
@@ -195,6 +205,8 @@ class Connection:
             recipient: the one recipient.
             data: the whole mail; line ends are made CR LF, and a lone CR or LF is one (no SMTP smuggling).
             utf8: the mail has letters beyond ASCII in its headers (RFC 6531); such addresses set it by themselves.
+            wanted: asked once the server has all of the mail but the last dot; where the answer is no, the connection
+                is cut, which makes the mail void, and the Failure is UNWANTED.
         """
         if self._shut:
             return self._shut
@@ -203,7 +215,7 @@ class Connection:
             if not _is_safe(address) or not recipient:
                 return Failure("unbuildable", True, False, shown(f"{address!r} cannot stand in an envelope"))
         lines = b"".join(line + b"\r\n" for line in data.splitlines())
-        mail = _Mail(sender, recipient, lines, data, utf8 or not (sender + recipient).isascii())
+        mail = _Mail(sender, recipient, lines, data, utf8 or not (sender + recipient).isascii(), wanted)
         watch = self._watch(self._deadline)
         try:
             failure = self._try_twice(mail)
@@ -434,6 +446,9 @@ class Connection:
         self._stage = "data"
         self._heard(*smtp.docmd("DATA"), good=3)
         self._pour(smtp, mail.data)
+        if not mail.wanted():
+            self._drop()
+            raise _Stopped(UNWANTED)
         self._stage = "end"
         assert self._socket
         self._dotted = mail.given

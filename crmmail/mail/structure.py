@@ -105,7 +105,7 @@ def tree(raw: bytes) -> Tree:
         parent = stack[-1]
         lies = header.split_part(raw, begin, stop)
         default = "message/rfc822" if found[parent.index].type == "multipart/digest" else "text/plain"
-        read = header.fields(raw[lies.start : min(lies.end, lies.start + header.MAX_HEADER)])
+        read = header.mime_fields(raw, lies.start, min(lies.end, lies.start + header.MAX_HEADER))
         found.append(_entity(read, parent.index, parent.children, lies.body, len(raw), default))
         parent.children += 1
         if found[-1].multipart and len(stack) >= MAX_DEPTH:

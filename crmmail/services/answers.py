@@ -7,6 +7,8 @@ outbox, like every letter of ours; what a machine of his answers (a vacation not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmmail.core.known import answered_ids
@@ -21,6 +23,7 @@ from crmmail.store.messages import Message
 from crmmail.workspace import Workspace
 
 if TYPE_CHECKING:
+    from crmmail.core.reply import Addressee
     from crmmail.services.orders import Ordered
 
 
@@ -45,8 +48,8 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
     """What kind of message a letter is: from a user an answer or a note, from everybody else a letter.
 
     A user whom nothing proves may still keep his words inside, and so may whoever answers a mail that was made for a
-    user, from an address that we do not know: that takes no power.  A colleague who is the customer of a record writes
-    as the customer.
+    user, from an address that we do not know: that takes no power; nor does it where somebody else accepts his letter
+    (`services.unconfirmed`).  A colleague who is the customer of a record writes as the customer.
     """
     letter = Spoken("email_in", mail, route)
     thread = route.thread
@@ -67,7 +70,7 @@ def read(workspace: Workspace, mail: Mail, route: Route, sender: Sender) -> Spok
     if ordered is not None:
         mail = ordered.mail
     noted = answer.note(mail.text, thread, opening)
-    if noted is None and not sender.proven:
+    if noted is None and not sender.proven and not (route.internal and sender.user is not None):
         return letter
     if noted is not None or route.internal:
         words = mail.text if noted is None else noted
@@ -139,6 +142,8 @@ def pass_on(
     )
     if empty:
         notes.append("not sent on: it has no words of its own")
+    elif people and (often := _too_often(workspace, number, people)):
+        notes.append(f"not sent on: {often} got as many answers by mail in a short time as only machines give")
     elif people:
         notes.append(f"goes on to {', '.join(one.address for one in people)}")
         messages.change_message(message, answers=asked.id if asked else None)
@@ -152,6 +157,15 @@ def pass_on(
     if sender.user is not None:
         inbox.raise_notification(sender.user, "not sent", workspace.now(), message=message, thread=number)
     return PassedOn(set(), empty)
+
+
+def _too_often(workspace: Workspace, number: int, people: Sequence[Addressee]) -> str:
+    """The address of these that users have answered by mail, this answer with it, as often as vacation responders do
+    among themselves; ""."""
+    limit = workspace.config.loop_mails
+    since = workspace.now() - timedelta(minutes=workspace.config.loop_minutes)
+    counted = outbox.answers_by_mail_since(number, [one.address for one in people], since) if limit else {}
+    return next((one for one, count in counted.items() if count >= limit - 1), "")
 
 
 def _take_back_the_half(message: int) -> None:

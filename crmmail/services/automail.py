@@ -9,6 +9,7 @@ letter like any other, whose answer comes home; it quotes and attaches what `rul
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 
 from crmmail.core import address as addresses
 from crmmail.core import automatic, reply, text
@@ -18,7 +19,7 @@ from crmmail.services import correspondent, envelope, fields, rule_words, templa
 from crmmail.services.enqueue import put_letter
 from crmmail.services.rule_words import Documents
 from crmmail.services.tell import in_charge, own_addresses, tell
-from crmmail.store import directory, followers, messages, offices, outbox, records
+from crmmail.store import directory, followers, messages, offices, outbox, records, threads
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -310,6 +311,7 @@ def _welcome(workspace: Workspace, this: Record, people: Sequence[Addressee], no
     ours = own_addresses(workspace)
     bad = outbox.bad(wanted)
     machines = _machines(this.id)
+    eager = _eager(workspace, wanted)
     users = directory.users_by_address(wanted)
     found = []
     for address, one in reversed(wanted.items()):
@@ -319,9 +321,22 @@ def _welcome(workspace: Workspace, this: Record, people: Sequence[Addressee], no
             notes.append(f"not to {address}: a machine reads it")
         elif address in bad:
             notes.append(f"not to {address}: mail to it came back")
+        elif address in eager:
+            notes.append(f"not to {address}: it has written too often lately, as a machine does")
         else:
             found.append(one._replace(user=users.get(address)))
     return found
+
+
+def _eager(workspace: Workspace, wanted: Iterable[str]) -> set[str]:
+    """Who has written as often as only a machine does that answers each mail of ours, though it says so nowhere.
+
+    The letter because of which a rule writes is not counted yet.
+    """
+    limit = workspace.config.loop_mails
+    now = workspace.now()
+    since = now - timedelta(minutes=workspace.config.loop_minutes)
+    return {one for one in wanted if limit and threads.letters(one, since, now) >= limit - 1}
 
 
 def _machines(number: int) -> set[str]:

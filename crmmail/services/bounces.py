@@ -6,6 +6,7 @@ reopens nothing and makes nothing.
 
 from __future__ import annotations
 
+from crmmail.core.failure import xtext
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
@@ -20,7 +21,7 @@ def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filin
     sender = Sender(mail.sender.address, None, False, "", "bounce", False)
     message = filing.store_letter(workspace, route.thread, mail, route, sender, original)
     copy = next(iter(outbox.deliveries(numbers=[route.delivery])), None)
-    if copy is not None and route.failure is not None:
+    if copy is not None and route.failure is not None and copy.state != "cancelled":  # somebody has put it away
         copy = copy._replace(record=route.thread)  # the record may live on as another one
         outbox.change(
             copy.id,
@@ -30,9 +31,17 @@ def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filin
             worker=None,
             lease=None,
         )
-        trouble.mark_address(workspace, copy, route.failure)
+        if _speaks_of(mail, copy.to):
+            trouble.mark_address(workspace, copy, route.failure)
         trouble.raise_envelope(workspace, copy, "bounced")
     return filing.Filed(records.record(route.thread), message, False, [], [])
+
+
+def _speaks_of(mail: Mail, address: str) -> bool:
+    """Does the bounce say that this very address is dead, or name nobody?  Where it names others, somebody passes his
+    mail on to them; and who holds the id of one mail must not give up the address of another."""
+    named = mail.report.recipients if mail.report else ()
+    return not named or any(address in (one, xtext(one)) for one in named)
 
 
 def own_mail_back(workspace: Workspace, mail: Mail) -> list[str]:

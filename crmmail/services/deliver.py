@@ -15,14 +15,18 @@ from crmmail.core.evidence import Evidence
 from crmmail.core.known import Envelope, Known
 from crmmail.core.message import Mail, Report
 from crmmail.core.route import Decision, Route
-from crmmail.errors import CrmmailError, EmptyMail, OverLimit
+from crmmail.errors import CrmmailError, EmptyMail, OverLimit, StoreBroken
 from crmmail.mail import limits
-from crmmail.mail.parse import body_digest_key, parse
+from crmmail.mail.parse import body_digest_key, is_beginning, parse
 from crmmail.services import bounces, filing
-from crmmail.services.held import hold, hold_unread
+from crmmail.services.held import MACHINE, hold, hold_unread
 from crmmail.services.rehearsal import rehearsed
+from crmmail.spool import Spool
 from crmmail.store import attempts, mails, threads
+from crmmail.store.blobs import Bytes
 from crmmail.workspace import Workspace
+
+COMPARED = 1 << 20  # bytes of the shorter of two letters, up to which they are compared byte by byte
 
 
 class Outcome(NamedTuple):
@@ -40,62 +44,96 @@ class Outcome(NamedTuple):
     sentence: str
 
 
-def deliver(workspace: Workspace, raw: bytes, envelope: Envelope, *, dry_run: bool = False) -> list[Outcome]:
+def deliver(workspace: Workspace, letter: bytes | Spool, envelope: Envelope, *, dry_run: bool = False) -> list[Outcome]:
     """Takes a letter in; the first outcome is that of the first alias in To.
 
     Args:
-        raw: the letter as it came.
+        letter: as it came; a spool is released as soon as what is stored was made of it.
         dry_run: judge and file it, say what came of it, and leave no trace.
 
     Raises:
         EmptyMail: no bytes; nothing is kept.
         CrmmailError with `retry`: the store could not take it; nothing is kept, the letter must come again.
     """
-    if not raw:
+    came = letter if isinstance(letter, Spool) else Spool(letter)
+    if not came.size:
         raise EmptyMail("nothing came on standard input")
-    key = body_digest_key(raw)
+    if came.trouble:
+        raise StoreBroken(f"{came.trouble}: make some, or name another folder in $TMPDIR")
+    key = body_digest_key(came.slices())
     counter = attempts.Attempts(workspace.store.place)
-    outcomes = _take(workspace, raw, envelope._replace(size=len(raw)), counter, key, dry_run)
+    outcomes = _take(workspace, came, envelope._replace(size=came.size), counter, key, dry_run)
     if not dry_run:
         settle = counter.give_up if outcomes[0].reason == "cut-off" else counter.forget
         settle(key)
     return outcomes
 
 
-def _take(
-    workspace: Workspace, raw: bytes, envelope: Envelope, counter: attempts.Attempts, key: str, dry_run: bool
-) -> list[Outcome]:
-    """read → judge and file; and where one of them cannot be done, keep it whole."""
-    if counter.count(key) >= attempts.LIMIT:
-        return _keep_unread(workspace, raw, key, envelope, "cut-off", "judging it was cut off three times", dry_run)
-    try:
-        with counter.judging(key):
-            limits.check(raw, max_size=workspace.config.delivery_max_size)
-            mail = parse(raw)
-            if envelope.null_sender:
-                mail = mail._replace(headers={**mail.headers, "return-path": ("<>",)})
-            if automatic.bounce(mail, workspace.config.mail_bounce):
-                from crmmail.mail import bounce  # which other letters have no use for
+class _Kept(NamedTuple):
+    """What is left of a letter's bytes once it has been read: a mail of 50 MB must not be here twice."""
 
-                # What says nothing at all may still name its mail by the address that it came to.
-                mail = mail._replace(report=bounce.read(mail) or Report("failed", "", (), "", ()))
-    except OverLimit as error:
-        return _keep_unread(workspace, raw, key, envelope, error.reason, str(error), dry_run)
-    except Exception as error:
-        return _keep_unread(workspace, raw, key, envelope, "unreadable", _bug("reading", error), dry_run)
+    size: int  # of the letter, in bytes
+    packed: Spool  # as the store keeps it
+    beginning: bytes
+
+
+def _take(
+    workspace: Workspace, came: Spool, envelope: Envelope, counter: attempts.Attempts, key: str, dry_run: bool
+) -> list[Outcome]:
+    """read → pack → judge and file; and where one of them cannot be done, keep it whole."""
+    mail, unread = None, ("cut-off", "judging it was cut off three times")
+    if counter.count(key) < attempts.LIMIT:
+        try:
+            with counter.judging(key):
+                mail = _read(workspace, came, envelope)
+        except OverLimit as error:
+            unread = (error.reason, str(error))
+        except Exception as error:
+            unread = ("unreadable", _bug("reading", error))
+    kept = _pack(came)
+    if mail is None:
+        return _keep_unread(workspace, kept, key, envelope, *unread, dry_run)
     try:
-        return _judge_and_file(workspace, raw, mail, envelope, counter, key, dry_run)
+        return _judge_and_file(workspace, kept, mail, envelope, counter, key, dry_run)
     except CrmmailError as error:
         if error.retry:
             raise
-        return _keep_unread(workspace, raw, key, envelope, "crashed", _bug("filing", error), dry_run)
+        return _keep_unread(workspace, kept, key, envelope, "crashed", _bug("filing", error), dry_run)
     except Exception as error:
-        return _keep_unread(workspace, raw, key, envelope, "crashed", _bug("filing", error), dry_run)
+        return _keep_unread(workspace, kept, key, envelope, "crashed", _bug("filing", error), dry_run)
+
+
+def _read(workspace: Workspace, came: Spool, envelope: Envelope) -> Mail:
+    """The letter, if it is within the limits."""
+    limits.check_size(came.size, workspace.config.delivery_max_size)
+    raw = came.whole()
+    limits.check(raw)
+    mail = parse(raw)
+    if envelope.null_sender:
+        mail = mail._replace(headers={**mail.headers, "return-path": ("<>",)})
+    if automatic.bounce(mail, workspace.config.mail_bounce):
+        from crmmail.mail import bounce  # which other letters have no use for
+
+        # What says nothing at all may still name its mail by the address that it came to.
+        mail = mail._replace(report=bounce.read(mail) or Report("failed", "", (), "", ()))
+    return mail
+
+
+def _pack(came: Spool) -> _Kept:
+    """Compresses the letter, before the store is locked, and lets go of its bytes."""
+    packed = Spool()
+    for piece in mails.compressed(came.slices(), came.size):
+        packed.write(piece)
+    if packed.trouble:
+        raise StoreBroken(f"{packed.trouble}: make some, or name another folder in $TMPDIR")
+    kept = _Kept(came.size, packed, came.beginning(4 * COMPARED))
+    came.release()
+    return kept
 
 
 def _judge_and_file(
     workspace: Workspace,
-    raw: bytes,
+    kept: _Kept,
     mail: Mail,
     envelope: Envelope,
     counter: attempts.Attempts,
@@ -106,16 +144,36 @@ def _judge_and_file(
     settings = workspace.settings()
     outcomes: list[Outcome] = []
     with rehearsed(workspace, dry_run), counter.judging(key):
-        known = threads.known(routing.ask(mail, envelope, settings), workspace.now())
+        known = _compared(threads.known(routing.ask(mail, envelope, settings), workspace.now()), mail, kept)
         decision = routing.decide(mail, envelope, known, settings)
-        original = _keep_original(workspace, raw, mail, envelope, known, decision)
+        original = _keep_original(workspace, kept, mail, envelope, known, decision)
         for route in decision.routes:
             outcomes.append(_do(workspace, mail, route, decision, original))
     return outcomes
 
 
+def _compared(known: Known, mail: Mail, kept: _Kept) -> Known:
+    """What is known, with what the bytes tell of letters of the same sender and Message-ID: was one of them cut short?
+
+    Of two long ones the words tell as much: the line broke somewhere in their files.
+    """
+    others = [one for one in known.twins if not one.same_content and one.from_address == mail.sender.address]
+    if not others:
+        return known
+    found = {}
+    for twin in others:
+        there = mails.beginning(twin.original, 3 * COMPARED) if min(twin.size, kept.size) <= COMPARED else b""
+        if not there:
+            continue
+        if is_beginning(there, kept.beginning):
+            found[twin.original] = twin._replace(cut="half")
+        elif kept.size <= COMPARED and is_beginning(kept.beginning, there):
+            found[twin.original] = twin._replace(cut="whole")
+    return known._replace(twins=tuple(found.get(one.original, one) for one in known.twins))
+
+
 def _keep_original(
-    workspace: Workspace, raw: bytes, mail: Mail, envelope: Envelope, known: Known, decision: Decision
+    workspace: Workspace, kept: _Kept, mail: Mail, envelope: Envelope, known: Known, decision: Decision
 ) -> int:
     """The letter's own row; its bytes too, unless every alias it came by says not to keep them."""
     careless = {address for address, alias in known.aliases.items() if not alias.keep_original}
@@ -128,9 +186,9 @@ def _keep_original(
         mail.message_id,
         mail.content_hash,
         mail.sender.address,
-        raw,
         workspace.now(),
-        keep=not (unwanted or ignored),
+        size=kept.size,
+        data=None if unwanted or ignored else Bytes(kept.packed.size, kept.packed.slices()),
         mailbox=routing.mailbox(mail, envelope),
     )
 
@@ -155,7 +213,7 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
     elif record is not None:
         kind = filing.kind_of(record)
     if decision.sender.machine:
-        said.append(f"machine mail: {decision.sender.machine}")
+        said.append(f"{MACHINE}{decision.sender.machine}")
     if decision.sender.proven:
         said.append(f"user proven: {decision.sender.how}")
     if mail.guessed_charset:
@@ -202,9 +260,10 @@ def _bug(doing: str, error: Exception) -> str:
 
 
 def _keep_unread(
-    workspace: Workspace, raw: bytes, key: str, envelope: Envelope, reason: str, sentence: str, dry_run: bool
+    workspace: Workspace, kept: _Kept, key: str, envelope: Envelope, reason: str, sentence: str, dry_run: bool
 ) -> list[Outcome]:
     """A letter that could not be judged goes to quarantine whole."""
-    number, again = (None, False) if dry_run else hold_unread(workspace, raw, key, envelope, reason, sentence)
+    data = Bytes(kept.packed.size, kept.packed.slices())
+    number, again = (None, False) if dry_run else hold_unread(workspace, data, key, envelope, reason, sentence)
     outcome = "duplicate" if again else "quarantined"
     return [Outcome(outcome, reason, None, None, False, None, number, None, [], sentence)]

@@ -124,6 +124,8 @@ def apply(workspace: Workspace, this: Record, changes: dict[str, Any]) -> tuple[
     A record without a deadline gets the one that it is promised with its new section, partner or priority.
     """
     now, changes = workspace.now(), {**changes, **sla.fill(workspace, this, changes)}
+    if changes.get("responsible") is not None and _login(changes["responsible"]) == this.responsible:
+        changes.pop("assigned", None)  # he has had it since then: nothing to say, and nothing to tell anybody
     this = this._replace(contacts=records.contacts_of(this.id))  # a listing does not tell them
     done = _apply_contacts(this, changes.pop("contacts")) if "contacts" in changes else []
     done += journal.update_record(this.id, this.kind, **changes)
@@ -139,6 +141,10 @@ def apply(workspace: Workspace, this: Record, changes: dict[str, Any]) -> tuple[
         for field in ("state", *record.FIELDS[this.kind])
         if shown(this, field) != shown(after, field)
     ]
+
+
+def _login(user: int) -> str:
+    return directory.user_by_id(user).login
 
 
 def _apply_contacts(this: Record, wanted: list[int]) -> list[Change]:

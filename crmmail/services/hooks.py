@@ -104,7 +104,7 @@ def _settle(workspace: Workspace, call: Call, ok: bool, words: str) -> Failure |
             due = now + retry.delay(call.attempts, ours=False)
             hooks.settle(call.id, call.attempts, due=due, reason=words)
         elif hooks.settle(call.id, call.attempts, state="failed", due=now, reason=words):
-            said = f"hook {call.program} failed {call.attempts} times: {words}"
+            said = f"hook {text.one_line(call.program)} failed {call.attempts} times: {words}"
             system_message(workspace, call.record, "note", said, author=None)
     return Failure(call.record, call.program, words, over)
 

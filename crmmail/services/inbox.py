@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from crmmail.core.query import Query
+from crmmail.services import failing
 from crmmail.services.agenda import end_of_day
 from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox
 from crmmail.store.inbox import Item
@@ -30,6 +31,7 @@ class Summary(NamedTuple):
     unconfirmed: int
     waiting_mail: int
     failed_mail: int
+    failing: str  # that deliveries fail, since when and why; "" where they do not
     newest: list[Item]
 
 
@@ -118,5 +120,6 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
         sum(count for reason, _, count in waiting if reason == "unconfirmed"),
         outbox.count_late(workspace.now() - LATE),
         outgoing.get("failed", 0) + outgoing.get("bounced", 0),
+        failing.news(workspace),
         inbox.items(me.id, limit=limit) if unread else [],
     )

@@ -108,8 +108,12 @@ def save_attachment(workspace: Workspace, number: int, target: str | None) -> tu
         raise Refused(f"{path} is there already: name another file") from None
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+    except OSError as error:  # half a file would pass for a whole one
+        os.unlink(path)
+        raise Refused(f"cannot write {path}: {error.strerror}") from None
     return path, len(data)
 
 

@@ -19,7 +19,7 @@ from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
 from crmmail.services import correspondent, envelope
-from crmmail.store import directory, messages, outbox, records
+from crmmail.store import directory, messages, offices, outbox, records, threads
 from crmmail.store.database import speaking_plainly
 from crmmail.store.messages import Message
 from crmmail.store.outbox import Delivery
@@ -27,8 +27,8 @@ from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 __all__ = [
-    "Facts", "Unbuildable", "build", "composed", "delivery", "gather", "is_ours_inside", "letter", "needs_utf8",
-    "own_words",
+    "Facts", "Unbuildable", "build", "check_reader", "composed", "delivery", "gather", "is_ours_inside", "letter",
+    "needs_utf8", "own_words",
 ]  # fmt: skip
 
 
@@ -50,6 +50,7 @@ class Facts(NamedTuple):
     records: dict[int, Record]
     users: dict[int, directory.User]
     named: dict[int, outbox.Named]
+    our_names: frozenset[str]  # what whoever works here is called
 
 
 def gather(copies: Sequence[Delivery]) -> Facts:
@@ -59,6 +60,7 @@ def gather(copies: Sequence[Delivery]) -> Facts:
         records.several({one.record for one in copies}),
         {one.id: one for one in directory.users()},
         outbox.named({one.message for one in copies}),
+        offices.our_names(),
     )
 
 
@@ -89,11 +91,10 @@ def composed(workspace: Workspace, copy: Delivery) -> bytes:
 def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
     """What the recipient of a row will read."""
     message, record = facts.messages[copy.message], facts.records[copy.record]
-    if message.internal and copy.user is None:
-        raise Refused(f"message {message.id} is internal, and {copy.to} is no user: it must not leave")
+    mark = token.read_message_id(workspace.secret, copy.identifier)
+    _check_path(message, copy, mark)
     mail = copy.purpose == "mail"
     base = envelope.reply_address(workspace, record)
-    mark = token.read_message_id(workspace.secret, copy.identifier)
     sender = _sender(workspace, message, record, facts)
     if mail:
         words, named = own_words(workspace, message), _named(message, copy, facts)
@@ -117,6 +118,46 @@ def letter(workspace: Workspace, copy: Delivery, facts: Facts) -> Letter:
         files=_files(workspace, message) if _carries_files(message, copy) else (),
         automatic=not mail or message.automatic,
     )
+
+
+def check_reader(workspace: Workspace, copy: Delivery, facts: Facts) -> None:
+    """Refuses what is for a user and would not reach him, or not him alone, as things are at this moment.
+
+    Raises:
+        Refused: he is not in the house, or the address is that of a customer of this very record.
+    """
+    if copy.user is None:
+        return
+    user = facts.users.get(copy.user)
+    if user is None or not user.active:
+        raise Refused(f"{copy.to} was a user's, who is not here any more")
+    if facts.messages[copy.message].internal:
+        with speaking_plainly(workspace.store.place):
+            outside = threads.outsiders(copy.record)
+        if copy.to in outside:
+            raise Refused(f"message {copy.message} is internal, and {copy.to} is the customer of #{copy.record}")
+
+
+LETTERS = ("email_out", "auto")  # kinds of message that leave as letters of ours
+HEARD_OUTSIDE = ("email_in", *LETTERS)  # kinds of which a follower outside gets a copy
+
+
+def _check_path(message: Message, copy: Delivery, mark: token.Token | None) -> None:
+    """Refuses a row for which no path leads out, whoever put it there (safety.md 3).
+
+    What is internal leaves as a notification to a user, and under an id whose answer stays inside; nothing but letters
+    is read outside; and an id that proves who a user is goes to that user.
+    """
+    if copy.user is None and (message.internal or message.kind not in HEARD_OUTSIDE):
+        raise Refused(f"message {message.id} is internal, and {copy.to} is no user: it must not leave")
+    if copy.purpose == "mail" and (message.internal or message.kind not in LETTERS):
+        raise Refused(f"message {message.id} is internal, or no letter of ours: it must not leave as one")
+    if mark is None:
+        return
+    if message.internal and not mark.internal:
+        raise Refused(f"message {message.id} is internal, and an answer to this mail would not be: it must not leave")
+    if mark.who.startswith("u") and mark.who != f"u{copy.user}":
+        raise Refused(f"the id of this mail was made for another user: {copy.to} could answer in his name")
 
 
 # --- the words ----------------------------------------------------------------------------------------------
@@ -192,10 +233,13 @@ def _author(message: Message, facts: Facts) -> directory.User | None:
 
 
 def _name(message: Message, facts: Facts) -> str:
+    """Who wrote a message; a stranger passes for nobody here by the name that he chose."""
     author = _author(message, facts)
     if author:
         return author.name
-    return message.from_name or message.from_address or "crmmail"
+    if message.original is None:
+        return message.from_name or message.from_address or "crmmail"
+    return text.person(message.from_name, message.from_address, 0, facts.our_names) or "crmmail"
 
 
 def _heard_words(workspace: Workspace, message: Message) -> str:

@@ -104,6 +104,8 @@ def plan(workspace: Workspace, verb: str, number: int, words: Words, *, begun: b
     if not sender.address:
         raise Refused(f"{me.login} has no address to write from: crmmail users set {me.login} --email ADDRESS")
     found = _addressees(workspace, this, verb, answers, words)
+    if answers and verb == "reply" and words.to and not _is_known(answers, found):
+        answers = None
     subject = _subject(this, verb, answers, words.subject)
     if not (begun or words.text.strip() or words.files or verb == "forward"):
         raise Refused("nothing to send: there are no words")
@@ -205,6 +207,13 @@ def _addressees(
             raise UsageError("say to whom: --to ADDRESS")
         raise Refused(f"#{this.id} {this.title} has nobody outside to write to: name somebody with --to ADDRESS")
     return found
+
+
+def _is_known(letter: Message, found: Sequence[Addressee]) -> bool:
+    """Has somebody outside to whom the answer goes written or got the letter that it answers?  Who stands in Cc reads
+    it because the writer wants him to; but another customer's letter stands below no answer: `forward` passes it on."""
+    outside = [one.address for one in found if one.user is None and one.role == "to"]
+    return not outside or any(letter.id in messages.known_to(letter.thread, one) for one in outside)
 
 
 def _correspondents(this: Record, answers: Message | None) -> tuple[list[Address], list[Address]]:

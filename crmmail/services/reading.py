@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from crmmail.core.query import Query
 from crmmail.errors import CrmmailError
 from crmmail.services import sla
 from crmmail.services.possible import buttons
-from crmmail.store import activities, directory, finding, followers, inbox, mails, messages, offices, records
+from crmmail.store import activities, directory, finding, followers, inbox, mails, messages, offices, outbox, records
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -25,10 +26,11 @@ class View(NamedTuple):
     buttons: list[str]
     contact: directory.Contact | None
     unread: list[int]  # messages that the reader had not read
-    held: list[int]  # letters in quarantine that may belong to it
+    held: dict[int, str]  # letters in quarantine that may belong to it, and why they are there
     activities: list[activities.Activity]  # what was done too
     promise: str  # the contract that its deadline comes from, "" if none
     note: str = ""
+    bad: Mapping[str, str] = {}  # addresses of its people from which mail came back, and why
 
 
 def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
@@ -48,6 +50,7 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         activities.activities(workspace.now(), record=number, done=True),
         sla.explain(workspace, this),
     )
+    view = view._replace(bad=bad_addresses(view))
     if waiting and not peek:
         try:
             with workspace.store.transaction():
@@ -55,6 +58,13 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         except CrmmailError as error:  # a store that may only be read can still be read
             return view._replace(note=f"they stay unread: {error}")
     return view
+
+
+def bad_addresses(view: View) -> dict[str, str]:
+    """Of the addresses of a record, and of whoever follows it from outside, those that do not exist, and why."""
+    people = {view.record.email, *(one.address for one in view.followers if not one.internal)}
+    people |= set(view.contact.addresses) if view.contact else set()
+    return {address: reason for address, (_, reason) in sorted(outbox.bad(people - {""}).items())}
 
 
 def listing(

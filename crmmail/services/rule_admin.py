@@ -139,17 +139,21 @@ def load(workspace: Workspace, words: str, where: str, *, replace: bool = False,
 
 def dump(*, everything: bool = True) -> str:
     """The rules as a TOML file that `load` takes."""
-    import tomli_w
-
-    tables = [{"name": one.name, **rulebook.table(one)} for one in listing(everything=everything)]
-    return tomli_w.dumps({"rule": tables})
+    return _toml({"rule": [{"name": one.name, **rulebook.table(one)} for one in listing(everything=everything)]})
 
 
 def dump_one(this: Rule) -> str:
     """One rule as TOML, without its name: what an editor shows."""
+    return _toml(rulebook.table(this))
+
+
+def _toml(table: Mapping[str, Any]) -> str:
+    """As TOML that can be read in a terminal and says the same: what acts or is not seen stands in it by its number."""
     import tomli_w
 
-    return tomli_w.dumps(rulebook.table(this))
+    words = tomli_w.dumps(table).encode("utf-8", "replace").decode()
+    seen = {one for one in set(words) if one == "\n" or (one.isprintable() and text.clean(one) == one)}
+    return "".join(one if one in seen else f"\\U{ord(one):08X}" for one in words)
 
 
 def lint(workspace: Workspace) -> list[rulelint.Finding]:

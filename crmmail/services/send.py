@@ -146,10 +146,8 @@ class _Pass:
     def send(self, claimed: Sequence[int]) -> None:
         """Sends the rows of one claim; where the way out is shut the rest is given back."""
         until = datetime.now(UTC) + LEASE / 2
-        with speaking_plainly(self.workspace.store.place):
-            rows = {one.id: one for one in outbox.deliveries(numbers=claimed)}
-            facts = outgoing.gather(list(rows.values()))
-        waiting = list(claimed)
+        rows, facts = self._read(claimed)
+        waiting = list(rows)
         while waiting and not self.is_over:
             number = self._next(waiting, rows, facts)
             waiting.remove(number)
@@ -163,6 +161,41 @@ class _Pass:
             result = self.results[-1]
             assert result.failure is not None
             self._put_off(waiting, result.failure, self._before_it(result))
+
+    def _read(self, claimed: Sequence[int]) -> tuple[dict[int, Delivery], outgoing.Facts]:
+        """The rows of a claim, in its order, and what they are made of.  One that cannot be read is parked: a row that
+        a hand or a disk has spoiled must not hold up those that were claimed with it."""
+        try:
+            return self._read_together(claimed)
+        except StoreBroken:
+            spoiled = {number: why for number in claimed if (why := self._why_unreadable(number))}
+            if not spoiled:
+                raise
+        for number, why in spoiled.items():
+            self._park_unread(number, why)
+        return self._read_together([one for one in claimed if one not in spoiled])
+
+    def _read_together(self, claimed: Sequence[int]) -> tuple[dict[int, Delivery], outgoing.Facts]:
+        with speaking_plainly(self.workspace.store.place):
+            found = {one.id: one for one in outbox.deliveries(numbers=claimed)}
+            rows = {number: found[number] for number in claimed if number in found}
+            return rows, outgoing.gather(list(rows.values()))
+
+    def _why_unreadable(self, number: int) -> str:
+        """What the database says of one row or of what it is made of; "" where they can be read."""
+        try:
+            self._read_together([number])
+        except StoreBroken as error:
+            return str(error)
+        return ""
+
+    def _park_unread(self, number: int, why: str) -> None:
+        """Nobody's inbox is told of it, for an item about it could not be read either: `tick` says it, and `doctor`."""
+        broken = Failure("unbuildable", True, False, failures.shown(f"it cannot be read: {why}"))
+        with self.workspace.store.transaction():
+            outbox.settle(number, self.me, state="failed", reason=broken.words, failure=broken.kind)
+        self.results.append(Result(outbox.unread(number), "failed", broken))
+        self.step()
 
     def _next(self, waiting: Sequence[int], rows: dict[int, Delivery], facts: outgoing.Facts) -> int:
         """The row to try: the first one, but in doubt of a sender one that another has written."""
@@ -197,8 +230,8 @@ class _Pass:
     def _one(self, copy: Delivery, facts: outgoing.Facts) -> Result | None:
         """One row, from claimed to settled; None where it was taken from us, or put off without a try."""
         note = ""
-        if copy.user is not None:
-            user = facts.users[copy.user]
+        user = facts.users.get(copy.user) if copy.user is not None else None  # None: parked by `outgoing`
+        if user is not None:
             if not user.active:
                 return self._settle(copy, Result(copy, "cancelled"), reason="he does not work here any more")
             # What tells him something goes where he wants it today; a letter to an address of his may go to that one.
@@ -208,6 +241,7 @@ class _Pass:
                     return self._settle(copy, Result(copy, "cancelled"), tell=True, reason=why)
                 copy, note = self._readdress(copy, user.email)
         try:
+            outgoing.check_reader(self.workspace, copy, facts)
             letter, data, digest = outgoing.build(self.workspace, copy, facts)
         except (StoreBusy, StoreBroken):
             raise
@@ -241,8 +275,14 @@ class _Pass:
         result: Result | None = None
         try:
             failure = self.connection.send(
-                letter.return_path, letter.recipient, made.data, utf8=outgoing.needs_utf8(letter)
+                letter.return_path,
+                letter.recipient,
+                made.data,
+                utf8=outgoing.needs_utf8(letter),
+                wanted=lambda: self._is_still_mine(copy.id, renew=False),
             )
+            if failure is smtp.UNWANTED:
+                return None
             result = self._judged(copy, failure)
             return self._settle_surely(made, result)
         except (StoreBusy, StoreBroken):
@@ -343,17 +383,28 @@ class _Pass:
             **columns,
         }
         workspace = self.workspace
-        with workspace.store.transaction():
-            if not outbox.settle(copy.id, self.me, state=result.state, **columns):
-                return None
-            if copy.failure and result.state in ("sent", "cancelled"):
-                trouble.lower_envelope(workspace, copy.message)
-            if tell or result.state == "failed":
-                trouble.raise_envelope(workspace, copy, "failed")
-            elif result.state == "queued" and copy.attempts + 1 == PATIENCE:
-                trouble.raise_envelope(workspace, copy, "waiting")
-            if failure is not None:
-                trouble.mark_address(workspace, copy, failure)
+        try:
+            with workspace.store.transaction():
+                if not outbox.settle(copy.id, self.me, state=result.state, **columns):
+                    return None
+                if copy.failure and result.state in ("sent", "cancelled"):
+                    trouble.lower_envelope(workspace, copy.message)
+                if tell or result.state == "failed":
+                    trouble.raise_envelope(workspace, copy, "failed")
+                elif result.state == "queued" and copy.attempts + 1 == PATIENCE:
+                    trouble.raise_envelope(workspace, copy, "waiting")
+                if failure is not None:
+                    trouble.mark_address(workspace, copy, failure)
+        except StoreBusy:
+            raise
+        except Exception:
+            # Whoever could not be told, what came of the mail must be written down: else it leaves again with each
+            # pass, and no other mail behind it.
+            with workspace.store.transaction():
+                if not outbox.settle(copy.id, self.me, state=result.state, **columns):
+                    return None
+            if result.state != "sent":
+                trouble.tell_admins(workspace, copy)
         return result
 
 

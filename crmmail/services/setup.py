@@ -101,8 +101,9 @@ def share(place: str, group: str) -> None:
     try:
         os.chown(folder, -1, number)
         os.chmod(folder, 0o2770)
-        os.chown(place, -1, number)
-        os.chmod(place, 0o660)
+        for path in (place, schema.lock_file(place)):
+            os.chown(path, -1, number)
+            os.chmod(path, 0o660)
     except PermissionError as error:
         raise NotAllowed(f"cannot give {error.filename} to group {group}: run init as its owner or as root") from None
 

@@ -8,12 +8,13 @@ not told once more that the letter reopened the case.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from crmmail.core import audience, token
 from crmmail.services.leave import present
-from crmmail.store import directory, followers, inbox, messages, offices, outbox
+from crmmail.store import directory, followers, inbox, messages, offices, outbox, threads
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
@@ -49,8 +50,9 @@ def who_hears(
     wanted = [user for user in addressed if user not in skip]
     listeners = [one for one in followers.listeners(thread) if not only or one.user in wanted]
     listeners += followers.users_as_listeners(set(wanted) - {one.user for one in listeners})
+    listeners = [one for one in listeners if one.user not in skip and (outside or one.user is not None)]
     return audience.audience(
-        [one for one in listeners if one.user not in skip and (outside or one.user is not None)],
+        listeners,
         subtype=subtype,
         internal=internal,
         author=author,
@@ -58,8 +60,31 @@ def who_hears(
         addressed=wanted,
         holders=holders,
         aliases=own_addresses(workspace),
+        closed=() if silent else _closed(workspace, thread, listeners, internal),
         silent=silent,
     )
+
+
+def _closed(
+    workspace: Workspace, thread: int, listeners: Sequence[audience.Follower], internal: bool
+) -> Collection[str]:
+    """The addresses of these to which no mail goes.
+
+    They do not exist, as a bounce has said; or what is internal is not for them, customers of this very record who
+    work here; or they have had so many copies in a short time that they must be answering each.
+    """
+    inside = {one.address for one in listeners if one.user is not None and one.notify in ("email", "both")}
+    outside = set() if internal else {one.address for one in listeners if one.user is None and one.address}
+    if not (inside or outside):
+        return ()
+    found = set(outbox.bad(inside | outside))
+    if internal:
+        found |= inside & threads.outsiders(thread)
+    limit = workspace.config.loop_mails
+    if outside and limit:
+        since = workspace.now() - timedelta(minutes=workspace.config.loop_minutes)
+        found |= {one for one, count in outbox.copies_since(thread, outside, since).items() if count >= limit}
+    return found
 
 
 def tell(workspace: Workspace, thread: int, message: int, *, internal: bool, **who: Any) -> set[int]:

@@ -7,6 +7,7 @@ he had dismissed it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from crmmail.services.tell import in_charge
@@ -25,6 +26,14 @@ def raise_envelope(workspace: Workspace, copy: Delivery, why: str) -> None:
     """Puts the message before whoever should know.  `why`: failed | bounced | waiting."""
     for user in _who(workspace, copy):
         inbox.raise_notification(user, why, workspace.now(), message=copy.message, thread=copy.record)
+
+
+def tell_admins(workspace: Workspace, copy: Delivery) -> None:
+    """The last resort, where the one whom it concerns cannot be told: whatever stands in the way of that stands in the
+    way of no other mail."""
+    with contextlib.suppress(Exception), workspace.store.transaction():
+        for one in directory.admins():
+            inbox.raise_notification(one.id, "failed", workspace.now(), message=copy.message, thread=copy.record)
 
 
 def lower_envelope(workspace: Workspace, message: int) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from crmmail import config as configuration
 from crmmail.config import HELP, KEYS
-from crmmail.errors import NotFound
+from crmmail.errors import CrmmailError, NotFound, StoreBehind
 from crmmail.mail import smtp
 from crmmail.services.rights import need_admin
-from crmmail.store import directory, journal, schema
+from crmmail.store import directory, journal, schema, soundness
+from crmmail.store.database import is_made
+from crmmail.store.failing import fit
+from crmmail.store.soundness import Damage
 from crmmail.workspace import Workspace, os_login
+
+BACKUP = "backup.last"  # a row of the settings that is no setting
+NOTING = 2  # seconds to wait for the lock, for that
 
 
 def status(workspace: Workspace) -> list[schema.Step]:
@@ -27,9 +36,66 @@ def check(workspace: Workspace) -> list[str]:
     return schema.check(workspace.store)
 
 
+def damages(workspace: Workspace, step: Callable[[], None]) -> list[Damage]:
+    """What is damaged; `step` is called `steps` times."""
+    return list(soundness.damages(workspace.store, step))
+
+
+def steps(workspace: Workspace) -> int:
+    """Of how many steps a check consists."""
+    return soundness.pieces(workspace.store)
+
+
 def backup(workspace: Workspace, target: str) -> int:
-    """A whole copy while others work; its size in bytes."""
-    return schema.backup(workspace.store, target)
+    """A whole copy while others work; its size in bytes.  The store remembers when, for `doctor`.
+
+    Raises:
+        StoreBehind: there is nothing in the store: a backup of a file that was cut off would replace a good one.
+    """
+    if not is_made(workspace.store):
+        raise StoreBehind(f"{workspace.store.place} has no crmmail tables, so there is nothing to back up")
+    size = schema.backup(workspace.store, target)
+    try:
+        workspace.store.wait(NOTING)
+        with workspace.store.transaction():
+            directory.put_setting(BACKUP, workspace.now().isoformat())
+    except CrmmailError:
+        pass  # a store that nobody can write to now may be copied all the same
+    return size
+
+
+def last_backup() -> datetime | None:
+    """When `crmmail db backup` last wrote a copy; None where it never did."""
+    try:
+        return datetime.fromisoformat(directory.settings().get(BACKUP, ""))
+    except ValueError:
+        return None
+
+
+def ticked(workspace: Workspace) -> None:
+    """`crmmail tick` runs: the time of an empty file beside the store says when, at the price of no transaction."""
+    path, now = _tick(workspace.store.place), workspace.now().timestamp()
+    try:
+        file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            fit(file, workspace.store.place)
+            os.utime(file, (now, now))
+        finally:
+            os.close(file)
+    except OSError:
+        pass
+
+
+def last_tick(place: str) -> datetime | None:
+    """When `crmmail tick` last ran on the store at `place`; None where it never did."""
+    try:
+        return datetime.fromtimestamp(os.stat(_tick(place)).st_mtime, UTC)
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+def _tick(place: str) -> str:
+    return place + ".tick"
 
 
 class Value(NamedTuple):

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from crmmail.store.failing import fit
 
 LIMIT = 3
 GIVEN_UP = "given-up"
@@ -22,6 +25,7 @@ class Attempts:
     """The folder of one store."""
 
     def __init__(self, place: str) -> None:
+        self.place = place
         self.folder = place + ".attempts"
 
     def count(self, key: str) -> int:
@@ -34,8 +38,9 @@ class Attempts:
         path = os.path.join(self.folder, f"{key}.{os.urandom(6).hex()}")
         file = -1
         try:
-            os.makedirs(self.folder, 0o770, exist_ok=True)
-            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
+            self._make_folder()
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            fit(file, self.place)  # another user of the group must see whether it is locked
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(file, b".")  # an empty file counts for nothing: its maker may be about to lock it
         except OSError:
@@ -46,6 +51,15 @@ class Attempts:
             if file >= 0:
                 _remove(path)
                 os.close(file)
+
+    def _make_folder(self) -> None:
+        """Whoever may use the store may count: 0700, or 2770 where a group shares it, whatever the umask."""
+        try:
+            os.mkdir(self.folder, 0o700)
+        except FileExistsError:
+            return
+        if os.path.exists(self.place) and os.stat(self.place).st_mode & stat.S_IWGRP:
+            os.chmod(self.folder, 0o2770)
 
     def unsettled(self, before: float) -> int:
         """How many mails were cut off, last before that moment (seconds since 1970), and were not given up yet."""
@@ -61,8 +75,12 @@ class Attempts:
     def give_up(self, key: str) -> None:
         """The mail is in quarantine, unjudged; it keeps its count, or it would kill us again if it came again."""
         try:
-            with open(os.path.join(self.folder, f"{key}.{GIVEN_UP}"), "w") as file:
-                file.write(".")
+            file = os.open(os.path.join(self.folder, f"{key}.{GIVEN_UP}"), os.O_CREAT | os.O_WRONLY, 0o600)
+            try:
+                fit(file, self.place)
+                os.write(file, b".")
+            finally:
+                os.close(file)
         except OSError:
             pass
 

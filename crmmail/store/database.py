@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,7 @@ from crmmail.store import tables
 NEWEST = "0003_rules"
 HISTORY = "crm_migration"
 WAL_IS_SAFE = (3, 51, 3)
+LOOK_CLOSER = "; `crmmail db check` looks closer"
 
 
 class Store:
@@ -58,6 +60,11 @@ class Store:
         """`wal`, `truncate` …"""
         with speaking_plainly(self.place):
             return str(self.database.execute_sql("PRAGMA journal_mode").fetchone()[0]).lower()
+
+    def synchronous(self) -> int:
+        """0 off, 1 normal, 2 full, 3 extra."""
+        with speaking_plainly(self.place):
+            return int(self.database.execute_sql("PRAGMA synchronous").fetchone()[0])
 
     def close(self) -> None:
         self.database.close()
@@ -105,13 +112,32 @@ def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bo
     with speaking_plainly(path):
         database.connect()
         if os.access(path, os.W_OK):
-            current = database.execute_sql("PRAGMA journal_mode").fetchone()[0]
-            if current.upper() != journal:
-                database.execute_sql(f"PRAGMA journal_mode={journal}")
+            _set_journal(database, journal, busy_timeout)
         tables.database.initialize(database)
         if check:
             check_schema(path, database)
     return Store(path, database)
+
+
+def _set_journal(database: SqliteDatabase, wanted: str, patience: float) -> None:
+    """Sets the journal mode, which SQLite does only while nobody else has the store open, and for which it never waits.
+
+    The change to WAL can wait until we are alone.  Out of WAL we wait ourselves, for `patience` seconds, and with the
+    store shut: two that waited with it open would wait for each other.
+    """
+    until = time.monotonic() + patience
+    while database.execute_sql("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
+        try:
+            database.execute_sql(f"PRAGMA journal_mode={wanted}")
+            return
+        except peewee.OperationalError as error:
+            if "locked" not in str(error) or (wanted != "WAL" and time.monotonic() > until):
+                raise
+            if wanted == "WAL":
+                return
+        database.close()
+        time.sleep(0.01 + os.urandom(1)[0] / 2000)  # not all at the same moments
+        database.connect()
 
 
 def _quoted(path: str) -> str:
@@ -121,20 +147,29 @@ def _quoted(path: str) -> str:
 
 def check_schema(path: str, database: SqliteDatabase) -> None:
     """Refuses a store that is behind or ahead of this program."""
+    applied = _newest(database)
+    if not applied:
+        raise StoreBehind(f"{path} has no crmmail tables yet: run `crmmail init`")
+    if applied < NEWEST:
+        raise StoreBehind(f"{path} has the schema {applied}, this program needs {NEWEST}: run `crmmail db migrate`")
+    if applied > NEWEST:
+        raise StoreBehind(f"{path} was made by a newer crmmail ({applied}; this one knows {NEWEST}): upgrade crmmail")
+
+
+def newest_applied(store: Store) -> str:
+    """The newest migration that the store has seen, which this program need not know; "" where it has seen none."""
+    with speaking_plainly(store.place):
+        return _newest(store.database)
+
+
+def _newest(database: SqliteDatabase) -> str:
     try:
-        applied = database.execute_sql(f"SELECT name FROM {HISTORY} ORDER BY name DESC LIMIT 1").fetchone()
+        row = database.execute_sql(f"SELECT name FROM {HISTORY} ORDER BY name DESC LIMIT 1").fetchone()
     except peewee.OperationalError as error:
         if "no such table" not in str(error):
             raise
-        applied = None
-    if applied is None:
-        raise StoreBehind(f"{path} has no crmmail tables yet: run `crmmail init`")
-    if applied[0] < NEWEST:
-        raise StoreBehind(f"{path} has the schema {applied[0]}, this program needs {NEWEST}: run `crmmail db migrate`")
-    if applied[0] > NEWEST:
-        raise StoreBehind(
-            f"{path} was made by a newer crmmail ({applied[0]}; this one knows {NEWEST}): upgrade crmmail"
-        )
+        row = None
+    return row[0] if row else ""
 
 
 def is_made(store: Store) -> bool:
@@ -181,10 +216,21 @@ def speaking_plainly(place: str) -> Iterator[None]:
         if "full" in words:
             raise StoreBroken(f"no room left on the disk of {place}: make some and try again") from error
         if "unable to open" in words:
+            if _is_out_of_files(place):  # the journal is a file, too
+                raise StoreBroken(f"no room for another file on the disk of {place}: remove some") from error
             raise StoreBroken(f"cannot open {place}: check the owner and mode of the file and its folder") from error
-        raise StoreBroken(f"{place}: the database says: {words}; `crmmail db check` looks closer") from error
+        raise StoreBroken(f"{place}: the database says: {words}{LOOK_CLOSER}") from error
     except OverflowError as error:
         raise NotFound("no such number: it has more digits than any here") from error
+
+
+def _is_out_of_files(place: str) -> bool:
+    """Has its file system no room for another name?  (One that does not count them says 0 of 0.)"""
+    try:
+        disk = os.statvfs(place)
+    except OSError:
+        return False
+    return disk.f_files > 0 and disk.f_favail == 0
 
 
 def _first_words(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
+from crmmail.core import retry
 from crmmail.store import tables as t
 
 
@@ -31,7 +32,9 @@ def claim(now: datetime, until: datetime) -> Call | None:
 
     The try counts from here: a program that kills its caller must not be run for ever.
     """
-    queued = (t.HookCall.state == "queued") & (t.HookCall.due <= now)
+    # One that is due so late was put off by a clock that went wrong.
+    due = (t.HookCall.due <= now) | (t.HookCall.due > now + retry.FARTHEST)
+    queued = (t.HookCall.state == "queued") & due
     row = t.HookCall.select().where(queued).order_by(t.HookCall.due, t.HookCall.id).first()
     if row is None:
         return None

@@ -160,7 +160,11 @@ def was_made(table: str, key: int, **still: Any) -> Change:
 
     Args:
         still: columns whose values must be these when it is taken back: nobody has done anything with the row since.
+            What belongs to a record must in any case still belong to it, and not to one that it was merged into.
     """
+    model = JOURNALLED[table]
+    if "thread" in model._meta.fields and model._meta.primary_key.name != "thread":
+        still["thread"] = _row(table, key).thread_id
     return Change(table, key, "*", None, still or None)
 
 
@@ -183,7 +187,7 @@ def made(changes: list[Change]) -> Iterator[None]:
         model = JOURNALLED[table]
         key = model._meta.primary_key
         for row in model.select(key).where(key > before[table]).order_by(key):
-            changes.append(Change(table, _key(row), "*", None, None))
+            changes.append(was_made(table, _key(row)))
 
 
 # --- undoing ------------------------------------------------------------------------------------------------
@@ -345,6 +349,20 @@ def _keys(change: Change) -> set[Any]:
     if _is_of_many(change):
         return set(change.key)
     return {tuple(change.key) if isinstance(change.key, list) else change.key}
+
+
+def newest_number() -> int:
+    """The number of the last act of anybody's; 0 if there is none."""
+    return t.Journal.select(peewee.fn.MAX(t.Journal.id)).scalar() or 0
+
+
+def taken_over(after: int) -> list[Change]:
+    """The changes of the acts that were written later than `after`, for the greater act that they are part of: they
+    stay in the journal, and undo does not come to them alone."""
+    rows = list(t.Journal.select().where(t.Journal.id > after, t.Journal.undoable).order_by(t.Journal.id))
+    for row in rows:
+        give_up(row.id)
+    return [Change(*change) for row in rows for change in row.changes]
 
 
 def give_up(entry: int) -> None:

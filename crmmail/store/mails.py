@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from peewee import JOIN
 
 from crmmail.core.message import Mail
 from crmmail.errors import NotFound
+from crmmail.store import blobs
 from crmmail.store import tables as t
+from crmmail.store.blobs import Bytes
 
+SQUEEZED = 1 << 20  # bytes up to which a mail is compressed well rather than fast
 EXCERPT = 2_000  # characters of a quarantined letter's text that the list shows; the whole is in the original
 
 
@@ -53,30 +57,56 @@ class Verdict(NamedTuple):
 # --- originals ----------------------------------------------------------------------------------------------
 
 
+def compressed(slices: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """A mail of `size` bytes as the store keeps it, piece by piece."""
+    pieces = iter(slices)
+    first = next(pieces, b"")
+    packer = _packer(first, size)
+    for piece in chain([first], pieces):
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def _packer(first: bytes, size: int) -> zlib._Compress:
+    """A big mail is mostly a file that was compressed before: then only its base64 gives something, in a third of the
+    time.  The first slice tells."""
+    if size <= SQUEEZED:
+        return zlib.compressobj(6)
+    if len(zlib.compress(first, 1)) < 0.7 * len(first):
+        return zlib.compressobj(1)
+    return zlib.compressobj(1, strategy=zlib.Z_HUFFMAN_ONLY)
+
+
 def put_original(
     message_id: str,
     content_hash: str,
     from_address: str,
-    raw: bytes,
     received: datetime,
     *,
-    keep: bool = True,
+    size: int,
+    data: Bytes | None,
     mailbox: str = "",
 ) -> int:
-    """Stores the mail as it came, compressed; the number of the one that is there already for an equal one, whose bytes
-    may be gone on purpose and stay so."""
+    """Stores the mail as it came; the number of the one that is there already for an equal one, whose bytes may be gone
+    on purpose and stay so.
+
+    Args:
+        size: how many bytes came.
+        data: the same, `compressed`; None where they are not to be kept.
+    """
     there = t.Original.get_or_none(t.Original.message_id == message_id, t.Original.content_hash == content_hash)
     if there:
         return there.id
-    return t.Original.create(
+    return blobs.insert(
+        t.Original,
+        data,
         message_id=message_id,
         content_hash=content_hash,
         from_address=from_address,
         mailbox=mailbox or None,
         received=received,
-        size=len(raw),
-        data=zlib.compress(raw, 6) if keep else None,
-    ).id
+        size=size,
+    )
 
 
 def original_bytes(number: int) -> bytes:
@@ -91,6 +121,14 @@ def original_bytes(number: int) -> bytes:
         why = "was purged" if purged else "was not kept (see `crmmail aliases`)"
         raise NotFound(f"the original of this mail {why}")
     return zlib.decompress(bytes(row.data))
+
+
+def beginning(number: int, size: int) -> bytes:
+    """The first `size` bytes of a mail; none where they are not kept."""
+    row = t.Original.get_or_none(t.Original.id == number)
+    if row is None or row.data is None:
+        return b""
+    return zlib.decompressobj().decompress(bytes(row.data), size)
 
 
 def original_of(message: int) -> int:
@@ -206,10 +244,12 @@ def quarantine(*, states: Sequence[str] = ("waiting",), numbers: Iterable[int] |
     ]
 
 
-def held_for(thread: int) -> list[int]:
-    """The letters that wait and may belong to a record."""
-    rows = t.Quarantine.select(t.Quarantine.id).where(t.Quarantine.candidate == thread, t.Quarantine.state == "waiting")
-    return [row.id for row in rows.order_by(t.Quarantine.id)]
+def held_for(thread: int) -> dict[int, str]:
+    """The letters that wait and may belong to a record, each with the reason."""
+    rows = t.Quarantine.select(t.Quarantine.id, t.Quarantine.reason).where(
+        t.Quarantine.candidate == thread, t.Quarantine.state == "waiting"
+    )
+    return dict(rows.order_by(t.Quarantine.id).tuples())
 
 
 def find_quarantined(message_id: str, content_hash: str) -> int | None:

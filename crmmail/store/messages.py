@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from crmmail.core.message import Address, Part
 from crmmail.errors import NotFound
-from crmmail.store import outbox
+from crmmail.store import blobs, outbox
 from crmmail.store import tables as t
 from crmmail.store.database import among
 from crmmail.store.outbox import Delivery
@@ -56,7 +56,7 @@ class Message(NamedTuple):
 
 def put_message(thread: int, **columns: Any) -> int:
     """Adds a message; the record counts as updated."""
-    message = t.Message.create(thread=thread, **columns)
+    message = blobs.create(t.Message, "text", thread=thread, **columns)
     t.Thread.update(updated=message.received).where(t.Thread.id == thread).execute()
     return message.id
 
@@ -74,7 +74,8 @@ def put_attachments(message: int, parts: Iterable[Part]) -> None:
     """Stores attachments, the bytes of each once whatever number of mails carry them."""
     for part in parts:
         digest = hashlib.sha256(part.data).hexdigest()
-        t.Blob.insert(sha256=digest, size=len(part.data), data=part.data).on_conflict_ignore().execute()
+        if not t.Blob.select().where(t.Blob.sha256 == digest).exists():
+            blobs.insert(t.Blob, blobs.of(part.data), sha256=digest, size=len(part.data))
         t.Attachment.create(
             message=message,
             position=part.position,

@@ -8,11 +8,12 @@ whatever `$CRMMAIL_NOW` says, for they are about processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from peewee import fn
 
+from crmmail.core import retry
 from crmmail.core.message import Address
 from crmmail.store import tables as t
 
@@ -75,7 +76,7 @@ def claim(
         alive: worker → may it still be sending?
         numbers: only these rows.
     """
-    waiting = (t.Delivery.state == "queued") & (t.Delivery.due <= due)
+    waiting = (t.Delivery.state == "queued") & _is_due(due)
     if numbers is not None:
         waiting &= t.Delivery.id.in_(list(numbers))
     workers = t.Delivery.select(t.Delivery.worker).where(waiting, t.Delivery.worker.is_null(False)).distinct()
@@ -85,6 +86,11 @@ def claim(
     claimed = [row.id for row in rows]
     t.Delivery.update(worker=worker, lease=lease).where(t.Delivery.id.in_(claimed)).execute()
     return claimed
+
+
+def _is_due(due: datetime) -> Any:
+    """The condition that a row is due by then, or so late that only a wrong clock can have said so."""
+    return (t.Delivery.due <= due) | (t.Delivery.due > due + retry.FARTHEST)
 
 
 def renew(number: int, worker: str, lease: datetime) -> bool:
@@ -168,6 +174,14 @@ _COLUMNS = (  # in the order of Delivery; tuples, for an object a row takes five
 )
 
 
+def unread(number: int) -> Delivery:
+    """A row of which nothing is known but its number."""
+    never = datetime.fromtimestamp(0, UTC)
+    return Delivery(
+        number, 0, 0, "somebody", "queued", 0, "", "", "", None, None, "mail", "to", "", "", never, never, None, False
+    )
+
+
 def envelope(of: Any) -> Any:
     """SQL: the worst that became of the letters of a message or thread: bounced, failed, queued (tried in vain), or
     null.  Notifications to users count for nothing here: they are told in their inbox.
@@ -186,7 +200,7 @@ ENVELOPES = {"bounced": "bounced", "failed": "failed", "queued": "waiting"}  # s
 
 def count_due(due: datetime, numbers: Sequence[int] | None = None) -> int:
     """How many rows wait to be sent now."""
-    query = t.Delivery.select().where(t.Delivery.state == "queued", t.Delivery.due <= due)
+    query = t.Delivery.select().where(t.Delivery.state == "queued", _is_due(due))
     return int((query.where(t.Delivery.id.in_(list(numbers))) if numbers is not None else query).count())
 
 
@@ -211,6 +225,22 @@ def oldest_waiting() -> datetime | None:
     """Since when the oldest queued mail has been due."""
     value: datetime | None = t.Delivery.select(fn.MIN(t.Delivery.due)).where(t.Delivery.state == "queued").scalar()
     return value
+
+
+def copies_since(thread: int, addresses: Iterable[str], since: datetime) -> dict[str, int]:
+    """Address → how many copies of a record's letters were written to it, outside the house, since then."""
+    row = t.Delivery
+    mine = (row.thread == thread) & row.address.in_(list(addresses)) & row.user.is_null() & (row.created > since)
+    counted = row.select(row.address, fn.COUNT(row.id)).where(mine, row.purpose == "notification")
+    return dict(counted.group_by(row.address).tuples())
+
+
+def answers_by_mail_since(thread: int, addresses: Iterable[str], since: datetime) -> dict[str, int]:
+    """Address → how many answers that users gave by mail were written to it about a record since then."""
+    row = t.Delivery
+    mine = (row.thread == thread) & row.address.in_(list(addresses)) & (row.created > since) & (row.purpose == "mail")
+    counted = row.select(row.address, fn.COUNT(row.id)).join(t.Message).where(mine, t.Message.original.is_null(False))
+    return dict(counted.group_by(row.address).tuples())
 
 
 def by_identifier(identifiers: Iterable[str]) -> dict[str, int]:
@@ -258,9 +288,11 @@ def mark_bad(address: str, since: datetime, reason: str, delivery: int) -> None:
     t.BadAddress.replace(address=address, since=since, reason=reason, delivery=delivery).execute()
 
 
-def bad(addresses: Iterable[str]) -> dict[str, tuple[datetime, str]]:
-    """Address → since when and why, of those that bounced."""
-    rows = t.BadAddress.select().where(t.BadAddress.address.in_(list(addresses)))
+def bad(addresses: Iterable[str] | None = None) -> dict[str, tuple[datetime, str]]:
+    """Address → since when and why, of those of them (of all there are) that bounced."""
+    rows = t.BadAddress.select()
+    if addresses is not None:
+        rows = rows.where(t.BadAddress.address.in_(list(addresses)))
     return {row.address: (row.since, row.reason) for row in rows}
 
 

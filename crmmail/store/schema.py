@@ -7,9 +7,7 @@ migrates; a store that is behind is an answer of 75 until somebody runs `crmmail
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -17,8 +15,9 @@ from typing import NamedTuple
 from playhouse.migrations import Runner
 
 from crmmail.errors import StoreBroken
-from crmmail.store import tables
+from crmmail.store import soundness
 from crmmail.store.database import HISTORY, Store, speaking_plainly
+from crmmail.store.failing import fit
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 
@@ -42,28 +41,8 @@ def status(store: Store) -> list[Step]:
 
 
 def check(store: Store) -> list[str]:
-    """What is damaged: SQLite's integrity and foreign keys, the bytes of attachments and letters; [] if nothing is."""
-    found: list[str] = []
-    with speaking_plainly(store.place):
-        for (line,) in store.database.execute_sql("PRAGMA integrity_check").fetchall():
-            if line != "ok":
-                found.append(str(line))
-        for table, row, parent, _ in store.database.execute_sql("PRAGMA foreign_key_check").fetchall():
-            found.append(f"row {row} of {table} points to a row of {parent} that is not there")
-        for blob in tables.Blob.select().iterator():
-            if hashlib.sha256(bytes(blob.data)).hexdigest() != blob.sha256:
-                found.append(f"the attachment bytes {blob.sha256[:12]}… are not what came")
-        for original in tables.Original.select().where(tables.Original.data.is_null(False)).iterator():
-            if _size(bytes(original.data)) != original.size:
-                found.append(f"the kept letter {original.id} is not what came")
-    return found
-
-
-def _size(packed: bytes) -> int:
-    try:
-        return len(zlib.decompress(packed))
-    except zlib.error:
-        return -1
+    """What is damaged, a sentence each; [] where the store is sound."""
+    return [one.sentence for one in soundness.damages(store)]
 
 
 def backup(store: Store, target: str) -> int:
@@ -72,20 +51,36 @@ def backup(store: Store, target: str) -> int:
     Raises:
         StoreBroken: the file is there already, or cannot be written.
     """
-    if os.path.exists(target):
-        raise StoreBroken(f"{target} exists already: name a new file")
-    old = os.umask(0o077)  # a copy of the store is as secret as the store
+    try:
+        file = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)  # as secret as the store
+    except FileExistsError:
+        raise StoreBroken(f"{target} exists already: name a new file") from None
+    except OSError as error:
+        raise StoreBroken(f"cannot open {target}: {error.strerror}; name a file in a folder of yours") from None
     try:
         with speaking_plainly(target):
-            store.database.execute_sql("VACUUM INTO ?", (target,))
+            store.database.execute_sql("VACUUM INTO ?", (target,))  # an empty file is as good to it as none
+        os.fsync(file)
+        return os.path.getsize(target)
+    except BaseException:
+        os.unlink(target)  # half a copy would pass for one
+        raise
     finally:
-        os.umask(old)
-    return os.path.getsize(target)
+        os.close(file)
+
+
+def lock_file(place: str) -> str:
+    """What whoever migrates the store at `place` holds locked."""
+    return place + ".migrate"
 
 
 @contextmanager
 def locked(place: str) -> Iterator[None]:
     """Waits until no other process migrates this store.  The lock file stays: removing it would let two in."""
-    with open(place + ".migrate", "w") as file:
+    file = os.open(lock_file(place), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fit(file, place)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(file)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from peewee import JOIN, fn
 
-from crmmail.core.copies import COPIES
+from crmmail.core.copies import BEFORE_ADDRESSES, COPIES
 from crmmail.core.known import AliasFact, Known, Place, Question, Sent, Twin
 from crmmail.store import directory
 from crmmail.store import tables as t
@@ -27,7 +27,8 @@ def known(question: Question, now: datetime) -> Known:
     threads, redirects = live_threads([*parents.values(), *question.threads, *(one.thread for one in sent.values())])
     contacts = directory.contacts_with(question.sender) if question.sender else []
     # Who took part in what was merged takes part in what it lives on as.
-    parts = participation(question.sender, contacts, [*threads, *redirects])
+    former = {**redirects, **merged_into(threads)}
+    parts = participation(question.sender, contacts, [*threads, *former])
     copies = twins(question)
     covered = {address for copy in copies for address in copy.covered}
     return Known(
@@ -37,14 +38,14 @@ def known(question: Question, now: datetime) -> Known:
         internal_parents=internal_parents,
         threads=threads,
         redirects=redirects,
-        takes_part={redirects.get(thread, thread): role for thread, role in reversed(parts.items())},
+        takes_part={former.get(thread, thread): role for thread, role in reversed(parts.items())},
         aliases=aliases({*question.addresses, *covered}),
         users=directory.users_by_address(question.addresses),
         contacts=tuple(contacts),
         follows_kinds=follows_kinds(question.sender, contacts),
         sections=section_names(question.section),
-        new_records=new_records(question.sender, since),
-        messages=messages(question.sender, threads, since),
+        new_records=new_records(question.sender, since, now),
+        messages=messages(question.sender, threads, since, now),
         sent=sent,
     )
 
@@ -62,6 +63,10 @@ def twins(question: Question) -> tuple[Twin, ...]:
         decisions = list(t.Decision.select().where(t.Decision.original == original.id).order_by(t.Decision.id))
         stored = [one for one in decisions if one.message_id]
         held = next((one.quarantine_id for one in decisions if one.quarantine_id), None)
+        # Too many answers wait without an address, too many new letters with the one that they are for.
+        early = any(one.reason in BEFORE_ADDRESSES or (one.reason == "loop" and not one.recipient) for one in decisions)
+        # The whole of a cut letter joins what the cut one made: that is no answer.
+        joined = bool(stored) and not any(one.created or one.reason in COPIES for one in stored)
         message = t.Message.get_or_none(t.Message.id == stored[0].message_id) if stored else None
         found.append(
             Twin(
@@ -75,8 +80,7 @@ def twins(question: Question) -> tuple[Twin, ...]:
                 thread=message.thread_id if message else None,
                 message=message.id if message else None,
                 quarantine=None if message else held,
-                # The whole of a cut letter joins what the cut one made: that is no answer.
-                reply=bool(stored) and not any(one.created or one.reason in COPIES for one in stored),
+                reply=joined or early,
                 covered=frozenset(one.recipient for one in decisions if one.recipient),
                 filed=tuple(Place(one.message.thread_id, one.message_id, one.recipient or "") for one in stored),
             )
@@ -130,10 +134,23 @@ def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]
     return frozenset(live), redirects
 
 
+def merged_into(threads: Iterable[int]) -> dict[int, int]:
+    """The records that live on as one of these, each with the one that it lives on as."""
+    found: dict[int, int] = {}
+    start = {number: number for number in threads}
+    for _ in range(10):  # as in `live_threads`
+        if not start:
+            break
+        rows = t.Thread.select(t.Thread.id, t.Thread.moved_to).where(t.Thread.moved_to.in_(list(start)))
+        start = {row.id: start[row.moved_to_id] for row in rows}
+        found |= start
+    return found
+
+
 def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) -> dict[int, str]:
     """Thread → as what the sender takes part in it: its e-mail, its partner or his colleague, one of its further
     contacts, an external follower, or somebody named in From, To or Cc of its messages (behaviour §2).  Never Reply-To
-    or Resent-*."""
+    or Resent-*; nor Bcc, whose answer has our own id."""
     wanted, cards = list(threads), list(contacts)
     if not sender or not wanted:
         return {}
@@ -147,7 +164,7 @@ def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) 
     spoken = (
         address.select(address.thread)
         .join(t.Message, on=(address.message == t.Message.id))
-        .where(address.address == sender, address.thread.in_(wanted), ~t.Message.internal)
+        .where(address.address == sender, address.thread.in_(wanted), address.role != "bcc", ~t.Message.internal)
     )
     note(spoken.distinct().tuples(), "named in the conversation")
     follower = t.Follower
@@ -177,10 +194,16 @@ def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) 
 
 def participants(thread: int) -> frozenset[str]:
     """Every address that has taken part in a conversation, is the record's own, its partner's, or follows it."""
-    address, card = t.MessageAddress, t.ContactAddress
+    address = t.MessageAddress
     spoken = address.select(address.address).join(t.Message, on=(address.message == t.Message.id))
     found = {one for (one,) in spoken.where(address.thread == thread, ~t.Message.internal).tuples()}
-    follower = t.Follower
+    return outsiders(thread) | (found - {""})
+
+
+def outsiders(thread: int) -> frozenset[str]:
+    """The addresses that are a record's own, its partner's, its further contacts', or follow it from outside."""
+    card, follower = t.ContactAddress, t.Follower
+    found: set[str] = set()
     cards = {thread}
     for row in follower.select().where(follower.thread == thread):
         found.add(row.address or "")
@@ -246,15 +269,27 @@ def section_names(wanted: str | None) -> dict[str, str]:
     return {wanted: row.code} if row else {}
 
 
-def new_records(sender: str, since: datetime) -> int:
-    """How many records this sender made since then."""
+def new_records(sender: str, since: datetime, now: datetime) -> int:
+    """How many records this sender made since then.  What a wrong clock dated into the future does not count."""
     made = t.Decision.select().where(
-        t.Decision.sender == sender, t.Decision.at > since, t.Decision.created, t.Decision.counted
+        t.Decision.sender == sender,
+        t.Decision.at > since,
+        t.Decision.at <= now,
+        t.Decision.created,
+        t.Decision.counted,
     )
     return int(made.count())
 
 
-def messages(sender: str, threads: Iterable[int], since: datetime) -> dict[int, int]:
+def letters(sender: str, since: datetime, now: datetime) -> int:
+    """How many letters of this sender came since then."""
+    came = t.Decision.select().where(
+        t.Decision.sender == sender, t.Decision.at > since, t.Decision.at <= now, t.Decision.counted
+    )
+    return int(came.count())
+
+
+def messages(sender: str, threads: Iterable[int], since: datetime, now: datetime) -> dict[int, int]:
     """Thread → how many messages this sender added to it since then."""
     wanted = list(threads)
     if not wanted:
@@ -264,6 +299,7 @@ def messages(sender: str, threads: Iterable[int], since: datetime) -> dict[int, 
         .where(
             t.Decision.sender == sender,
             t.Decision.at > since,
+            t.Decision.at <= now,
             t.Decision.counted,
             t.Decision.outcome == "stored",
             t.Decision.thread.in_(wanted),

@@ -97,8 +97,10 @@ def test_what_is_not_there_is_one_line_and_1(talk: Talk, line: str) -> None:
 
 def test_without_a_store(talk: Talk, tmp_path: Path) -> None:
     talk.environ(CRMMAIL_DB=str(tmp_path / "none.db"))
-    for line in ("", "inbox", "show 1", "list case", "users", "doctor", "new case X", "config"):
+    for line in ("", "inbox", "show 1", "list case", "users", "new case X", "config"):
         assert "no store at" in talk.refused(line)
+    said = talk.cli("doctor")  # it says what is wrong, that among it
+    assert (said.code, said.err, "no store at" in said.out) == (1, "", True)
     assert not (tmp_path / "none.db").exists()
 
 

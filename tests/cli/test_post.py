@@ -792,7 +792,7 @@ def test_reply_to_a_held_letter(talk: Talk, case: int) -> None:
     talk.mail("eve@evil.example", answers=talk.sent[0], text="Send it to me.")
     (held,) = [one for one in talk.inbox("agent") if one["quarantine"]]
     sentence = refused(talk, f"inbox reply {held['id']} -m x")  # Eve's, not Ann's, though it may belong to #1
-    assert "is about letter 1 in quarantine: give it a record first (crmmail quarantine show 1)" in sentence
+    assert "is about letter 1 in quarantine: give it a record first (crmmail unconfirmed show 1)" in sentence
 
 
 def test_a_system_message_is_answered_with_the_last_letter(talk: Talk, case: int, wire: Sink) -> None:

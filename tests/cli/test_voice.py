@@ -146,6 +146,31 @@ def test_csv_disarms_words_and_leaves_numbers(voice: Voice, capsys: pytest.Captu
     ]
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t", "|", "\n", '"'])
+def test_no_cell_of_csv_ends_before_its_end(voice: Voice, capsys: pytest.CaptureFixture[str], between: str) -> None:
+    """Also not in a country whose spreadsheets split at another sign: a formula could stand behind it."""
+    voice.form = "csv"
+    voice.listing([{"a": f"x{between}=cmd|x", "b": "", "c": " y "}], [Column(key) for key in "abc"])
+    said = capsys.readouterr().out.removeprefix("a,b,c\n")
+    assert said.startswith('"x' + between.replace('"', '""') + '=cmd|x",,')
+    assert list(csv.reader(io.StringIO(said))) == [[f"x{between}=cmd|x", "", " y "]]
+
+
+def test_csv_is_what_the_library_reads(voice: Voice, capsys: pytest.CaptureFixture[str]) -> None:
+    voice.form = "csv"
+    rows = [{"a": value} for value in ("", None, -1.5, 10**20, "it's", 'say "x"', "two\nlines", True, ["a", "b"])]
+    voice.listing(rows, [Column("a")])
+    said = [row[0] for row in csv.reader(io.StringIO(capsys.readouterr().out))]
+    assert said == ["a", "", "", "-1.5", str(10**20), "it's", 'say "x"', "two\nlines", "yes", "a, b"]
+
+
+def test_json_has_no_endless_numbers(voice: Voice, capsys: pytest.CaptureFixture[str]) -> None:
+    voice.form = "json"
+    voice.listing([{"a": float("inf"), "b": [float("-inf")], "c": {"d": float("nan")}, "e": 1.5}], [Column("a")])
+    said = capsys.readouterr().out
+    assert json.loads(said, parse_constant=pytest.fail) == [{"a": None, "b": [None], "c": {"d": None}, "e": 1.5}]
+
+
 def acting(text: str) -> list[str]:
     return [char for char in text if (category(char) in ("Cc", "Cs") and char not in "\n\t") or char in "\u202e\u2028"]
 

@@ -7,15 +7,19 @@ import email.policy
 import quopri
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from re import _parser
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import QUICK
 
-from crmmail.core.quote import Folded, fold, visible
+from crmmail.core import quote, signature
+from crmmail.core.quote import Folded, fold, own_words, visible
 
 CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
 
@@ -335,6 +339,22 @@ def test_nothing_is_made_up_and_something_is_shown(lines: list[str]) -> None:
     assert sorted("\n".join(folded).split()) == sorted(text.split())
 
 
+@given(LINES)
+def test_own_words_are_words_of_the_text(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    own = own_words(text)
+    # The signature stands below all words, wherever it stood.
+    assert not Counter(own.split()) - Counter(text.split())
+    assert "> quote" not in own.splitlines()[-1:]
+    assert own == "" or own.strip()
+
+
+@given(st.text(max_size=300))
+def test_nothing_that_can_be_written_raises(text: str) -> None:
+    assert sorted("\n".join(fold(text)).split()) == sorted(text.split())
+    own_words(text)
+
+
 @given(st.text(), st.integers(0, 3))
 def test_no_line_is_lost_beyond_what_is_scanned(text: str, more: int) -> None:
     text = "words\n" + "> quote\n" * 6_000 * more + text
@@ -362,7 +382,50 @@ HOSTILE = {
     "telephones": "+1 (2) ",
     "long lines with a colon": "1:1 @" * 190 + ":\n",
     "words": "a ",
+    "one attribution without an end": "On ",
+    "one verb without an end": "wrote: ",
+    "bold labels": "*From:* a\n*Sent:* b\n",
+    "labels without an end": "From: ",
+    "underscores": "_" * 72 + "\n",
+    "dashes and blanks": "- - - - \n",
+    "Chinese": "于2026年11月24日写道：\n",
+    "Japanese": "2026年11月24日 10:00 田中 <a@b>:\n",
+    "blanks of Unicode": "\u2003\u00a0\u3000\n",
+    "one line of blanks of Unicode": "\u2003\u00a0",
+    "invisible letters": "\u200b\ufeff\u2066\n",
+    "titles": "- original message -\n",
+    "PGP": "-----BEGIN PGP SIGNATURE-----\n",
+    "PGP and blanks": "-----BEGIN PGP SIGNED MESSAGE-----\n" + "x\n" * 70,
+    "addresses": "<a@b> ",
+    "brackets": "(" * 60 + "@:\n",
+    "dates": "1.1.20 10:10 ",
+    "carriage returns": "\r",
+    "prompts": "a> b:\n",
 }
+
+
+@pytest.mark.parametrize("module", [quote, signature])
+def test_no_pattern_repeats_a_repetition(module: ModuleType) -> None:
+    """Such a pattern may try every way to part a line in pieces, which is what took other programs minutes."""
+    patterns = [value for value in vars(module).values() if isinstance(value, re.Pattern)]
+    assert patterns
+    for pattern in patterns:
+        assert depth_of_repeats(_parser.parse(pattern.pattern)) <= 1, pattern
+
+
+def depth_of_repeats(parsed: object) -> int:
+    """How many unbounded repetitions stand in each other, as the standard library reads a pattern."""
+    if isinstance(parsed, _parser.SubPattern):
+        return max((depth_of_repeats(item) for item in parsed), default=0)
+    if isinstance(parsed, (tuple, list)):
+        unbounded = len(parsed) == 2 and isinstance(parsed[1], tuple) and parsed[1][1:2] == (_parser.MAXREPEAT,)
+        return unbounded + max((depth_of_repeats(item) for item in parsed), default=0)
+    return 0
+
+
+def test_a_repeated_repetition_would_be_found() -> None:
+    assert depth_of_repeats(_parser.parse(r"(?:a+b?)*c")) == 2
+    assert depth_of_repeats(_parser.parse(r"a+b*(?:c|d)?")) == 1
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())

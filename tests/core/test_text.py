@@ -37,6 +37,7 @@ HOSTILE = st.text(
         ("call \u202a+7 812\u202c or \u2066+49\u2069", "call +7 812 or +49"),
         ("so\u00adft, ze\u200bro, \ufeffbom, j\u2060oin, pad\u034f \u3164", "soft, zero, bom, join, pad "),
         ("tags\U000e0041\U000e0042, ideograph 葛\U000e0100", "tags, ideograph 葛"),
+        ("blank\u2800\u2800\u2800line\U0001d159", "blank line "),
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("क्\u200dष", "क्\u200dष"),
         ("👨\u200d👩\u200d👧 ✈\ufe0f", "👨\u200d👩\u200d👧 ✈\ufe0f"),
@@ -151,7 +152,44 @@ def test_cells(text: str, width: int) -> None:
     ],
 )
 def test_mark_address(address: str, marked: bool) -> None:
-    assert shown.mark_address(address) == address + (shown.SUSPECT if marked else "")
+    assert shown.mark_address(address) == (shown.SUSPECT if marked else "") + address
+
+
+ANN, EVE = "ann@customer.example", "eve@evil.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [
+        ("Ann Miller", ANN, "Ann Miller"),
+        ("", ANN, ANN),
+        (ANN, ANN, ANN),
+        ("Ann@Customer.example", ANN, ANN),
+        ("Ann", "", "Ann"),
+        ("", "", ""),
+        ("Анна Ивановна", "anna@customer.example", "Анна Ивановна"),
+        ("山田たろう", "taro@customer.example", "山田たろう"),
+        ("Ann (Анна)", ANN, "Ann (Анна)"),  # a word is of one alphabet
+        # Names that pass for somebody else: the address stands first, where no column cuts it off.
+        (ANN, EVE, f"{EVE} ({ANN})"),
+        ("Ann＠customer.example", EVE, f"{EVE} (Ann＠customer.example)"),
+        (f"Ann <{ANN}>", EVE, f"{EVE} (Ann <{ANN}>)"),
+        ("The Boss", EVE, f"{EVE} (The Boss)"),
+        ("the  BOSS", EVE, f"{EVE} (the BOSS)"),
+        ("The\u200b Boss", EVE, f"{EVE} (The Boss)"),
+        ("The Bosses", EVE, "The Bosses"),
+        ("Аnn", EVE, f"{EVE} (Аnn)"),  # the first letter is Cyrillic
+        ("Ａnn", EVE, f"{EVE} (Ａnn)"),
+        # An address that passes for another's.
+        ("Ann", "ann@xn--ustomer-v7h.example", f"{shown.SUSPECT}ann@xn--ustomer-v7h.example (Ann)"),
+        ("Ann", "аnn@customer.example", f"{shown.SUSPECT}аnn@customer.example (Ann)"),
+        # Nobody clear.
+        (f"{ANN}, {EVE}", "", f"unclear: {ANN}, {EVE}"),
+        ("The Boss", "", "unclear: The Boss"),
+    ],
+)
+def test_person(name: str, address: str, said: str) -> None:
+    assert shown.person(name, address, limit=60, ours={"the boss"}) == said
 
 
 @pytest.mark.parametrize(

@@ -367,6 +367,130 @@ class TestElsewhere:
         assert [one["why"] for one in shop.inbox("agent")] == ["bounced"]
 
 
+# --- whose mail, and whose address --------------------------------------------------------------------------
+
+
+class TestWhichMail:
+    """Two letters of ours left; a bounce is about one of them, whatever it quotes."""
+
+    @pytest.fixture
+    def two(self, shop: Talk, sink: Sink, case: Letter) -> tuple[Received, Received]:
+        first = left(sink)
+        shop.do(f"reply {case.record} -m 'Did you?' --no-quote --yes", user="agent")
+        shop.quiet()
+        return first, left(sink)
+
+    def test_the_address_it_came_to_says_so_before_the_copy(
+        self, shop: Talk, case: Letter, two: tuple[Received, Received]
+    ) -> None:
+        first, second = two
+        shop.post(bounce(first.sender, HUMAN, fate(), ("message/rfc822", second.data.decode())))
+        assert [state for state, _ in marks(shop, case.record)] == ["bounced", "sent"]
+
+    def test_the_copy_says_so_before_the_letters_that_it_answers(
+        self, shop: Talk, case: Letter, two: tuple[Received, Received]
+    ) -> None:
+        second = two[1]
+        assert identifier(two[0]) in str(parsed(second)["References"])
+        shop.post(bounce("bounce@crm.test", HUMAN, fate(), ("message/rfc822", second.data.decode())))
+        assert [state for state, _ in marks(shop, case.record)] == ["sent", "bounced"]
+
+    def test_of_two_copies_the_first(self, shop: Talk, case: Letter, two: tuple[Received, Received]) -> None:
+        copies = [("message/rfc822", mail.data.decode()) for mail in reversed(two)]
+        shop.post(bounce("bounce@crm.test", HUMAN, fate(), *copies))
+        assert [state for state, _ in marks(shop, case.record)] == ["sent", "bounced"]
+
+
+class TestWhoseAddress:
+    def test_where_somebody_passes_his_mail_on_his_own_address_is_not_dead(
+        self, shop: Talk, sink: Sink, case: Letter
+    ) -> None:
+        mail = left(sink)
+        shop.post(bounce(mail.sender, HUMAN, fate(recipient="ana.new@elsewhere.example")))
+        assert marks(shop, case.record)[-1] == ("bounced", "recipient")
+        with shop.open():
+            assert outbox.bad() == {}
+
+    @pytest.mark.parametrize("spelled", ["ana+2Bcrm@example.com", "Ana+crm@EXAMPLE.com"])
+    def test_an_address_as_its_own_server_spells_it(self, shop: Talk, sink: Sink, case: Letter, spelled: str) -> None:
+        shop.do(f"send {case.record} --to ana+crm@example.com -m Hello. --yes", user="agent")
+        shop.post(bounce(left(sink, "ana+crm@example.com").sender, HUMAN, fate(recipient=spelled)))
+        with shop.open():
+            assert list(outbox.bad()) == ["ana+crm@example.com"]
+
+    def test_what_somebody_has_put_away_stays_away(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        mail = left(sink)
+        shop.post(dsn(mail))
+        shop.do("outbox cancel 1", user="agent")
+        shop.quiet()
+        letter = shop.post(dsn(mail, id="b2@mx.example.com"))
+        assert (letter.reason, letter.record) == ("bounce", case.record)
+        assert (marks(shop, case.record)[-1][0], shop.inbox("agent")) == ("cancelled", [])
+
+    def test_show_and_contacts_tell_of_it(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        number = shop.do(f"contacts add Ana --email {ANA}")
+        shop.do(f"follow {case.record} --who expert@firm.example")
+        shop.post(dsn(left(sink)))
+        assert f"! mail to {ANA} came back: {REFUSED}" in shop.do(f"show {case.record} --peek")
+        assert shop.field(case.record, "bad_addresses") == [{"address": ANA, "reason": REFUSED}]
+        assert f"! mail to {ANA} came back" in shop.do(f"contacts show {number}")
+        (card,) = shop.cli("contacts --json").json
+        assert card["bad_addresses"] == [ANA]
+        shop.mail(ANA, answers=case, text="Here I am.")
+        assert (shop.field(case.record, "bad_addresses"), shop.cli("contacts --json").json[0]["bad_addresses"]) == (
+            [],
+            [],
+        )
+
+
+class TestNoMoreMail:
+    """What leaves by itself goes to no address that does not exist; what a person writes goes, and he is warned."""
+
+    def test_a_follower_outside_gets_no_more_copies_until_he_writes(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        expert = "expert@firm.example"
+        shop.do(f"follow {case.record} --who {expert}")
+        shop.mail(ANA, answers=case, text="More.")
+        shop.do("tick")
+        shop.post(bounce(left(sink, expert).sender, HUMAN, fate(recipient=expert)))
+        for words in ("And more.", "And more still."):
+            shop.mail(ANA, answers=case, text=words)
+        plan = shop.cli(f"reply {case.record} -m Hm. --no-quote --dry-run --json", "agent").json
+        assert expert not in str(plan)
+        shop.do("tick")
+        assert sink.recipients.count(expert) == 1
+        shop.mail(expert, answers=identifier(left(sink, expert)), subject="Re: Printer", text="I am back.")
+        shop.mail(ANA, answers=case, text="The last.")
+        shop.do("tick")
+        assert sink.recipients.count(expert) == 2
+
+    @pytest.mark.parametrize("notify", ["email", "both"])
+    def test_a_user_hears_in_his_inbox_until_he_writes(self, shop: Talk, sink: Sink, case: Letter, notify: str) -> None:
+        shop.do(f"users set agent --notify {notify}")
+        shop.mail(ANA, answers=case, text="More.")
+        shop.do("tick")
+        shop.post(bounce(left(sink, "agent@crm.test").sender, HUMAN, fate(recipient="agent@crm.test")))
+        shop.quiet()
+        shop.mail(ANA, answers=case, text="And more.")
+        shop.do("tick")
+        assert shop.heard("agent") == [(case.record, "And more.")]
+        assert sink.recipients.count("agent@crm.test") == 1
+        notice = identifier(left(sink, "agent@crm.test"))
+        shop.mail("agent@crm.test", answers=notice, subject="Re: Printer", text="I see to it.")
+        shop.mail(ANA, answers=case, text="The last.")
+        shop.do("tick")
+        assert sink.recipients.count("agent@crm.test") == 2
+
+    def test_a_full_mailbox_is_no_reason(self, shop: Talk, sink: Sink, case: Letter) -> None:
+        expert = "expert@firm.example"
+        shop.do(f"follow {case.record} --who {expert}")
+        shop.mail(ANA, answers=case, text="More.")
+        shop.do("tick")
+        shop.post(bounce(left(sink, expert).sender, HUMAN, fate("failed", "5.2.2", "552 5.2.2 Mailbox full", expert)))
+        shop.mail(ANA, answers=case, text="And more.")
+        shop.do("tick")
+        assert sink.recipients.count(expert) == 2
+
+
 # --- other automatic mail, and forgiving --------------------------------------------------------------------
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 from conversation import RECEIVED, Letter, Talk
 
+from crmmail.mail.parse import is_beginning, parse
 from crmmail.store import tables
 
 
@@ -134,11 +138,137 @@ class TestOneMessageIdAndOtherContent:
         other = talk.mail("eve@evil.example", subject="Long", text="First line.\nMine.", id="same@example.com")
         assert other.record != first.record
 
+    def test_three_copies_in_any_order(self, talk: Talk) -> None:
+        """One live message, the whole one: a shorter half is not taken for the whole of a still shorter one."""
+        for order in permutations((0.4, 0.7, 1.0)):
+            text = "".join(f"Line {number} of {order}.\n" for number in range(20))
+            raw = talk.raw("ana@example.com", subject="Long", text=text)
+            body = raw.index(b"\n\n") + 2
+            first, *others = [talk.post(raw[: body + int((len(raw) - body) * part)]) for part in order]
+            assert [one.record for one in others] == [first.record] * 2
+            shown = [one for one in talk.show(first.record)["messages"] if one["kind"] == "email_in"]
+            assert [one["text"].strip() for one in shown if one["superseded_by"] is None] == [text.strip()]
+
+    def test_whose_bytes_are_not_kept_is_known_by_its_words(self, talk: Talk) -> None:
+        talk.do("aliases set support@crm.test --no-keep-original")
+        whole = talk.raw("ana@example.com", subject="Long", text="First line.\nSecond line.\nThird line.")
+        cut = talk.post(whole[: whole.index(b"Second")])
+        assert (talk.post(whole).reason, talk.count(tables.Thread)) == ("whole", 1)
+        assert cut.outcome == "stored"
+
+    def test_words_that_go_on_elsewhere_are_no_cut(self, talk: Talk) -> None:
+        """A broken mailer gives all its mails one Message-ID; "Hi" is how the next letter begins, too."""
+        first = talk.mail("ana@example.com", subject="One", text="Hi", id="same@example.com")
+        talk.wait(minutes=1)
+        other = talk.mail("ana@example.com", subject="Two", text="Hi, how much is it?", id="same@example.com")
+        assert (other.fates, other.record != first.record) == ([("stored", "alias")], True)
+        assert talk.words(first.record) == ["Hi"]
+
+    def test_the_footer_of_a_list_belongs_to_the_longer_copy(self, talk: Talk, case: Letter) -> None:
+        """The letter itself, and once more by way of a mailing list: one record, and both can be read."""
+        footer = b"_______\nOur list: https://list.example\n"
+        listed = talk.post(b"List-Id: <all.list.example>\n" + case.raw + footer)
+        assert (listed.reason, listed.record) == ("whole", case.record)
+        assert len(talk.words(case.record)) == 2
+
     def test_cut_in_an_attachment(self, talk: Talk) -> None:
         raw = talk.raw("ana@example.com", subject="File", text="See file.", files=[("a.bin", bytes(range(256)) * 20)])
         cut = talk.post(raw[: len(raw) // 2])
         whole = talk.post(raw)
         assert (whole.reason, whole.record) == ("whole", cut.record)
+
+
+RUSSIAN = "Здравствуйте! У нас горит принтер, и мы не можем печатать.\nПриезжайте скорее — очень ждём.\n"
+PAGE = f'<html><body><p>{RUSSIAN}<b>See</b> <a href="https://example.com/a?b=c&amp;d">our page</a>.</p></body></html>'
+HEAD = "From: ana@example.com\nTo: support@crm.test\nSubject: Long\nMessage-ID: <cut@example.com>\nMIME-Version: 1.0\n"
+
+
+def as_sent(kind: str, text: str, encoding: str) -> bytes:
+    """A mail as one of its ways of being written."""
+    data = text.encode()
+    coded = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}.get(encoding, bytes)(data)
+    head = f"{HEAD}Content-Type: {kind}; charset=utf-8\nContent-Transfer-Encoding: {encoding}\n\n"
+    return head.encode() + coded
+
+
+WAYS = {
+    f"{kind} {encoding}": as_sent(kind, text, encoding)
+    for kind, text in (("text/plain", RUSSIAN), ("text/html", PAGE))
+    for encoding in ("8bit", "quoted-printable", "base64")
+}
+
+
+class TestCutAnywhere:
+    """The line breaks where it likes: inside a Cyrillic letter, a tag, an address, a quantum of base64."""
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_the_bytes_tell(self, way: str) -> None:
+        raw = WAYS[way]
+        again = RECEIVED + raw.replace(b"\n", b"\r\n")
+        for cut in range(raw.index(b"Message-ID"), len(raw)):
+            assert is_beginning(raw[:cut], again) and is_beginning(again[: len(RECEIVED) + cut], raw), cut
+            assert not is_beginning(raw[:cut].rstrip() + b"\n\nWe have moved!", raw)
+        assert not is_beginning(b"", raw) and not is_beginning(RECEIVED, raw)
+
+    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("whole_first", [False, True])
+    def test_it_is_one_letter(self, talk: Talk, way: str, whole_first: bool) -> None:
+        raw = WAYS[way]
+        begin = raw.index(b"\n\n") + 2
+        copies = [raw[: begin + (len(raw) - begin) * part // 7] for part in (2, 3, 5)]
+        for one in [raw, *copies] if whole_first else [*copies, RECEIVED + raw]:
+            assert talk.post(one).outcome == "stored"
+        assert len(talk.all("case")) == 1
+        shown = [one for one in talk.show(1)["messages"] if one["kind"] == "email_in"]
+        (live,) = [one for one in shown if one["superseded_by"] is None]
+        assert "очень ждём" in live["text"]
+
+    def test_in_its_header(self, talk: Talk) -> None:
+        """Before the header says that it is base64."""
+        raw = WAYS["text/plain base64"]
+        cut = talk.post(raw[: raw.index(b"Content-Transfer")])
+        assert (talk.post(RECEIVED + raw).reason, len(talk.all("case"))) == ("whole", 1)
+        assert cut.outcome == "stored"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html"])
+def test_a_mail_server_may_encode_it_anew(talk: Talk, kind: str) -> None:
+    """8 bits become quoted-printable or, where most letters are not ASCII, base64 with CRLF (sendmail): still the same
+    letter."""
+    text = RUSSIAN if kind == "text/plain" else PAGE
+    first = talk.post(as_sent(kind, text, "8bit"))
+    for other in (
+        as_sent(kind, text, "quoted-printable"),
+        as_sent(kind, text, "base64"),
+        as_sent(kind, text.replace("\n", "\r\n"), "base64"),
+        as_sent(kind, text + "\n\n", "8bit"),
+    ):
+        again = talk.post(RECEIVED + other)
+        assert (again.outcome, again.record) == ("duplicate", first.record)
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (lambda raw: raw.replace(b"burns", b"burned"), False),
+        (lambda raw: raw.replace(b"Printer broken", b"Printer"), False),
+        (lambda raw: raw.replace(b"ana@", b"eve@"), False),
+        (lambda raw: raw.replace(b"Nov 2026", b"Dec 2026"), False),
+        (lambda raw: raw.replace(b'"a.bin"', b'"b.bin"'), False),
+        (lambda raw: raw.replace(b"AAEC", b"AAED"), False),
+        (lambda raw: raw.replace(b"It burns.", b">From now on it burns."), False),
+        (lambda raw: raw.replace(b"To: support@crm.test", b"To: other@crm.test\nCc: sales@crm.test"), True),
+        (lambda raw: b"X-Spam: no\nDelivered-To: support@crm.test\nReturn-Path: <x@y>\n" + raw, True),
+        (lambda raw: raw.replace(b"Printer broken", b"=?utf-8?q?Printer_broken?="), True),
+        (lambda raw: raw.replace(b"\n", b"\r\n"), True),
+    ],
+)
+def test_what_makes_the_content_of_a_letter(talk: Talk, changed: Callable[[bytes], bytes], same: bool) -> None:
+    """Sender, subject, date, words, files and their names; not the way it came, nor whom the headers name."""
+    files = [("a.bin", bytes(range(60)))]
+    raw = talk.raw("ana@example.com", subject="Printer broken", text="It burns.", files=files)
+    assert changed(raw) != raw
+    assert (parse(changed(raw)).content_hash == parse(raw).content_hash) == same
 
 
 class TestACutCopyToTwoAddresses:

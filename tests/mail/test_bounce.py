@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quick import QUICK
 
-from crmmail.core.automatic import bounce
+from crmmail.core.automatic import bounce, machine
 from crmmail.core.message import Mail, Part, Report
 from crmmail.mail.bounce import ACTIONS, MAX_IDS, MAX_RECIPIENTS, WORDS_LIMIT, read
 from crmmail.mail.parse import parse
@@ -556,3 +557,142 @@ def test_a_thousand_reports_are_not_slow() -> None:
     said = read(letter(attachments=parts))
     assert time.process_time() - started < QUICK
     assert said is not None and said.recipients == (ANN,)
+
+
+# --- the RFCs, clause by clause, from the bytes ---------------------------------------------------------------------
+
+OUR_ID = "1.x.0123456789abcdef.abcdefghijklmnop@crm.test"
+PER_MESSAGE = (
+    "Reporting-MTA: dns; mx.example\nOriginal-Envelope-Id: e1\nArrival-Date: Tue, 24 Nov 2026 10:00:00 +0000\n"
+)
+
+
+def dsn(
+    status: str,
+    *,
+    kind: str = "message/delivery-status",
+    encoding: str = "7bit",
+    copy: str = "message/rfc822",
+    report: str = "report-type=delivery-status",
+) -> bytes:
+    """A report as it lies in a mailbox: explanation, status, and our letter or its header."""
+    if encoding == "base64":
+        status = base64.encodebytes(status.encode()).decode()
+    return (
+        f"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nTo: bounce@crm.test\nSubject: Alas\nMIME-Version: 1.0\n"
+        f'Content-Type: multipart/report; {report};\n boundary="b"\nMessage-ID: <d1@mx.example>\n\n'
+        f"--b\nContent-Type: text/plain\n\nIt did not arrive.\n\n"
+        f"--b\nContent-Type: {kind}\nContent-Transfer-Encoding: {encoding}\n\n{status}\n"
+        f"--b\nContent-Type: {copy}\n\nMessage-ID: <{OUR_ID}>\nSubject: Hello\n\n--b--\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("clause", "raw", "said"),
+    [
+        (
+            "RFC 3464 2.1: a group for the message, one for each recipient; 2.3.1: what we wrote to stands first",
+            dsn(
+                f"{PER_MESSAGE}\nOriginal-Recipient: rfc822;ann@customer.example\n"
+                "Final-Recipient: rfc822; ann@elsewhere.example\nAction: failed\nStatus: 5.1.1\n"
+            ),
+            ("failed", "5.1.1", (ANN,)),
+        ),
+        (
+            "RFC 3464 2.3.3: delayed is no failure, and is less than one",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: rfc822; bob@customer.example\nAction: delayed\nStatus: 4.4.1\n\n"
+                "Final-Recipient: rfc822; ann@customer.example\nAction: failed\nStatus: 5.1.1\n"
+            ),
+            ("failed", "5.1.1", (ANN,)),
+        ),
+        (
+            "RFC 3464 2.3.3: relayed beside delivered tells of the one of which nobody knows more",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: rfc822; bob@customer.example\nAction: delivered\nStatus: 2.0.0\n\n"
+                "Final-Recipient: rfc822; ann@customer.example\nAction: relayed\nStatus: 2.0.0\n"
+            ),
+            ("relayed", "2.0.0", (ANN,)),
+        ),
+        (
+            "RFC 3464 2.1.2: a comment where the action stands, the type of the address in any letter case",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: RFC822; ann@customer.example\n"
+                "Action: FAILED (expired)\nStatus: 4.4.7\n"
+            ),
+            ("failed", "4.4.7", (ANN,)),
+        ),
+        (
+            "RFC 3464 2.3.6: another type of diagnostic says nothing about SMTP codes; the status stands",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: rfc822; ann@customer.example\nAction: failed\nStatus: 5.0.0\n"
+                "Diagnostic-Code: x-unix; exit 67\n"
+            ),
+            ("failed", "5.0.0", (ANN,)),
+        ),
+        (
+            "RFC 3463: a code of the registry's later years",
+            dsn(f"{PER_MESSAGE}\nFinal-Recipient: rfc822; ann@customer.example\nAction: failed\nStatus: 5.7.509\n"),
+            ("failed", "5.7.509", (ANN,)),
+        ),
+        (
+            "RFC 6522 3: the header of our letter alone is enough to know it",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: rfc822; ann@customer.example\nAction: failed\nStatus: 5.1.1\n",
+                copy="text/rfc822-headers",
+            ),
+            ("failed", "5.1.1", (ANN,)),
+        ),
+        (
+            "RFC 6522 3: the name of the report in quotes, behind others, in any letter case",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: rfc822; ann@customer.example\nAction: failed\nStatus: 5.1.1\n",
+                report='charset=utf-8; REPORT-TYPE="Delivery-Status"',
+            ),
+            ("failed", "5.1.1", (ANN,)),
+        ),
+        (
+            "RFC 6533 3 and 4: letters beyond ASCII as they are, in a part that may be encoded",
+            dsn(
+                f"{PER_MESSAGE}\nFinal-Recipient: utf-8; Анна@customer.example\nAction: failed\nStatus: 5.1.1\n",
+                kind="message/global-delivery-status",
+                encoding="base64",
+                copy="message/global-headers",
+                report="report-type=global-delivery-status",
+            ),
+            ("failed", "5.1.1", ("анна@customer.example",)),
+        ),
+        (
+            "RFC 6533 3: the same in ASCII, each letter by its number",
+            dsn(
+                f"{PER_MESSAGE}\nOriginal-Recipient: utf-8;\\x{{410}}\\x{{43D}}\\x{{43D}}\\x{{430}}@customer.example\n"
+                "Final-Recipient: rfc822; x@elsewhere.example\nAction: failed\nStatus: 5.1.1\n",
+                copy="message/global",
+            ),
+            ("failed", "5.1.1", ("анна@customer.example",)),
+        ),
+    ],
+    ids=lambda value: value.partition(":")[0] if isinstance(value, str) and value.startswith("RFC") else "",
+)
+def test_the_rfcs(clause: str, raw: bytes, said: tuple[str, str, tuple[str, ...]]) -> None:
+    mail = parse(raw)
+    assert bounce(mail) == "delivery-status", clause
+    report = read(mail)
+    assert report is not None
+    assert (report.action, report.status, report.recipients) == said, clause
+    assert report.ids[:1] == (OUR_ID,), clause
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("disposition-notification", "message/disposition-notification"),
+        ("global-disposition-notification", "message/global-disposition-notification"),
+        ("feedback-report", "message/feedback-report"),
+    ],
+)
+def test_reports_that_are_no_bounces(kind: str, part: str) -> None:
+    """RFC 8098 §3, RFC 6533 §6, RFC 5965: somebody read it, or calls it spam; it has arrived."""
+    fields = "Final-Recipient: rfc822; ann@customer.example\nDisposition: manual-action/MDN-sent-manually; displayed\n"
+    mail = parse(dsn(fields, kind=part, report=f"report-type={kind}"))
+    assert (bounce(mail), machine(mail)) == ("", "report")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from bigmails import BOMBS, Kind
 from quick import QUICK
 
 from crmmail.errors import OverLimit
-from crmmail.mail.limits import check, split_header
+from crmmail.mail.limits import check, check_size, split_header
+from crmmail.mail.parse import parse
 
 MB = 1 << 20
 HEADER = b"From: ann@customer.example\nSubject: x\n"
@@ -36,7 +38,8 @@ def nested(levels: int) -> bytes:
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_over_a_limit(raw: bytes, reason: str, line_end: bytes) -> None:
     with pytest.raises(OverLimit) as caught:
-        check(raw.replace(b"\n", line_end), max_size=MB)
+        check_size(len(raw), MB)
+        check(raw.replace(b"\n", line_end))
     assert caught.value.reason == reason
     assert "\n" not in str(caught.value)
 
@@ -57,13 +60,27 @@ def test_over_a_limit(raw: bytes, reason: str, line_end: bytes) -> None:
     ],
 )
 def test_an_ordinary_mail_is_within_limits(raw: bytes) -> None:
-    check(raw, max_size=MB)
+    check_size(len(raw), MB)
+    check(raw)
+
+
+@pytest.mark.parametrize("kind", BOMBS, ids=lambda kind: kind.name)
+def test_nothing_takes_more_than_its_share_of_time(kind: Kind) -> None:
+    """What is quadratic in a quarter of a megabyte takes minutes; whole mails of it are in tests/test_sizes.py."""
+    raw = kind.make(300_000)
+    started = time.process_time()
+    try:
+        check(raw)
+        parse(raw)
+    except OverLimit:
+        pass
+    assert time.process_time() - started < QUICK
 
 
 def test_fifty_megabytes_are_checked_in_time() -> None:
     raw = MULTI + b"--b\n\n" + b"some -- words of a letter that goes on\n" * 1_300_000 + b"--b--\n"
     started = time.process_time()
-    check(raw, max_size=60 * MB)
+    check(raw)
     assert time.process_time() - started < QUICK
 
 

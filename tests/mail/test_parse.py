@@ -230,9 +230,9 @@ def test_the_hash_is_of_the_letter_not_of_its_way() -> None:
 def test_the_same_mail_offered_again_is_known_unread() -> None:
     raw = multi(b"mixed", PLAIN, PNG)
     again = b"Received: later\n by us\nReturn-Path: <x@y>\nX-Fetchmail-Warning: none\n" + raw
-    assert body_digest_key(raw) == body_digest_key(again.replace(b"\n", b"\r\n"))
-    assert body_digest_key(raw) != body_digest_key(raw.replace(b"plain", b"Plain"))
-    assert body_digest_key(b"") and body_digest_key(b"\xff\r\0")
+    assert body_digest_key([raw]) == body_digest_key([again.replace(b"\n", b"\r\n")])
+    assert body_digest_key([raw]) != body_digest_key([raw.replace(b"plain", b"Plain")])
+    assert body_digest_key([]) and body_digest_key([b"\xff\r\0"])
 
 
 def test_headers_for_judging_are_one_line_each() -> None:

@@ -339,6 +339,33 @@ class TestInjection:
         (sender,) = mail["From"].addresses
         assert sender.addr_spec == "support@crm.test"
 
+    def test_ids_of_strangers_and_endless_words(self, office: Office) -> None:
+        """What nobody's header may hold is left out or cut; what is left is a mail of its own."""
+        talk, endless = office.talk, "A" * 100_000
+        first = talk.mail(EVE, subject="Scanner", text="It hums.").record
+        with raw_store(talk.db) as store:
+            store.execute("UPDATE crm_message SET message_id = ?, from_name = ?", (f"x>\r\nBcc: {EVIL}@y", endless))
+            store.execute("UPDATE crm_thread SET title = ?", (endless,))
+            store.execute("UPDATE crm_user SET name = ?", (endless,))
+        office.letter(EVE, record=first, subject=endless, files=(File(endless, "text/plain", b"plan"),))
+        (mail,) = send(office)
+        self.letter_is_whole(office, mail, [one for one in LETTER if one not in ("In-Reply-To", "References")])
+        assert len(office.sink.received[-1].data) < 20_000
+        assert all(len(line) <= 998 for line in office.sink.received[-1].data.split(b"\r\n"))
+
+    def test_what_a_rule_fills_into_a_template(self, office: Office) -> None:
+        talk = office.talk
+        talk.do(["templates", "add", "thanks", "--subject", "For {partner.name}", "-m", "{record.title}"])
+        talk.do("rules add Thanks --state-to done --mail thanks")
+        with raw_store(talk.db) as store:
+            store.execute("UPDATE crm_thread SET title = ?", (EVIL,))
+            store.execute("UPDATE crm_case SET partner_name = ?", (EVIL,))
+        talk.do(f"close {office.case}")
+        (mail,) = send(office)
+        automatic = [one for one in NOTICE if one != "Content-Transfer-Encoding" or one in mail]
+        self.letter_is_whole(office, mail, automatic)
+        assert str(mail["Subject"]).startswith("For Eve")
+
     def test_by_mail_and_by_command(self, talk: Talk, office: Office) -> None:
         raw = (
             b"From: =?utf-8?q?Eve=0D=0ABcc:_victim=40example.com?= <eve@example.com>\r\nTo: support@crm.test\r\n"

@@ -13,9 +13,10 @@ from outgoing import Office, identifier, raw_store, words
 from peewee import OperationalError
 
 from crmmail import render
+from crmmail.core.letter import File
 from crmmail.mail.compose import compose
 from crmmail.mail.smtp import Connection
-from crmmail.services import letters, outbox, outgoing, send
+from crmmail.services import letters, outbox, outgoing, send, trouble
 from crmmail.store import tables
 
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"
@@ -194,7 +195,10 @@ class TestPoison:
             ("Subject: {{ nobody }}\n\nHello", "'nobody' is undefined"),
             ("Subject: {{ tagged\n\nHello", "expected token"),
             ("Hello", "its first line must be"),
-            ("Subject: x\n\n{{ 1 // 0 }}", "ZeroDivisionError"),
+            ("Subject: x\n\n{{ 1 // 0 }}", "and nothing else"),
+            ("Subject: x\n\n{{ 'A' * 10**10 }}", "and nothing else"),
+            ("Subject: x\n\n{% for i in range(10**9) %}{% for j in range(10**9) %}{% endfor %}{% endfor %}", "list"),
+            ("Subject: x\n\n{% for letter in text %}{% endfor %}", "text is no list"),
         ],
     )
     def test_a_template_that_is_broken(
@@ -207,6 +211,59 @@ class TestPoison:
         monkeypatch.setattr(render, "folder", lambda: str(tmp_path / "templates"))
         (notice,) = office.rows()
         self.parked(office, notice.id, why)
+
+    def test_a_user_who_is_not_there(self, office: Office) -> None:
+        number = office.letter("agent@crm.test", user="boss")
+        with raw_store(office.talk.db) as store:
+            store.execute("UPDATE crm_delivery SET user_id = 99 WHERE id = ?", (number,))
+        assert office.talk.cli("outbox send").code == 1
+        row = office.row(number)
+        assert (row.state, row.failure) == ("failed", "unbuildable")
+        assert "was a user's, who is not here any more" in row.reason
+
+    @pytest.mark.parametrize(
+        ("table", "column"),
+        [("crm_message", "subject"), ("crm_message", "text"), ("crm_delivery", "address"), ("crm_thread", "title")],
+    )
+    def test_what_cannot_be_read(self, office: Office, sink: Sink, table: str, column: str) -> None:
+        """Half a surrogate pair, as a hand or a bad disk puts it there: SQLite gives it to nobody."""
+        other = office.talk.mail(BOB, subject="Scanner broken").record
+        number = office.letter()
+        row = {"crm_message": office.row(number).message, "crm_thread": office.case}.get(table, number)
+        fine = office.letters([BOB, EVE], record=other)
+        with raw_store(office.talk.db) as store:
+            store.execute(f"UPDATE {table} SET {column} = CAST(x'eda080' AS TEXT) WHERE id = ?", (row,))
+        said = office.talk.cli("outbox send")
+        assert (said.code, said.out.strip()) == (1, "2 sent")
+        assert f"mail {number} to somebody not sent: it cannot be read" in said.err
+        assert [office.row(one).state for one in fine] == ["sent", "sent"]
+        with raw_store(office.talk.db) as store:
+            (state,) = store.execute("SELECT state FROM crm_delivery WHERE id = ?", (number,)).fetchone()
+        assert state == "failed"
+        assert office.talk.cli("tick").code == 0, "it is said once"
+
+    def test_a_file_whose_bytes_are_gone(self, office: Office) -> None:
+        file = File("plan.txt", "text/plain", b"The plan.")
+        number = office.letter(files=(file,))
+        with raw_store(office.talk.db) as store:
+            store.execute("PRAGMA foreign_keys = OFF")
+            store.execute("DELETE FROM crm_blob")
+        self.parked(office, number, "it cannot be made into a mail")
+
+    def test_nobody_can_be_told(self, office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A slip while one row is written down holds up no other, and the mail does not leave again."""
+        first, second = office.letter(), office.letter(BOB)
+        sink.answer(recipient={ANA: "550 5.1.1 no such user"})
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError("a slip of ours")
+
+        monkeypatch.setattr(trouble, "raise_envelope", broken)
+        said = office.talk.cli("outbox send")
+        assert (said.code, said.out.strip()) == (1, "1 sent")
+        assert [office.row(one).state for one in (first, second)] == ["failed", "sent"]
+        assert office.items("boss") == [("failed", "failed")]
+        assert office.talk.do("outbox send") == "nothing is due"
 
     def test_a_message_whose_author_is_gone(self, office: Office) -> None:
         number = office.letter()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doors import CRMMAIL, Shop, open_shop
-from mailsink import Sink
+from mailsink import Sink, _Client
 from outgoing import Office, fill, identifier, raw_store, read
 
 from crmmail.services import worker
@@ -143,6 +147,82 @@ def test_the_rows_of_one_that_lives_are_left_to_it(workers: Workers, sink: Sink)
     with raw_store(workers.shop.place) as store:
         store.execute("UPDATE crm_delivery SET lease = ?", (past,))
     assert workers.run() == "3 sent\n"  # it has held them for longer than any mail may take
+
+
+class Held:
+    """The sink keeps one client waiting for its word, while others go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, stage: str, time_: int) -> None:
+        self.waits, self.go_on = threading.Event(), threading.Event()
+        seen = 0
+        real = _Client.play
+
+        async def play(client: _Client, at: str, *rest: Any, **more: Any) -> str:
+            nonlocal seen
+            seen += at == stage
+            if at == stage and seen == time_:
+                self.waits.set()
+                while not self.go_on.is_set():
+                    await asyncio.sleep(0.01)
+            return await real(client, at, *rest, **more)
+
+        monkeypatch.setattr(_Client, "play", play)
+
+
+@pytest.mark.parametrize("stage", ["sender", "recipient", "data"])
+def test_frozen_past_its_lease_it_sends_nothing_that_another_took_over(
+    workers: Workers, sink: Sink, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    wanted = fill(workers.shop.place, 6)
+    held = Held(monkeypatch, stage, 3)
+    frozen = workers.start()
+    assert held.waits.wait(30)
+    frozen.send_signal(signal.SIGSTOP)
+    assert workers.run() == "nothing is due\n"
+    past = (datetime.now(UTC) - timedelta(seconds=1)).replace(tzinfo=None).isoformat(" ")
+    with raw_store(workers.shop.place) as store:
+        store.execute("UPDATE crm_delivery SET lease = ? WHERE lease IS NOT NULL", (past,))
+    assert workers.run() == "4 sent\n"
+    held.go_on.set()
+    frozen.send_signal(signal.SIGCONT)
+    out, err = frozen.communicate(timeout=60)
+    assert (out, err) == ("2 sent\n", "")
+    assert workers.ids() == Counter(wanted)
+    assert workers.states() == {"sent": 6}
+    assert workers.shop.rows("SELECT count(*) FROM crm_delivery WHERE worker IS NOT NULL") == [(0,)]
+
+
+def test_two_that_are_killed_at_random_moments(
+    workers: Workers, sink: Sink, monkeypatch: pytest.MonkeyPatch, thorough: bool
+) -> None:
+    """Each mail arrives once, but for those that a killed worker had under way: at most one a kill, and the same."""
+    slow(sink, monkeypatch)
+    count, kills = (1_000, 30) if thorough else (200, 4)
+    chance = random.Random(5)
+    wanted = fill(workers.shop.place, count)
+    both = [workers.start(), workers.start()]
+    done = 0
+    for number in range(kills):
+        until(lambda aim=(number + 1) * count // (kills + 1): len(sink.received) >= aim)  # type: ignore[misc]
+        time.sleep(chance.random() * 0.05)
+        victim = chance.randrange(2)
+        done += both[victim].poll() is None
+        both[victim].kill()
+        both[victim].wait()
+        both[victim] = workers.start()
+    assert done >= kills // 2, "most of them had nothing left to do"
+    for one in both:
+        one.communicate(timeout=60)
+    workers.start().communicate(timeout=60)
+    ids = workers.ids()
+    assert set(ids) == set(wanted)
+    assert sum(ids.values()) - count <= done
+    copies: dict[str, set[bytes]] = {}
+    for mail in sink.received:
+        copies.setdefault(identifier(read(mail)), set()).add(mail.data)
+    assert all(len(one) == 1 for one in copies.values())
+    assert workers.states() == {"sent": count}
+    assert workers.shop.check() == "the store is sound"
 
 
 # --- whose rows ---------------------------------------------------------------------------------------------

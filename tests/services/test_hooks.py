@@ -81,10 +81,63 @@ class TestRun:
         program(folder, "hook", "exit 0")
         assert shop_hooks.run(str(folder), "hook", {"text": "x" * 1_000_000}, 10) == (True, "")
 
-    @pytest.mark.parametrize("name", ["../hook", "/bin/true", ".hidden", "", "..", "a/b", "a\0b"])
+    @pytest.mark.parametrize(
+        "name",
+        ["../hook", "/bin/true", ".hidden", "", "..", "a/b", "a\0b", "-rf", "a\nb", "a\x1b[2J", "a\u202e", "a\ud800"],
+    )
     def test_only_bare_names(self, folder: Path, name: str) -> None:
         ok, words = shop_hooks.run(str(folder), name, {}, 10)
-        assert not ok and "is no bare file name" in words
+        assert not ok and "is no bare file name" in words and words.isprintable()
+        if "/" not in name and "\0" not in name and name.strip("."):
+            path = os.fsencode(folder) + b"/" + name.encode("utf-8", "surrogatepass")
+            with open(path, "w") as file:
+                file.write("#!/bin/sh\n")
+            os.chmod(path, 0o755)
+            assert shop_hooks.programs(str(folder)) == []
+
+    def test_a_name_needs_no_shell(self, folder: Path) -> None:
+        for name in ("two words", "$(touch owned)", "; touch owned", "a'b\"c", "*", "naïve"):
+            program(folder, name, 'echo "$0|$#"')
+            assert shop_hooks.run(str(folder), name, {}, 10) == (True, f"{folder}/{name}|0")
+        assert not (folder / "owned").exists()
+
+    def test_the_folder_is_the_same_wherever_one_stands(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        program(folder, "hook", "exit 0")
+        monkeypatch.chdir(folder.parent)
+        assert shop_hooks.run("hooks", "hook", {}, 10)[1].startswith("hooks is no absolute path")
+
+    def test_inherits_no_file_of_ours(self, folder: Path, tmp_path: Path) -> None:
+        program(folder, "hook", "ls /proc/self/fd | tr '\\n' ' '")
+        with open(tmp_path / "ours", "w") as ours:
+            os.set_inheritable(ours.fileno(), True)
+            ok, words = shop_hooks.run(str(folder), "hook", {}, 10)
+        assert ok and words.split()[:3] == ["0", "1", "2"] and len(words.split()) == 4  # the last is of ls itself
+
+    def test_leaves_no_file_open(self, folder: Path) -> None:
+        program(folder, "hook", "echo said; exit 1")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            shop_hooks.run(str(folder), "hook", {}, 10)
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+    def test_what_cannot_be_ended_is_not_waited_for(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A program that became another user's (sudo) does not hear us."""
+
+        def refused(group: int, number: int) -> None:
+            raise PermissionError
+
+        program(folder, "hook", "echo $$ > pid; exec sleep 60")
+        monkeypatch.setattr(os, "killpg", refused)
+        monkeypatch.setattr(shop_hooks, "MOMENT", 0.2)
+        begun = time.monotonic()
+        assert shop_hooks.run(str(folder), "hook", {}, 1) == (False, "hook did not end within 1 s")
+        assert time.monotonic() - begun < 30
+        os.kill(int((folder / "pid").read_text()), 9)
+
+    def test_words_that_are_no_text_are_json(self, folder: Path) -> None:
+        program(folder, "hook", "cat > seen.json")
+        assert shop_hooks.run(str(folder), "hook", {"title": "half \ud800 \x1b[2J \n"}, 10) == (True, "")
+        assert json.loads((folder / "seen.json").read_text()) == {"title": "half ? \x1b[2J \n"}
 
     def test_what_is_not_run(self, folder: Path) -> None:
         program(folder, "plain", "exit 0", 0o644)
@@ -119,8 +172,8 @@ class TestQueue:
         assert said["record"] == {key: record[key] for key in said["record"]}
         assert said["record"]["title"] == "Printer broken" and said["record"]["created"] == "2026-11-24T10:00:00Z"
         assert set(record) - set(said["record"]) == {
-            "author", "company", "lang", "addresses", "address", "contacts", "buttons", "envelope", "held", "moved_to",
-            "related",
+            "author", "company", "lang", "addresses", "bad_addresses", "address", "contacts", "buttons", "envelope",
+            "held", "moved_to", "related",
         }  # fmt: skip
         assert call(talk, number).state == "done"
 

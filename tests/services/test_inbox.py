@@ -137,11 +137,11 @@ def test_the_summary_counts(talk: Talk, letters: list[Letter]) -> None:
     counts = talk.cli("--json", user="agent").json
     assert counts == {
         "login": "agent", "unread": 4, "starred": 1, "mine": 1, "unassigned": 2, "late": 1, "today": 0,
-        "activities": 0, "quarantine": 1, "unconfirmed": 1, "waiting_mail": 0, "failed_mail": 0,
+        "activities": 0, "quarantine": 1, "unconfirmed": 1, "waiting_mail": 0, "failed_mail": 0, "failing": None,
     }  # fmt: skip
     text = talk.do("", user="agent")
     assert "4 unread" in text
-    assert "1 answer by a stranger" in text
+    assert "1 unconfirmed answer   crmmail unconfirmed" in text
 
 
 class TestStars:

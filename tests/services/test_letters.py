@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,22 @@ class TestAttachments:
         os.symlink(tmp_path / "elsewhere", tmp_path / "a.txt")
         talk.refused(["attachment", "save", str(number), str(tmp_path)])
         assert not (tmp_path / "elsewhere").exists()
+
+    def test_half_a_file_does_not_stay(self, talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The disk is full behind the first byte."""
+        number = self.sent(talk, "a.txt")
+
+        class Full(io.BytesIO):
+            def write(self, data: object) -> int:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        real = os.fdopen
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdopen", lambda handle, *mode: Full() if mode == ("wb",) else real(handle, *mode))
+            said = talk.refused(["attachment", "save", str(number), str(tmp_path / "a.txt")])
+        assert said == f"cannot write {tmp_path}/a.txt: No space left on device"
+        assert not (tmp_path / "a.txt").exists()
+        talk.do(["attachment", "save", str(number), str(tmp_path / "a.txt")])
 
     def test_to_a_name_of_ones_own_or_a_pipe(self, talk: Talk, tmp_path: Path) -> None:
         number = self.sent(talk, "../a.txt", data=bytes(range(256)))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crmmail.core.message import Address
-from crmmail.store import directory, mails, messages, offices, records
+from crmmail.store import blobs, directory, mails, messages, offices, records
 from crmmail.store import tables as t
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -55,8 +55,15 @@ def message(thread: int, sender: str = "", to: str = "", cc: str = "", **columns
     return number
 
 
-def original(message_id: str = "1@customer.example", content_hash: str = "c0ffee", **changes: Any) -> int:
-    plain = {"from_address": "ann@customer.example", "raw": b"From: ann\n\nHelp!", "received": NOW}
+def original(
+    message_id: str = "1@customer.example",
+    content_hash: str = "c0ffee",
+    *,
+    raw: bytes = b"From: ann\n\nHelp!",
+    **changes: Any,
+) -> int:
+    data = blobs.of(b"".join(mails.compressed([raw], len(raw))))
+    plain = {"from_address": "ann@customer.example", "received": NOW, "size": len(raw), "data": data}
     return mails.put_original(message_id, content_hash, **{**plain, **changes})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import stat
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,22 @@ def test_trouble_with_the_files_changes_nothing(tmp_path: Path) -> None:
         judged.append(KEY)
     attempts.forget(KEY)
     assert (judged, attempts.count(KEY)) == ([KEY], 0)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+@pytest.mark.parametrize(("store", "folder"), [(0o600, 0o700), (0o660, 0o2770)], ids=["alone", "group"])
+def test_whoever_may_use_the_store_may_count(tmp_path: Path, umask: int, store: int, folder: int) -> None:
+    place = tmp_path / "crm.db"
+    place.touch()
+    place.chmod(store)
+    attempts = Attempts(str(place))
+    before = os.umask(umask)
+    try:
+        with attempts.judging("key"):
+            modes = {stat.S_IMODE(mark.stat().st_mode) for mark in Path(attempts.folder).iterdir()}
+        attempts.give_up("key")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(attempts.folder).st_mode) == folder
+    assert modes == {store}
+    assert {stat.S_IMODE(mark.stat().st_mode) for mark in Path(attempts.folder).iterdir()} == {store}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from crmmail.cli.command import noun
@@ -10,7 +13,7 @@ from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.services import people
-from crmmail.store import directory
+from crmmail.store import directory, outbox
 
 COLUMNS = (
     Column("id", "#"),
@@ -18,7 +21,7 @@ COLUMNS = (
     Column("company", "company", width=24),
     Column("category", "category", width=26),
     Column("lang", "lang"),
-    Column("addresses", "addresses", lambda row: ", ".join(row["addresses"]), flex=True),
+    Column("addresses", "addresses", lambda row: ", ".join(_marked(row)), flex=True),
 )
 
 
@@ -34,15 +37,31 @@ def contacts_command() -> None:
 def contacts_list(session: Session, words: tuple[str, ...]) -> None:
     """All contacts, or those in which all the words occur."""
     session.open()
-    rows = [
-        {**one._asdict(), "company": one.company or None, "category": one.category or None, "lang": one.lang or None}
+    found = [
+        one
         for one in directory.contacts()
         if all(word.lower() in " ".join((one.name, one.company, *one.addresses)).lower() for word in words)
+    ]
+    bad = outbox.bad()
+    rows = [
+        {
+            **one._asdict(),
+            "company": one.company or None,
+            "category": one.category or None,
+            "lang": one.lang or None,
+            "bad_addresses": [address for address in one.addresses if address in bad],
+        }
+        for one in found
     ]
     session.voice.listing(rows, COLUMNS, empty="No contacts: crmmail contacts add NAME --email ADDRESS", keys=KEYS)
 
 
-KEYS = ("id", "name", "company", "category", "lang", "addresses")
+KEYS = ("id", "name", "company", "category", "lang", "addresses", "bad_addresses")
+
+
+def _marked(row: Mapping[str, Any]) -> list[str]:
+    """His addresses; behind those from which mail came back it says so."""
+    return [f"{one} (came back)" if one in row["bad_addresses"] else one for one in row["addresses"]]
 
 
 @contacts_command.command("show", examples=("crmmail contacts show 12",))

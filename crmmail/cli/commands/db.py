@@ -11,6 +11,13 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.services import upkeep
 
+DAMAGES = (
+    Column("check", "check"),
+    Column("table", "table"),
+    Column("row", "row"),
+    Column("sentence", "damage", flex=True),
+)
+
 
 @noun("db", examples=("crmmail db", "crmmail db backup crmmail-copy.db", "crmmail db check"), default="status")
 def db_command() -> None:
@@ -43,15 +50,26 @@ def db_migrate(session: Session) -> None:
         session.voice.say("the schema is up to date")
 
 
-@db_command.command("check", examples=("crmmail db check && echo well",))
+@db_command.command("check", examples=("crmmail db check && echo well", "crmmail db check --json"))
+@listing_options
 @pass_session
 def db_check(session: Session) -> int:
-    """Look for damage: integrity, foreign keys, attachments; exit 1 where there is any."""
-    found = upkeep.check(session.open(check=False))
-    for line in found:
-        session.voice.warn(line)
-    if not found:
-        session.voice.say("the store is sound")
+    """Look for damage: integrity, foreign keys, attachments; exit 1 where there is any.
+
+    It also reads what must hold between the rows, every text, and every letter that was kept.  Others go on working.
+    """
+    workspace, voice = session.open(check=False), session.voice
+    with voice.progress(upkeep.steps(workspace), "Checking") as step:
+        found = upkeep.damages(workspace, step)
+    if voice.form or voice.fields:
+        voice.listing([one._asdict() for one in found], DAMAGES)
+    elif found:
+        for one in found:
+            voice.warn(one.sentence)
+    elif any(not one.applied for one in upkeep.status(workspace)):
+        voice.say("the file is sound; its rows can be looked at after: crmmail db migrate")
+    else:
+        voice.say("the store is sound")
     return int(bool(found))
 
 

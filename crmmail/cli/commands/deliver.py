@@ -16,6 +16,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.streams import forget
 from crmmail.errors import CrmmailError, UsageError
 from crmmail.services import deliver
+from crmmail.spool import Spool
 
 
 @command(
@@ -52,12 +53,14 @@ def deliver_command(
     """
     if sys.stdin.isatty():
         raise UsageError("pipe a letter in: crmmail deliver < letter.eml")
-    raw = sys.stdin.buffer.read()
+    letter = Spool()
+    while piece := sys.stdin.buffer.read(1 << 20):
+        letter.write(piece)
     envelope = mda.envelope(
         recipient=recipient, sender=sender, section=section, mailbox=mailbox, keep_original=not no_keep_original
     )
     try:
-        outcomes = deliver.deliver(session.workspace, raw, envelope, dry_run=dry_run)
+        outcomes = deliver.deliver(session.workspace, letter, envelope, dry_run=dry_run)
     except CrmmailError as error:
         session.voice.warn(mda.complaint(str(error)).removeprefix("crmmail-mda: "))
         return mda.LATER

@@ -26,24 +26,32 @@ def _style(row: Row) -> str:
 
 @command(
     "doctor",
-    examples=("crmmail doctor", "crmmail doctor --quiet || mail -s 'crmmail needs you' root", "crmmail doctor --json"),
+    examples=(
+        "crmmail doctor",
+        "17 * * * * crmmail --db /srv/crm.db doctor --quiet",
+        "crmmail doctor --strict --json",
+    ),
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only what is wrong now; nothing when all is well.")
+@click.option("--strict", is_flag=True, help="Warnings count as what is wrong now.")
 @listing_options
 @pass_session
-def doctor_command(session: Session, quiet: bool) -> int:
+def doctor_command(session: Session, quiet: bool, strict: bool) -> int:
     """Look for trouble and say what to do.
 
-    The store, its permissions, addresses without a route, mailboxes used the wrong way, letters that wait.
+    Deliveries that fail, the store, its permissions and its disk, addresses without a route, mailboxes used the wrong
+    way, letters that wait.  Exit 0: all is well, or there are warnings only (!).  Exit 1: mail is lost or delayed now
+    (✗), or, with --strict, there are warnings.  It answers also where the store cannot be opened.
     """
-    found = doctor.examine(session.open(check=False))
-    shown = [one for one in found if one.level == "fail"] if quiet else found
+    found = doctor.examine(session.choice)
+    wrong = [one for one in found if one.level == "fail" or (strict and one.level == "warn")]
+    shown = wrong if quiet else found
     voice = session.voice
     if voice.terminal and voice.form in ("", "table") and not voice.fields:
         for one in shown:
             voice.say((f"{SIGNS[one.level]} ", f"{one.check}: {one.sentence}"))
             if one.advice:
                 voice.say(f"    → {one.advice}")
-    elif shown or not quiet:
+    elif shown or not quiet or voice.form:
         voice.listing([one._asdict() for one in shown], COLUMNS, empty="All is well.")
-    return int(any(one.level == "fail" for one in found))
+    return int(bool(wrong))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from crmmail.cli import order, shapes
+from crmmail.cli import order, senders, shapes
 from crmmail.cli.command import noun
 from crmmail.cli.line import ENVELOPE, STARRED, UNREAD, Body, Line, Span, paragraphs
 from crmmail.cli.options import NUMBER, listing_options
@@ -15,7 +15,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, quote, text, when
 from crmmail.errors import Refused
-from crmmail.services import fields, inbox
+from crmmail.services import fields, held, inbox
 from crmmail.store.inbox import Item
 
 WORDS = 5  # lines of a letter that the inbox shows
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("id", "item"),
     Column("record", "record", lambda row: f"#{row['record']}" if row["record"] else "", justify="right"),
     Column("message", "message", lambda row: row["message"] or f"letter {row['quarantine']}", justify="right"),
-    Column("from_name", "from", lambda row: text.person(row["from_name"], row["from_address"]), width=22),
+    Column("from_name", "from", width=22),
     Column("from_address", "address", piped=True, width=24),
     Column("subject", "subject", lambda row: row["subject"] or row["title"] or row["text"], flex=True),
     Column("date", "when", justify="right"),
@@ -94,6 +94,7 @@ def inbox_list(
         return
     columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
     keys = tuple(shapes.item(EMPTY))
+    columns = tuple(senders.columns(session, columns))
     voice.listing([shapes.item(one) for one in found], columns, empty=empty, keys=keys, row_style=_style)
 
 
@@ -108,11 +109,12 @@ def inbox_reply(session: Session, item: int, **options: Any) -> int:
     from crmmail.cli.commands.post import run  # a listing has no use for it
 
     found = inbox.item(session.workspace, item)
-    if found.record is None or found.message is None:  # answering the record it may belong to answers somebody else
+    if found.quarantine is not None:  # answering the record it may belong to answers somebody else
         raise Refused(
             f"item {item} is about letter {found.quarantine} in quarantine: give it a record first "
-            f"(crmmail quarantine show {found.quarantine})"
+            f"({held.leads_to(found.quarantine, found.reason)})"
         )
+    assert found.record is not None
     # A note or a change of state is no letter: then the last one that came is answered.
     is_letter = found.message_kind == "email_in" and not found.internal
     return run(session, order.order("reply", found.record, message=found.message if is_letter else None, **options))
@@ -144,8 +146,10 @@ def cards(session: Session, items: list[Item]) -> Iterator[Line]:
         lines = [line for line in text.clean(words).split("\n") if line.strip()]
         yield Body("\n".join(lines[:WORDS]), "", "     ")
         if len(lines) > WORDS:
-            more = f"crmmail show {one.record}" if one.record else f"crmmail quarantine show {one.quarantine}"
-            yield Span(f"     … {len(lines) - WORDS} more lines: {more}", "dim")
+            where = "" if one.quarantine else f": crmmail show {one.record}"
+            yield Span(f"     … {len(lines) - WORDS} more lines{where}", "dim")
+        if one.quarantine:
+            yield Span(f"     held: {held.leads_to(one.quarantine, one.reason)}", "waiting")
         yield ""
     yield Span("crmmail show N · done ITEM · star MESSAGE · undo", "dim")
 
@@ -169,7 +173,7 @@ def headline(session: Session, one: Item) -> Line:
         Span(f"{star}", "starred"),
         Span(f"{state}{kind}{held}", "waiting" if held else "dim"),
         Span(f" · {ENVELOPE} {NOT_ARRIVED[one.envelope]}" if one.envelope else "", "failed"),
-        f"   {who(one)}   ",
+        f"   {who(session, one)}   ",
         Span(f"{when.ago(one.date, session.workspace.now().astimezone())} · {name}", "dim"),
     )
     if not one.record:
@@ -179,8 +183,6 @@ def headline(session: Session, one: Item) -> Line:
     return (before, Span(f"#{one.record} {title}", style), *behind)
 
 
-def who(one: Item) -> str:
+def who(session: Session, one: Item) -> str:
     """Who wrote it, as a reader wants to know him."""
-    if one.author:
-        return one.author
-    return text.person(one.from_name, text.one_line(one.from_address, 40)) or "nobody"
+    return one.author or senders.person(session, one.from_name, one.from_address) or "nobody"

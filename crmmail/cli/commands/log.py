@@ -55,7 +55,11 @@ def log_list(session: Session, record: int | None, limit: int, from_file: bool) 
     workspace = session.workspace
     if from_file:
         path = log_file(workspace.config, workspace.environ)
-        session.voice.page(log.tail(path, limit) or [f"{path} is empty"])
+        found = log.tail(path, limit)
+        if session.voice.form or session.voice.fields:
+            session.voice.listing([{"line": one} for one in found], [Column("line")], keys=("line",))
+        else:
+            session.voice.page(found or [f"{path} is empty"])
         return
     rows = [
         {

@@ -6,14 +6,13 @@ import sys
 
 import click
 
-from crmmail.cli import shapes
+from crmmail.cli import senders, shapes
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Span
 from crmmail.cli.options import NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.core import text
 from crmmail.errors import UsageError
 from crmmail.services import letters
 
@@ -21,9 +20,7 @@ COLUMNS = (
     Column("id", "message"),
     Column("record", "record", lambda row: f"#{row['record']}", justify="right"),
     Column("kind", "kind"),
-    Column(
-        "from_name", "from", lambda row: row["author"] or text.person(row["from_name"], row["from_address"]), width=22
-    ),
+    Column("from_name", "from", width=22),
     Column("subject", "subject", lambda row: row["subject"] or row["visible"], flex=True),
     Column("received", "when", justify="right"),
 )
@@ -48,7 +45,9 @@ def message_list(session: Session, mine: bool, limit: int) -> None:
     The last resort: a topic is best read in its record (crmmail show N).
     """
     found = [shapes.message(one) for one in letters.newest(session.workspace, limit, mine=mine)]
-    session.voice.listing(found, COLUMNS, empty="No messages yet.", keys=("id", "kind", "subtype"))
+    session.voice.listing(
+        found, senders.columns(session, COLUMNS), empty="No messages yet.", keys=("id", "kind", "subtype")
+    )
 
 
 @message_command.command("move", examples=("crmmail message move 45 101",))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import click
 
-from crmmail.cli import shapes
+from crmmail.cli import senders, shapes
 from crmmail.cli.acts import UNDO, each, said
 from crmmail.cli.command import noun
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, yes_option
 from crmmail.cli.session import Session, pass_session
-from crmmail.cli.voice import Column
+from crmmail.cli.voice import Column, Row
 from crmmail.core import text
 from crmmail.services import held
 from crmmail.store.mails import Quarantined
@@ -20,7 +20,7 @@ from crmmail.store.mails import Quarantined
 COLUMNS = (
     Column("id", "letter"),
     Column("reason", "reason", style="waiting", whole=True),
-    Column("from_address", "from", lambda row: text.mark_address(row["from_address"]) or row["from_name"], width=28),
+    Column("from_address", "from", lambda row: text.mark_address(row["from_address"]) or _unclear(row), width=28),
     Column("recipients", "to", lambda row: ", ".join(row["recipients"]), width=26),
     Column("subject", "subject", flex=True),
     Column("received", "when", justify="right"),
@@ -63,14 +63,18 @@ def quarantine_show(session: Session, letter: int, raw: bool) -> None:
         session.voice.raw(held.raw(session.workspace, letter))
         return
     one = held.one(session.workspace, letter)
-    session.voice.document(shapes.quarantined(one), lambda: lines(one))
+    session.voice.document(shapes.quarantined(one), lambda: lines(session, one))
 
 
-def lines(one: Quarantined) -> Iterator[Line]:
+def _unclear(row: Row) -> str:
+    """Whoever a letter without one clear address says that it is from."""
+    return f"unclear: {row['from_name']}" if row["from_name"] else ""
+
+
+def lines(session: Session, one: Quarantined) -> Iterator[Line]:
     yield (Span(f"letter {one.id} ", "title"), Span(one.subject or "(no subject)", "title"))
     yield (Span(one.reason, "waiting"), f": {one.sentence}")
-    sender = text.mark_address(one.from_address)
-    yield f"from {one.from_name} <{sender}>" if sender else f"from {one.from_name or 'nobody'}"
+    yield f"from {senders.in_full(session, one.from_name, one.from_address) or 'nobody'}"
     yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {one.state}"
     if one.candidate:
         yield f"perhaps belongs to #{one.candidate}: crmmail quarantine route {one.id} {one.candidate}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
-from crmmail.cli import shapes
+from crmmail.cli import senders, shapes
 from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE
 from crmmail.cli.options import VIEW, listing_options
@@ -23,8 +25,8 @@ COLUMNS = (
     Column("state", "state", style=lambda row: _style(row), drop=0),
     Column("section", "section", width=20, drop=2),
     Column("responsible", "who", width=12),
-    Column("partner", "partner", lambda row: _customer(row), width=22),
-    Column("email", "email"),
+    Column("partner", "partner", width=22),
+    Column("email", "email", lambda row: text.mark_address(row["email"] or "")),
     Column("priority", "priority", lambda row: shapes.priority(row["priority"])),
     Column("created", "created"),
     Column("updated", "when", justify="right", drop=3),
@@ -46,9 +48,11 @@ def _style(row: Row) -> str:
     return "waiting" if row["state"] == "pending" else "dim" if row["state"] in ("cancel", "lost") else ""
 
 
-def _customer(row: Row) -> str:
+def _customer(session: Session, row: Row) -> str:
     """The contact, or whoever the letter said wrote it."""
-    return row["partner"]["name"] if row["partner"] else text.person(row["partner_name"] or "", row["email"] or "")
+    if row["partner"]:
+        return str(row["partner"]["name"])
+    return senders.person(session, row["partner_name"] or "", row["email"] or "")
 
 
 @command(
@@ -121,10 +125,11 @@ def print_records(session: Session, name: str, found: list[Record]) -> None:
         columns = tuple(known[key] for key in ON_SCREEN.get(name, ON_SCREEN[""]))
         if any(one.deadline for one in found):
             columns = (*columns[:-1], *DEADLINE, columns[-1])
+    shown = [replace(one, show=lambda row: _customer(session, row)) if one.key == "partner" else one for one in columns]
     now = session.workspace.now()
     voice.listing(
         [{**shapes.listed(one), "late": reading.is_late(one, now)} for one in found],
-        columns,
+        shown,
         empty=f"No {record.KINDS[name].plural} fit.",
         keys=KEYS,
     )

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 import click
 
-from crmmail.cli import shapes
+from crmmail.cli import senders, shapes
 from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE, UNREAD, Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import amount, quote, text, token, when
 from crmmail.errors import NotFound
-from crmmail.services import letters, outbox, possible, reading
+from crmmail.services import held, letters, outbox, possible, reading
 from crmmail.store.messages import Message
 
 
@@ -83,7 +83,7 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
         who = f" ({task.user})" if task.user else ""
         yield Span(words + who, "overdue" if task.overdue else "done" if task.done else "")
     customer = f"{one.partner.name} (#{one.partner.id})" if one.partner else one.partner_name
-    addresses = ", ".join(view.contact.addresses) if view.contact else text.mark_address(one.email)
+    addresses = ", ".join(map(text.mark_address, view.contact.addresses if view.contact else [one.email]))
     if customer or addresses:
         yield f"{customer} <{addresses}>" if customer and addresses else customer or addresses
     if one.contacts:
@@ -92,16 +92,17 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
         yield Span(f"merged into #{possible.lives_on_as(one.id)}: later letters go there", "waiting")
     if view.followers:
         inside = [other.who for other in view.followers if other.internal]
-        outside = [other.name or other.address for other in view.followers if not other.internal]
+        outside = [other.name or text.mark_address(other.address) for other in view.followers if not other.internal]
         yield Span(
             "followed by " + ", ".join([*inside, *(f"{other} (outside)" for other in outside)]),
             "dim",
         )
+    for address, reason in view.bad.items():
+        yield Span(f"! mail to {text.mark_address(address)} came back: {text.one_line(reason)}", "waiting")
     if view.related:
         yield Span("see also " + ", ".join(f"#{other.id} {other.kind} {other.title}" for other in view.related), "dim")
-    for letter in view.held:
-        words = f"letter {letter} may belong here: crmmail quarantine show {letter}"
-        yield Span(f"! {words}", "waiting")
+    for letter, reason in view.held.items():
+        yield Span(f"! letter {letter} may belong here: {held.leads_to(letter, reason)}", "waiting")
     if view.buttons:
         yield Span(f"possible now: {', '.join(view.buttons)}", "dim")
     hidden = 0
@@ -110,12 +111,12 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
             hidden += 1
             continue
         yield ""
-        yield from conversation(other, view, full, now)
+        yield from conversation(session, other, view, full, now)
     if hidden:
         yield Span(f"({hidden} system messages: --full)", "dim")
 
 
-def conversation(one: Message, view: reading.View, full: bool, now: datetime) -> Iterator[Line]:
+def conversation(session: Session, one: Message, view: reading.View, full: bool, now: datetime) -> Iterator[Line]:
     """One message: who, when, and the words."""
     unread = one.id in view.unread
     moment = f"{one.date.astimezone():%Y-%m-%d %H:%M}"
@@ -126,15 +127,15 @@ def conversation(one: Message, view: reading.View, full: bool, now: datetime) ->
     if one.kind == "system":
         yield (mark, Span(f"{one.author or 'crmmail'}: {one.text}   {ago} · {one.id}", "unread" if unread else "dim"))
         return
-    name, address = text.one_line(one.from_name, 40), text.mark_address(one.from_address)
-    sender = one.author or (f"{name} <{address}>" if name and address else name or address or "nobody")
+    sender = one.author or senders.in_full(session, one.from_name, one.from_address) or "nobody"
     signs = [
         *(["call" if one.kind == "call" else "note"] if one.internal else []),
         *(["machine"] if one.automatic else []),
         *([f"superseded by {one.superseded_by}"] if one.superseded_by else []),
     ]
     named = dict.fromkeys(token.without_mark(address) for address in (*one.to, *one.cc))
-    to = f" → {', '.join(named)}" if named and one.kind != "call" else ""  # with whom a call was, its subject says
+    marked = [text.mark_address(one) if "@" in one else one for one in named]  # who has no address stands by his name
+    to = f" → {', '.join(marked)}" if named and one.kind != "call" else ""  # with whom a call was, its subject says
     yield (
         mark,
         Span(sender, "unread" if unread else "title"),

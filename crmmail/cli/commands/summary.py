@@ -19,10 +19,13 @@ def summary_command(session: Session) -> None:
     """A screenful: unread, starred, due and late."""
     found = inbox.summary(session.workspace)
     counts = {key: value for key, value in found._asdict().items() if key != "newest"}
+    counts["failing"] = found.failing or None
     session.voice.document(counts, lambda: lines(session, found))
 
 
 def lines(session: Session, found: inbox.Summary) -> Iterator[Line]:
+    if found.failing:
+        yield (Span(f"! {found.failing}", "failed"), Span("   crmmail doctor", "dim"))
     yield (
         Span(f"{UNREAD} {found.unread} unread", "unread" if found.unread else "dim"),
         "   ",
@@ -43,7 +46,7 @@ def lines(session: Session, found: inbox.Summary) -> Iterator[Line]:
     elif not found.unread:
         yield "Inbox is empty. Well done!"
     for count, words, what in (
-        (found.unconfirmed, ("answer by a stranger", "answers by strangers"), "crmmail quarantine list unconfirmed"),
+        (found.unconfirmed, ("unconfirmed answer", "unconfirmed answers"), "crmmail unconfirmed"),
         (found.quarantine, ("letter in quarantine", "letters in quarantine"), "crmmail quarantine"),
         (found.failed_mail, ("mail could not be delivered", "mails could not be delivered"), "crmmail outbox"),
         (found.waiting_mail, ("mail waits to be sent", "mails wait to be sent"), "crmmail outbox"),

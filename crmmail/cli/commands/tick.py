@@ -9,7 +9,7 @@ from crmmail.cli.commands import outbox as mail
 from crmmail.cli.commands import rules
 from crmmail.cli.session import Session, pass_session
 from crmmail.errors import CrmmailError
-from crmmail.services import hooks, outbox
+from crmmail.services import hooks, outbox, upkeep
 
 
 @command("tick", examples=("crmmail tick", "* * * * * crmmail --db /srv/crm.db tick"))
@@ -21,7 +21,7 @@ def tick_command(session: Session) -> int:
     cron mails to its owner; while the trouble lasts it says nothing more: `crmmail doctor` does.  The three do not
     depend on each other: what goes wrong with one is said, and the others are done.
     """
-    session.open()
+    upkeep.ticked(session.open())
     return max(_tried(session, step) for step in (_rules, _mail, _hooks))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import CharField, DatabaseProxy, Model
+from peewee import DatabaseProxy, Model
+
+from crmmail.store.fields import Word
 
 database = DatabaseProxy()
 
@@ -15,6 +17,6 @@ class Table(Model):
         legacy_table_names = False
 
 
-def word(**options: Any) -> CharField:
+def word(**options: Any) -> Word:
     """A short text: a code, a login, a state."""
-    return CharField(max_length=255, **options)
+    return Word(max_length=255, **options)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BlobField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BlobField, BooleanField, CompositeKey, ForeignKeyField, IntegerField
 
-from crmmail.store.fields import JSONText, UTCField
+from crmmail.store.fields import JSONText, Text, UTCField
 from crmmail.store.models.base import Table, word
 from crmmail.store.models.records import Contact, Subtype, Thread
 from crmmail.store.models.rules import Rule
@@ -38,11 +38,11 @@ class Message(Table):
     internal = BooleanField(default=False)
     automatic = BooleanField(default=False)
     author = ForeignKeyField(User, null=True)
-    from_name = TextField(default="")
+    from_name = Text(default="")
     from_address = word(default="")
-    subject = TextField(default="")
-    text = TextField(default="")
-    html = TextField(default="")
+    subject = Text(default="")
+    text = Text(default="")
+    html = Text(default="")
     date = UTCField()  # what the letter says; the order in a thread is that of the ids
     received = UTCField()
     message_id = word(null=True, index=True)
@@ -66,7 +66,7 @@ class MessageAddress(Table):
     message = ForeignKeyField(Message)
     thread = ForeignKeyField(Thread)
     role = word()  # from | to | cc
-    name = TextField(default="")
+    name = Text(default="")
     address = word()
 
     class Meta:
@@ -89,9 +89,9 @@ class Attachment(Table):
     id = AutoField()
     message = ForeignKeyField(Message)
     position = IntegerField()
-    name = TextField()
+    name = Text()
     type = word()
-    content_id = TextField(default="")
+    content_id = Text(default="")
     inline = BooleanField(default=False)
     size = IntegerField()
     blob = ForeignKeyField(Blob, column_name="sha256")
@@ -106,13 +106,13 @@ class Quarantine(Table):
     id = AutoField()
     original = ForeignKeyField(Original)
     reason = word(index=True)
-    sentence = TextField()
+    sentence = Text()
     recipient = word(null=True)  # the address of ours that this row is about
     recipients = JSONText(default=list)
-    from_name = TextField(default="")
+    from_name = Text(default="")
     from_address = word(default="")
-    subject = TextField(default="")
-    text = TextField(default="")  # the beginning, for the list
+    subject = Text(default="")
+    text = Text(default="")  # the beginning, for the list
     candidate = ForeignKeyField(Thread, null=True)
     internal = BooleanField(default=False)  # answers what never left the house, and stays inside wherever it is put
     state = word(default="waiting", index=True)  # waiting | routed | created | spam | purged
@@ -133,7 +133,7 @@ class Decision(Table):
     at = UTCField()
     outcome = word()
     reason = word()
-    sentence = TextField()
+    sentence = Text()
     recipient = word(null=True)  # the address of ours that the route was for
     thread = ForeignKeyField(Thread, null=True)
     message = ForeignKeyField(Message, null=True)
@@ -194,7 +194,7 @@ class Delivery(Table):
     content_hash = word(null=True, index=True)  # of what was sent, to know it when it comes back
     attempts = IntegerField(default=0)
     due = UTCField()
-    reason = TextField(null=True)  # what the last try, or the bounce, said
+    reason = Text(null=True)  # what the last try, or the bounce, said
     failure = word(null=True)  # its kind, of core.failure.KINDS
     worker = word(null=True)  # who is sending it at this moment (services.worker)
     lease = UTCField(null=True)  # until when that holds, by the real clock
@@ -211,7 +211,7 @@ class BadAddress(Table):
 
     address = word(primary_key=True)
     since = UTCField()
-    reason = TextField()
+    reason = Text()
     delivery = ForeignKeyField(Delivery, null=True)
 
     class Meta:
@@ -226,7 +226,7 @@ class Journal(Table):
     os_login = word(null=True)
     at = UTCField()
     act = word()
-    sentence = TextField()
+    sentence = Text()
     thread = IntegerField(null=True, index=True)  # no foreign key: the journal outlives what it tells of
     changes = JSONText(default=list)  # [[table, key, field, before, after], …]
     undoable = BooleanField(default=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, FloatField, ForeignKeyField, IntegerField
 
-from crmmail.store.fields import JSONText, UTCField
+from crmmail.store.fields import JSONText, Text, UTCField
 from crmmail.store.models.base import Table, word
 from crmmail.store.models.shop import Category, PartnerCategory, Section, User
 
@@ -14,7 +14,7 @@ class Thread(Table):
 
     id = AutoField()
     kind = word()
-    title = TextField()
+    title = Text()
     address = word(null=True)  # the address of ours that this conversation is held under
     moved_to = ForeignKeyField("self", null=True)  # merged or converted: later replies go there
     author = ForeignKeyField(User, null=True)  # who made it; None: a mail did
@@ -29,7 +29,7 @@ class Contact(Table):
     """A person or firm outside.  No state."""
 
     thread = ForeignKeyField(Thread, primary_key=True)
-    company = TextField(null=True)
+    company = Text(null=True)
     company_key = word(null=True, index=True)  # the company in lower case: colleagues have the same one
     category = ForeignKeyField(PartnerCategory, null=True)
     lang = word(null=True)
@@ -61,7 +61,7 @@ class Case(Table):
     priority = IntegerField(default=3)
     partner = ForeignKeyField(Contact, null=True)
     email = word(null=True, index=True)
-    partner_name = TextField(null=True)  # as the letter gave it, where no contact is known
+    partner_name = Text(null=True)  # as the letter gave it, where no contact is known
     deadline = UTCField(null=True)
     revenue = FloatField(null=True)
     cost = FloatField(null=True)
@@ -87,7 +87,7 @@ class Lead(Table):
     priority = IntegerField(default=3)
     partner = ForeignKeyField(Contact, null=True)
     email = word(null=True, index=True)
-    partner_name = TextField(null=True)
+    partner_name = Text(null=True)
     revenue = FloatField(null=True)
     probability = FloatField(null=True)
     assigned = UTCField(null=True)
@@ -118,7 +118,7 @@ class Activity(Table):
     id = AutoField()
     thread = ForeignKeyField(Thread)
     user = ForeignKeyField(User, null=True)
-    summary = TextField()
+    summary = Text()
     due = UTCField()
     created = UTCField()
     done = UTCField(null=True)
@@ -149,7 +149,7 @@ class View(Table):
     user = ForeignKeyField(User, null=True)
     name = word()
     kind = word()
-    query = TextField()
+    query = Text()
 
     class Meta:
         table_name = "crm_view"
@@ -160,7 +160,7 @@ class Subtype(Table):
     """What one subscribes to (F71)."""
 
     code = word(primary_key=True)
-    name = TextField()
+    name = Text()
     internal = BooleanField(default=False)  # never for followers outside
     position = IntegerField()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField
 
-from crmmail.store.fields import JSONText, UTCField
+from crmmail.store.fields import JSONText, Text, UTCField
 from crmmail.store.models.base import Table, word
 from crmmail.store.models.records import Thread
 
@@ -32,8 +32,8 @@ class Firing(Table):
     thread = ForeignKeyField(Thread)
     base = UTCField(null=True)
     at = UTCField()
-    sentence = TextField()  # what it did
-    failed = TextField(null=True)  # why it could not; tried again later
+    sentence = Text()  # what it did
+    failed = Text(null=True)  # why it could not; tried again later
 
     class Meta:
         table_name = "crm_firing"
@@ -46,8 +46,8 @@ class Template(Table):
     id = AutoField()
     name = word()
     lang = word()
-    subject = TextField()
-    text = TextField()
+    subject = Text()
+    text = Text()
 
     class Meta:
         table_name = "crm_template"
@@ -65,7 +65,7 @@ class HookCall(Table):
     state = word(default="queued")  # queued | done | failed
     attempts = IntegerField(default=0)
     due = UTCField()
-    reason = TextField(null=True)
+    reason = Text(null=True)
     created = UTCField()
 
     class Meta:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, FloatField, ForeignKeyField, IntegerField
 
-from crmmail.store.fields import JSONText, UTCField
+from crmmail.store.fields import JSONText, Text, UTCField
 from crmmail.store.models.base import Table, word
 
 
@@ -12,7 +12,7 @@ class Setting(Table):
     """What `init` and `config set` wrote, and the store's secret."""
 
     key = word(primary_key=True)
-    value = TextField()
+    value = Text()
 
     class Meta:
         table_name = "crm_setting"
@@ -23,7 +23,7 @@ class User(Table):
 
     id = AutoField()
     login = word(unique=True)
-    name = TextField()
+    name = Text()
     os_login = word(null=True)
     admin = BooleanField(default=False)
     notify = word(default="inbox")  # inbox | email | both | none
@@ -54,7 +54,7 @@ class Section(Table):
 
     id = AutoField()
     code = word(unique=True)
-    name = TextField()
+    name = Text()
     parent = ForeignKeyField("self", null=True)
     manager = ForeignKeyField(User, null=True)
     address = word(null=True)  # answers of its records come back here; an alias of the same address exists
@@ -74,7 +74,7 @@ class Category(Table):
 
     id = AutoField()
     section = ForeignKeyField(Section)
-    name = TextField()
+    name = Text()
     probability = FloatField(null=True)  # percent: what a record gets that has none of its own
     active = BooleanField(default=True)
 
@@ -107,7 +107,7 @@ class PartnerCategory(Table):
 
     id = AutoField()
     path = word(unique=True)  # folded to lower case, parts joined by " / "
-    name = TextField()  # as it was first written
+    name = Text()  # as it was first written
 
     class Meta:
         table_name = "crm_partner_category"

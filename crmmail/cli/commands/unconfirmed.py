@@ -1,0 +1,142 @@
+"""`crmmail unconfirmed`: answers that are held before a record, until a person says whether they belong into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from crmmail.cli import preview, senders, shapes
+from crmmail.cli.acts import REHEARSED, UNDO, each, said
+from crmmail.cli.command import noun
+from crmmail.cli.line import Body, Line, Span, size
+from crmmail.cli.options import (
+    NUMBER,
+    RECORD,
+    dry_run_option,
+    ids_argument,
+    json_option,
+    listing_options,
+)
+from crmmail.cli.session import Session, pass_session
+from crmmail.cli.voice import Column, Row
+from crmmail.core import text
+from crmmail.services import send, unconfirmed
+from crmmail.services.unconfirmed import Waiting
+from crmmail.store.mails import EXCERPT
+
+COLUMNS = (
+    Column("id", "letter"),
+    Column("record", "record", lambda row: _record(row), flex=True),
+    Column("from_name", "from", width=28),
+    Column("from_address", "address", lambda row: text.mark_address(row["from_address"]), width=28),
+    Column("subject", "subject", flex=True),
+    Column("received", "when", justify="right"),
+    Column("state", "state", drop=3),
+    Column("why", "why", width=40, drop=2),
+)
+KEYS = (
+    "id", "reason", "from_address", "recipients", "subject", "received", "size", "state", "sentence", "from_name",
+    "candidate", "message", "text", "record", "title", "kind", "why", "user",
+)  # fmt: skip
+
+
+@noun(
+    "unconfirmed",
+    examples=("crmmail unconfirmed", "crmmail unconfirmed show 3", "crmmail unconfirmed accept 3"),
+)
+def unconfirmed_command() -> None:
+    """Answers whose senders nothing confirms: accept or refuse.
+
+    Such a letter names one of our conversations, but nothing shows that its sender takes part in it: he may be the
+    customer's colleague, or somebody who guessed.  It acts on nothing until you decide.
+    """
+
+
+@unconfirmed_command.command(
+    "list",
+    examples=("crmmail unconfirmed list --all", "crmmail unconfirmed list -o ids | crmmail unconfirmed refuse -"),
+)
+@click.option("--all", "everything", is_flag=True, help="Also what was decided already.")
+@listing_options
+@pass_session
+def unconfirmed_list(session: Session, everything: bool) -> None:
+    """The letters that wait for a word, newest first."""
+    found = [shapes.unconfirmed(one) for one in unconfirmed.listing(session.workspace, everything=everything)]
+    hidden = {"from_address", *(() if everything else ("state",))} if session.voice.terminal else {"state"}
+    columns = [one for one in COLUMNS if one.key not in hidden]
+    session.voice.listing(found, senders.columns(session, columns), empty="Nothing waits for a word.", keys=KEYS)
+
+
+@unconfirmed_command.command("show", examples=("crmmail unconfirmed show 3",))
+@click.argument("letter", type=NUMBER)
+@json_option
+@pass_session
+def unconfirmed_show(session: Session, letter: int) -> None:
+    """One letter: whom it is from, why that is not believed, and what can be done."""
+    one = unconfirmed.one(session.workspace, letter)
+    meaning = unconfirmed.meaning(session.workspace, one)
+    session.voice.document(shapes.unconfirmed(one), lambda: lines(session, one, meaning))
+
+
+def lines(session: Session, this: Waiting, meaning: str) -> Iterator[Line]:
+    one, record = this.letter, this.record
+    yield (Span(f"letter {one.id} ", "title"), Span(one.subject or "(no subject)", "title"))
+    if record:
+        yield f"perhaps an answer in #{record.id} {record.title} ({record.kind}{record.state and ', '}{record.state})"
+    yield f"from {senders.in_full(session, one.from_name, one.from_address) or 'nobody'}"
+    yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {one.state}"
+    yield (Span("not believed", "waiting"), f": {one.sentence}")
+    yield ""
+    yield Body(one.text.strip("\n") or "(no text)", "", "    ")
+    if len(one.text) >= EXCERPT:
+        yield Span(f"    … the whole: crmmail quarantine show {one.id} --raw", "dim")
+    if one.state == "waiting":
+        yield ""
+        other = "" if record else " --record N"
+        yield (f"crmmail unconfirmed accept {one.id}{other}", Span(f"   {meaning}", "dim"))
+        yield (f"crmmail unconfirmed refuse {one.id}", Span("   it stays out, and nobody is told", "dim"))
+
+
+@unconfirmed_command.command(
+    "accept",
+    examples=(
+        "crmmail unconfirmed accept 3",
+        "crmmail unconfirmed accept 3 --record 101",
+        "crmmail unconfirmed accept 3 --dry-run",
+    ),
+)
+@ids_argument(metavar="LETTER…", kind=NUMBER)
+@click.option("--record", type=RECORD, metavar="N", help="It belongs into this record instead.")
+@dry_run_option
+@pass_session
+def unconfirmed_accept(session: Session, ids: tuple[int, ...], record: int | None, dry_run: bool) -> int:
+    """Let letters into their records: you vouch for who wrote them.
+
+    They do all that an answer does, and their senders take part from then on.  A letter under your own address becomes
+    your answer, and the customer gets it with the next mail that leaves; one under a colleague's address is kept as an
+    internal note, for only he himself can say that it is his.
+    """
+
+    def take(number: int) -> list[Line]:
+        workspace = session.workspace
+        done = unconfirmed.accept(workspace, number, into=record, dry_run=dry_run)
+        mails = preview.fates(done.record, done.outside, workspace.now(), send.way_out(workspace))
+        return [*said(done.sentence, REHEARSED if dry_run else UNDO), *mails]
+
+    return each(session, ids, take)
+
+
+@unconfirmed_command.command(
+    "refuse",
+    examples=("crmmail unconfirmed refuse 3 4", "crmmail unconfirmed list -o ids | crmmail unconfirmed refuse -"),
+)
+@ids_argument(metavar="LETTER…", kind=NUMBER)
+@pass_session
+def unconfirmed_refuse(session: Session, ids: tuple[int, ...]) -> int:
+    """Keep letters out of their records; `list --all` still has them."""
+    return each(session, ids, lambda number: said(unconfirmed.refuse(session.workspace, number).sentence))
+
+
+def _record(row: Row) -> str:
+    return f"#{row['record']} {text.one_line(row['title'])}" if row["record"] else ""

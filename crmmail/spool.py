@@ -1,0 +1,79 @@
+"""The bytes of a mail on their way in: once in memory, or in a file where they are too many for it.
+
+A mail that may be read at all is held in memory.  What is far beyond that would end us there, and then come again for
+ever, so it goes into a file: in $TMPDIR, else in /var/tmp, because /tmp is memory on many machines.  The file has no
+name; it is gone when we are, also when we are killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from typing import IO
+
+HELD = 64 << 20  # bytes held in memory at most; more than the largest mail that is read
+STEP = 1 << 20  # bytes of a slice; a header that is read fits into the first one
+
+
+class Spool:
+    """Bytes that are written once, then read in slices or whole."""
+
+    def __init__(self, raw: bytes = b"", *, held: int = HELD) -> None:
+        self.size = len(raw)
+        self.trouble = ""  # why not all of it could be kept
+        self._held = held
+        self._bytes: IO[bytes] = BytesIO(raw)  # shares the bytes with whoever made them
+        self._bytes.seek(0, os.SEEK_END)
+
+    def write(self, piece: bytes) -> None:
+        """Adds bytes.  Never raises: a mail must be read to its end also where there is no room for it."""
+        self.size += len(piece)
+        if self.trouble:
+            return
+        try:
+            if self.size > self._held and isinstance(self._bytes, BytesIO):
+                self._bytes = _moved(self._bytes)
+            self._bytes.write(piece)
+        except OSError as error:
+            self.trouble = f"no room in {_folder()} for a mail of this size ({error.strerror})"
+
+    def slices(self) -> Iterator[bytes]:
+        """All of it, a megabyte at a time."""
+        if self.size <= STEP:
+            yield self.whole()
+            return
+        self._bytes.seek(0)
+        while piece := self._bytes.read(STEP):
+            yield piece
+
+    def beginning(self, size: int) -> bytes:
+        """The first `size` bytes."""
+        if self.size <= size:
+            return self.whole()
+        self._bytes.seek(0)
+        return self._bytes.read(size)
+
+    def whole(self) -> bytes:
+        """All of it at once, without a copy where it is in memory."""
+        if isinstance(self._bytes, BytesIO):
+            return self._bytes.getvalue()
+        self._bytes.seek(0)
+        return self._bytes.read()
+
+    def release(self) -> None:
+        """Gives the room back; the bytes are gone, their number stays."""
+        self._bytes.close()
+
+
+def _moved(memory: BytesIO) -> IO[bytes]:
+    import tempfile  # which an ordinary mail has no use for
+
+    file = tempfile.TemporaryFile(dir=_folder(), buffering=0)  # noqa: SIM115
+    with memory, memory.getbuffer() as view:
+        file.write(view)
+    return file
+
+
+def _folder() -> str:
+    return os.environ.get("TMPDIR") or next((one for one in ("/var/tmp", "/tmp") if os.path.isdir(one)), ".")
