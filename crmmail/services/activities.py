@@ -13,7 +13,7 @@ from crmmail.errors import Refused, UsageError
 from crmmail.services import fields
 from crmmail.services.possible import living
 from crmmail.services.tell import News, system_message, tell
-from crmmail.store import activities, directory, journal, records
+from crmmail.store import activities, directory, journal, records, undoable
 from crmmail.store.activities import Activity
 from crmmail.workspace import Workspace, os_login
 
@@ -71,7 +71,7 @@ def create(workspace: Workspace, number: int, summary: str, due: str, login: str
         records.touch(number, this.kind, workspace.now())
         found = activities.activity(made, workspace.now())
         sentence = f"#{number} {this.title}: to do until {_day(found.due)} ({found.user}): {words}"
-        changes = [journal.was_made("activity", made, done=None)]
+        changes = [undoable.was_made("activity", made, done=None)]
         journal.write(me.id, os_login(), workspace.now(), "activity", sentence, changes, thread=number)
     return found
 
@@ -86,7 +86,7 @@ def done(workspace: Workspace, number: int) -> Activity:
         this = activities.activity(number, workspace.now())
         if this.done:
             raise Refused(f"activity {number} ({this.summary}) was done {_day(this.done)} already")
-        changes = journal.update("activity", number, done=workspace.now())
+        changes = undoable.update("activity", number, done=workspace.now())
         return _finish(workspace, this, "done", changes)
 
 
@@ -94,7 +94,7 @@ def remove(workspace: Workspace, number: int) -> Activity:
     """Nobody has to do it any more."""
     with workspace.store.transaction():
         this = activities.activity(number, workspace.now())
-        changes = journal.delete("activity", number)
+        changes = undoable.delete("activity", number)
         return _finish(workspace, this, "no longer to do", changes)
 
 
@@ -104,7 +104,7 @@ def listing(workspace: Workspace, *, everybody: bool = False, finished: bool = F
     return activities.activities(workspace.now(), user=user, done=finished)
 
 
-def _finish(workspace: Workspace, this: Activity, what: str, changes: list[journal.Change]) -> Activity:
+def _finish(workspace: Workspace, this: Activity, what: str, changes: list[undoable.Change]) -> Activity:
     """The system message, the telling and the journal entry of an act on an activity."""
     me = workspace.user()
     message = system_message(workspace, this.record, "note", f"{what}: {this.summary}", author=me.id)

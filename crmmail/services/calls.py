@@ -12,8 +12,8 @@ from crmmail.errors import UsageError
 from crmmail.services.fields import Detail
 from crmmail.services.possible import living
 from crmmail.services.tell import tell
-from crmmail.store import directory, followers, journal, messages, records
-from crmmail.store.journal import Change
+from crmmail.store import directory, followers, journal, messages, records, undoable
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, os_login
 
 RESULTS = ("answered", "missed", "ongoing")
@@ -88,7 +88,7 @@ def _log(
     changes: list[Change] = []
     with workspace.store.transaction():
         this = living(number)
-        with journal.made(changes):
+        with undoable.made(changes):
             message = messages.put_message(
                 number,
                 kind=kind,

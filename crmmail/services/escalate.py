@@ -20,9 +20,9 @@ from crmmail.services.possible import buttons, living
 from crmmail.services.records import Done
 from crmmail.services.rehearsal import rehearsed
 from crmmail.services.tell import in_charge, system_message, tell
-from crmmail.store import directory, finding, followers, journal, messages, offices, records
-from crmmail.store.journal import Change
+from crmmail.store import directory, finding, followers, journal, messages, offices, records, undoable
 from crmmail.store.records import Record
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, os_login
 
 
@@ -93,9 +93,9 @@ def apply(workspace: Workspace, this: Record, keep: bool) -> tuple[list[Change],
         return changes, details
     if keep:
         row = followers.put_follower(this.id, workspace.now(), user=former.id)
-        return changes + ([journal.was_made("follower", row)] if row else []), details
+        return changes + ([undoable.was_made("follower", row)] if row else []), details
     rows = [one.id for one in followers.followers(this.id) if one.user == former.id]
-    return changes + [change for row in rows for change in journal.delete("follower", row)], details
+    return changes + [change for row in rows for change in undoable.delete("follower", row)], details
 
 
 def _columns(workspace: Workspace, this: Record) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def move(workspace: Workspace, number: int, code: str, *, dry_run: bool = False)
         manager = offices.manager(to.code)
         if manager and not this.responsible:
             row = followers.put_follower(number, workspace.now(), user=leave.present(workspace, manager).id)
-            changes += [journal.was_made("follower", row)] if row else []
+            changes += [undoable.was_made("follower", row)] if row else []
         told = _announce(workspace, this, f"moved: {fields.sentence(details)}", details, me.id)
         records.touch(number, this.kind, workspace.now())
         changed = [one.field for one in details]

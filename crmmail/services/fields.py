@@ -13,9 +13,9 @@ from crmmail.core import record, text
 from crmmail.core.section import Section
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import sla
-from crmmail.store import directory, followers, journal, offices, records
-from crmmail.store.journal import Change
+from crmmail.store import directory, followers, offices, records, undoable
 from crmmail.store.records import Record
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, local_zone
 
 
@@ -128,12 +128,12 @@ def apply(workspace: Workspace, this: Record, changes: dict[str, Any]) -> tuple[
         changes.pop("assigned", None)  # he has had it since then: nothing to say, and nothing to tell anybody
     this = this._replace(contacts=records.contacts_of(this.id))  # a listing does not tell them
     done = _apply_contacts(this, changes.pop("contacts")) if "contacts" in changes else []
-    done += journal.update_record(this.id, this.kind, **changes)
+    done += undoable.update_record(this.id, this.kind, **changes)
     if not done:
         return [], []
     if changes.get("responsible") is not None:
         follower = followers.put_follower(this.id, now, user=changes["responsible"])
-        done += [journal.was_made("follower", follower)] if follower else []
+        done += [undoable.was_made("follower", follower)] if follower else []
     records.change(this.id, this.kind, updated=now)
     after = records.record(this.id)
     return done, [
@@ -153,10 +153,10 @@ def _apply_contacts(this: Record, wanted: list[int]) -> list[Change]:
     for one in this.contacts:
         row = records.contact_row(this.id, one.id)
         if one.id not in wanted and row is not None:
-            done += journal.delete("record_contact", row)
+            done += undoable.delete("record_contact", row)
     for contact in wanted:
         if contact not in {one.id for one in this.contacts}:
-            done += journal.insert("record_contact", thread=this.id, contact=contact)
+            done += undoable.insert("record_contact", thread=this.id, contact=contact)
     return done
 
 

@@ -18,8 +18,8 @@ from crmmail.services import answers, fields, rules
 from crmmail.services.records import complete_partner, created, make, stands_in
 from crmmail.services.tell import News, in_charge, spread, system_message, tell
 from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
-from crmmail.store.journal import Change
 from crmmail.store.records import Record
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace
 
 

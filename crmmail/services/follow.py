@@ -10,7 +10,7 @@ from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services import fields
 from crmmail.services.possible import living
 from crmmail.services.tell import own_addresses
-from crmmail.store import directory, followers, journal, messages, offices, records
+from crmmail.store import directory, followers, journal, messages, offices, records, undoable
 from crmmail.workspace import Workspace, os_login
 
 
@@ -77,12 +77,12 @@ def follow(workspace: Workspace, number: int, someone: str | None, types: str | 
         if there is not None and chosen is None:
             raise Refused(f"{them.shown} follows #{number} already")
         if there is not None:
-            done = journal.update("follower", there.id, types=chosen)
+            done = undoable.update("follower", there.id, types=chosen)
         else:
             made = followers.put_follower(
                 number, workspace.now(), user=them.user, contact=them.contact, address=them.address, types=chosen
             )
-            done = [journal.was_made("follower", made)] if made else []
+            done = [undoable.was_made("follower", made)] if made else []
         sentence = f"#{number} {this.title}: followed by {them.shown}" + (f" ({types})" if types else "")
         journal.write(me.id, os_login(), workspace.now(), "follow", sentence, done, thread=number)
     outside = f"{them.shown} is outside: the words of answers go there, notes never do" if them.user is None else ""
@@ -98,7 +98,7 @@ def unfollow(workspace: Workspace, number: int, someone: str | None) -> Followed
         row = next((one for one in followers.followers(number) if _is(one, them)), None)
         if row is None:
             raise NotFound(f"{them.shown} does not follow #{number}")
-        done = journal.delete("follower", row.id)
+        done = undoable.delete("follower", row.id)
         sentence = f"#{number} {this.title}: no longer followed by {them.shown}"
         journal.write(me.id, os_login(), workspace.now(), "unfollow", sentence, done, thread=number)
         talk = [one for one in messages.of_thread(number) if one.subtype == "discussion"]

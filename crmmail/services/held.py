@@ -19,7 +19,7 @@ from crmmail.services import filing
 from crmmail.services.possible import lives_on_as
 from crmmail.services.rights import need_admin
 from crmmail.services.tell import in_charge
-from crmmail.store import directory, inbox, journal, mails, messages, offices, records
+from crmmail.store import directory, inbox, journal, mails, messages, offices, records, undoable
 from crmmail.store.blobs import Bytes
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
@@ -142,9 +142,9 @@ def file(workspace: Workspace, row: Quarantined, mail: Mail, route: Route, sende
     me, now = workspace.user(), workspace.now()
     route = route._replace(recipient=row.recipient)
     contested = messages.has_id(mail.message_id)
-    changes: list[journal.Change] = []
+    changes: list[undoable.Change] = []
     before, acts = _dates(route.thread), journal.newest_number()
-    with journal.made(changes):
+    with undoable.made(changes):
         filed = filing.file_letter(workspace, mail, route, sender, row.original, contested=contested)
         mails.put_decision(
             row.original,
@@ -164,9 +164,9 @@ def file(workspace: Workspace, row: Quarantined, mail: Mail, route: Route, sende
     changes += filed.changes
     for name, value in _dates(route.thread).items():
         if value != before[name]:
-            moments = [journal.moment(one) if one else None for one in (before[name], value)]
-            changes.append(journal.Change(filed.record.kind, filed.record.id, name, *moments))
-    changes += journal.update("quarantine", row.id, state=state, message=filed.message, decided=now, decided_by=me.id)
+            moments = [undoable.moment(one) if one else None for one in (before[name], value)]
+            changes.append(undoable.Change(filed.record.kind, filed.record.id, name, *moments))
+    changes += undoable.update("quarantine", row.id, state=state, message=filed.message, decided=now, decided_by=me.id)
     changes += settle_items(row.id, now)
     return filed._replace(changes=changes)
 
@@ -178,10 +178,10 @@ def _dates(thread: int | None) -> dict[str, datetime | None]:
     return records.dates(thread, records.record(thread).kind)._asdict()
 
 
-def settle_items(number: int, now: datetime) -> list[journal.Change]:
+def settle_items(number: int, now: datetime) -> list[undoable.Change]:
     """Takes the items about a letter out of all inboxes, now that somebody has decided."""
     return [
-        change for item in inbox.about_quarantine(number) for change in journal.update("notification", item, done=now)
+        change for item in inbox.about_quarantine(number) for change in undoable.update("notification", item, done=now)
     ]
 
 
@@ -212,7 +212,7 @@ def machine(row: Quarantined, mail: Mail) -> str:
 
 
 def write(
-    workspace: Workspace, act: str, sentence: str, changes: list[journal.Change], thread: int | None = None
+    workspace: Workspace, act: str, sentence: str, changes: list[undoable.Change], thread: int | None = None
 ) -> None:
     """Notes the decision in the journal, so that undo brings the letter back."""
     journal.write(workspace.user().id, os_login(), workspace.now(), act, sentence, changes, thread=thread)
@@ -223,7 +223,7 @@ def put_away(workspace: Workspace, number: int, state: str, act: str) -> Settled
     me, now = workspace.user(), workspace.now()
     with workspace.store.transaction():
         row = waiting(number)
-        changes = journal.update("quarantine", number, state=state, decided=now, decided_by=me.id)
+        changes = undoable.update("quarantine", number, state=state, decided=now, decided_by=me.id)
         changes += settle_items(number, now)
         sentence = f"letter {number} is {state}"
         write(workspace, act, sentence, changes)

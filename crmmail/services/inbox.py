@@ -9,7 +9,7 @@ from typing import NamedTuple
 from crmmail.core.query import Query
 from crmmail.services import failing
 from crmmail.services.agenda import end_of_day
-from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox
+from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox, undoable
 from crmmail.store.inbox import Item
 from crmmail.workspace import Workspace, os_login
 
@@ -75,7 +75,7 @@ def done(workspace: Workspace, numbers: Sequence[int] | None) -> int:
             return 0
         now = workspace.now()
         inbox.set_done(gone, now)
-        changes = [journal.Change("notification", one, "done", None, journal.moment(now)) for one in gone]
+        changes = [undoable.Change("notification", one, "done", None, undoable.moment(now)) for one in gone]
         sentence = f"{len(gone)} item{'' if len(gone) == 1 else 's'} dismissed"
         journal.write(me.id, os_login(), now, "done", sentence, changes)
     return len(gone)
@@ -86,12 +86,12 @@ def star(workspace: Workspace, numbers: Sequence[int], *, on: bool) -> list[mess
     me = workspace.user()
     with workspace.store.transaction():
         found = [messages.message(number) for number in numbers]
-        changes: list[journal.Change] = []
+        changes: list[undoable.Change] = []
         for one in found:
             if on:
-                changes += journal.insert("star", user=me.id, message=one.id, created=workspace.now())
+                changes += undoable.insert("star", user=me.id, message=one.id, created=workspace.now())
             else:
-                changes += journal.delete("star", [me.id, one.id])
+                changes += undoable.delete("star", [me.id, one.id])
         if changes:
             word = "starred" if on else "unstarred"
             sentence = f"{word} message {', '.join(str(one.id) for one in found)}"

@@ -10,7 +10,7 @@ from crmmail.core import text
 from crmmail.errors import Refused
 from crmmail.services.rights import need_admin
 from crmmail.services.tell import system_message
-from crmmail.store import journal, mails, messages, records
+from crmmail.store import journal, mails, messages, records, undoable
 from crmmail.workspace import Workspace, os_login
 
 DELETED = "(deleted by {login})"  # what stands where a letter stood
@@ -35,9 +35,9 @@ def move(workspace: Workspace, message: int, target: int) -> Moved:
         this, to = messages.message(message), records.record(target)
         if this.thread == target:
             raise Refused(f"message {message} is in #{target} already")
-        changes = journal.update("message", message, thread=target)
+        changes = undoable.update("message", message, thread=target)
         for table, keys in messages.hanging([message]):
-            changes += journal.update_all(table, keys, "thread", target)
+            changes += undoable.update_all(table, keys, "thread", target)
         sentence = f"message {message} moved from #{this.thread} to #{target} {to.title}"
         for thread in (this.thread, target):
             system_message(workspace, thread, "note", f"{sentence} by {me.login}", author=me.id)
@@ -50,7 +50,7 @@ def edit(workspace: Workspace, message: int, words: str) -> Moved:
     me = need_admin(workspace, "edit messages")
     with workspace.store.transaction():
         this = messages.message(message)
-        changes = journal.update("message", message, text=words, html="")
+        changes = undoable.update("message", message, text=words, html="")
         if not changes:
             raise Refused(f"message {message} says that already")
         sentence = f"message {message} of #{this.thread} edited"
@@ -63,12 +63,12 @@ def delete(workspace: Workspace, message: int) -> Moved:
     me = need_admin(workspace, "delete messages")
     with workspace.store.transaction():
         this = messages.message(message)
-        changes = journal.update("message", message, subject="", text=DELETED.format(login=me.login), html="")
+        changes = undoable.update("message", message, subject="", text=DELETED.format(login=me.login), html="")
         for one in this.attachments:
-            changes += journal.delete("attachment", one.id)
+            changes += undoable.delete("attachment", one.id)
         for copy in this.deliveries:
             if copy.state == "queued":
-                changes += journal.update("delivery", copy.id, state="cancelled")
+                changes += undoable.update("delivery", copy.id, state="cancelled")
         sentence = f"message {message} of #{this.thread} deleted"
         journal.write(me.id, os_login(), workspace.now(), "delete-message", sentence, changes, thread=this.thread)
     return Moved(message, this.thread, sentence)

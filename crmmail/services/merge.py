@@ -20,11 +20,11 @@ from crmmail.services import fields, rules
 from crmmail.services.possible import lives_on_as, living
 from crmmail.services.rehearsal import rehearsed
 from crmmail.services.tell import system_message, tell
-from crmmail.store import directory, followers, journal, messages, offices, records
+from crmmail.store import directory, followers, journal, messages, offices, records, undoable
 from crmmail.store import rules as rule_ledger
 from crmmail.store.followers import Follower
-from crmmail.store.journal import Change
 from crmmail.store.records import Record
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, os_login
 
 
@@ -55,11 +55,11 @@ def _merge(workspace: Workspace, number: int, into: int) -> Merged:
     changes += done
     changes += _move_contacts(this, records.record(into))
     taken = _dates(this, to)
-    changes += journal.update_record(into, to.kind, **taken)
+    changes += undoable.update_record(into, to.kind, **taken)
     changes += _move_firings(this, to, taken.get("partner_wrote"))
     state = "converted" if (this.kind, to.kind) == ("lead", "case") else record.MERGED[this.kind]
     columns = {"state": state} if this.closed else {"state": state, **fields.closing(workspace, this.kind, state)}
-    changes += journal.update_record(number, this.kind, moved_to=into, **columns)
+    changes += undoable.update_record(number, this.kind, moved_to=into, **columns)
     sentence = f"#{number} {this.title}: merged into #{into} {to.title}"
     system_message(workspace, number, "note", f"merged into #{into} {to.title}", author=me.id)
     count = f"{spoken} message{'' if spoken == 1 else 's'}"
@@ -108,7 +108,7 @@ def _move_messages(this: Record, to: Record) -> tuple[int, list[Change]]:
     spoken = messages.spoken(this.id)
     changes = []
     for table, keys in [("message", spoken), *messages.hanging(spoken)]:
-        changes += journal.update_all(table, keys, "thread", to.id)
+        changes += undoable.update_all(table, keys, "thread", to.id)
     return len(spoken), changes
 
 
@@ -118,9 +118,9 @@ def _move_followers(this: Record, to: Record) -> list[Change]:
     changes = []
     for one in followers.followers(this.id):
         if _who(one) in there:
-            changes += journal.delete("follower", one.id)
+            changes += undoable.delete("follower", one.id)
         else:
-            changes += journal.update("follower", one.id, thread=to.id)
+            changes += undoable.update("follower", one.id, thread=to.id)
     return changes
 
 
@@ -136,10 +136,10 @@ def _move_contacts(this: Record, to: Record) -> list[Change]:
     changes = []
     for contact in dict.fromkeys(mine):
         if contact not in there:
-            changes += journal.insert("record_contact", thread=to.id, contact=contact)
+            changes += undoable.insert("record_contact", thread=to.id, contact=contact)
     for one in this.contacts:
         row = records.contact_row(this.id, one.id)
-        changes += journal.delete("record_contact", row) if row is not None else []
+        changes += undoable.delete("record_contact", row) if row is not None else []
     return changes
 
 
@@ -148,7 +148,7 @@ def _move_the_rest(this: Record, to: Record) -> list[Change]:
     return [
         change
         for table, keys, column in records.hanging(this.id)
-        for change in journal.update_all(table, keys, column, to.id)
+        for change in undoable.update_all(table, keys, column, to.id)
     ]
 
 
@@ -165,7 +165,7 @@ def _move_firings(this: Record, to: Record, partner_wrote: datetime | None) -> l
         if one.base in taken and not one.failed and (one.rule, one.base) not in done:
             sentence = f"{one.sentence} (as #{this.id})"
             row = rule_ledger.put_firing(one.rule, to.id, one.at, sentence, base=one.base)
-            changes.append(journal.was_made("firing", row))
+            changes.append(undoable.was_made("firing", row))
     return changes
 
 

@@ -12,8 +12,8 @@ from crmmail.errors import CrmmailError, NotFound, Refused, Taken, UsageError
 from crmmail.services import fields
 from crmmail.services.people import check_free
 from crmmail.services.rights import need_admin
-from crmmail.store import journal, offices
-from crmmail.store.journal import Change
+from crmmail.store import journal, offices, undoable
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, os_login
 
 POLICIES = ("everyone", "contacts", "followers")
@@ -79,10 +79,10 @@ def remove_section(workspace: Workspace, code: str) -> Section:
     need_admin(workspace, "remove sections")
     with workspace.store.transaction():
         this = offices.section(code)
-        changes = journal.update("section", this.id, active=False)
+        changes = undoable.update("section", this.id, active=False)
         for one in offices.aliases():
             if one.section == this.code:
-                changes += journal.update("alias", one.id, active=False)
+                changes += undoable.update("alias", one.id, active=False)
         _note(workspace, "sections", f"section {this.code} removed", changes)
     return offices.section(this.code)
 
@@ -107,13 +107,13 @@ def _change_section(workspace: Workspace, code: str, wanted: Mapping[str, Any]) 
     if wanted.get("email"):
         columns["address"] = own_address(workspace, wanted["email"])
     number = offices.section(code).id
-    changes = journal.update("section", number, **columns)
+    changes = undoable.update("section", number, **columns)
     if wanted.get("email"):
         there = next((one for one in offices.aliases() if one.address == columns["address"]), None)
         if there is None or there.section != code:
             check_free(columns["address"])
         if there:
-            return changes + journal.update("alias", there.id, section=number, active=True)
+            return changes + undoable.update("alias", there.id, section=number, active=True)
         # Undo retires the alias and leaves it ours: somebody may have written to it meanwhile.
         made = offices.put_alias(columns["address"], kind="case", section=number, active=True)
         changes.append(Change("alias", made, "active", False, True))
@@ -174,10 +174,10 @@ def put_category(
         there = next((one for one in offices.categories(this.id) if one.name.lower() == name.lower()), None)
         columns: dict[str, Any] = {"active": active, **_probability(probability)}
         if there:
-            number, changes = there.id, journal.update("category", there.id, **columns)
+            number, changes = there.id, undoable.update("category", there.id, **columns)
         else:
             number = offices.put_category(this.id, name, **columns)
-            changes = [journal.was_made("category", number)]
+            changes = [undoable.was_made("category", number)]
         _note(workspace, "categories", f"category {name} of {this.code} {'added' if active else 'removed'}", changes)
     return next(one for one in offices.categories(this.id) if one.id == number)
 
@@ -197,7 +197,7 @@ def set_category(
             if other and other.id != found.id:
                 raise Taken(f"section {this.code} has a category {other.name} already")
             columns["name"] = wanted
-        changes = journal.update("category", found.id, **columns)
+        changes = undoable.update("category", found.id, **columns)
         _note(workspace, "categories", f"category {found.name} of {this.code} changed", changes)
     return next(one for one in offices.categories(this.id) if one.id == found.id)
 

@@ -13,7 +13,7 @@ from crmmail.errors import NotFound, Refused
 from crmmail.services import outgoing, trouble, worker
 from crmmail.services.outgoing import Unbuildable
 from crmmail.services.send import Result
-from crmmail.store import directory, journal, outbox
+from crmmail.store import directory, journal, outbox, undoable
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace, os_login
 
@@ -105,7 +105,7 @@ def cancel(workspace: Workspace, numbers: Sequence[int]) -> list[Delivery]:
             if copy.id in busy:
                 raise Refused(f"mail {copy.id} to {copy.to} is being sent at this moment")
         for copy in copies:
-            changes = journal.update("delivery", copy.id, state="cancelled")
+            changes = undoable.update("delivery", copy.id, state="cancelled")
             sentence = f"mail {copy.id} to {copy.to} will not be sent"
             journal.write(me.id, os_login(), workspace.now(), "cancel-mail", sentence, changes, thread=copy.record)
             trouble.lower_envelope(workspace, copy.message)

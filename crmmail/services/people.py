@@ -12,7 +12,7 @@ from crmmail.errors import Refused, Taken, UsageError
 from crmmail.services import fields, leave
 from crmmail.services.records import Done, create
 from crmmail.services.rights import need_admin
-from crmmail.store import directory, finding, journal, messages, offices
+from crmmail.store import directory, finding, journal, messages, offices, undoable
 from crmmail.workspace import Workspace, os_login
 
 NOTIFY = ("inbox", "email", "both", "none")
@@ -129,7 +129,7 @@ def go_away(
             raise Refused(f"nobody stands in for himself: {this.login} needs another deputy")
         columns["deputy"] = stands_in.id if stands_in else None
     with workspace.store.transaction():
-        changes = journal.update("user", this.id, **columns)
+        changes = undoable.update("user", this.id, **columns)
         after = directory.user(login)
         if hand_over and leave.present(workspace, after).id == this.id:
             raise UsageError(f"{this.login} has no deputy who is here, to hand over to: say --deputy LOGIN")
@@ -144,7 +144,7 @@ def come_back(workspace: Workspace, login: str) -> directory.User:
     if not leave.is_away(workspace, this):
         raise Refused(f"{this.login} is not on leave")
     with workspace.store.transaction():
-        changes = journal.update("user", this.id, away_until=None)
+        changes = undoable.update("user", this.id, away_until=None)
         sentence = f"{this.login} is back from leave"
         journal.write(workspace.user().id, os_login(), workspace.now(), "users", sentence, changes)
     return directory.user(login)
@@ -233,12 +233,12 @@ def set_contact(
     if emails or without:
         me = workspace.user()
         with workspace.store.transaction():
-            done: list[journal.Change] = []
+            done: list[undoable.Change] = []
             for one in emails:
-                done += journal.insert("contact_address", contact=number, address=fields.address(one))
+                done += undoable.insert("contact_address", contact=number, address=fields.address(one))
             for one in without:
                 row = directory.contact_address(number, fields.address(one))
-                done += journal.delete("contact_address", row)
+                done += undoable.delete("contact_address", row)
             sentence = f"addresses of contact {number} changed"
             journal.write(me.id, os_login(), workspace.now(), "contacts", sentence, done, thread=number)
     return directory.contact(number)

@@ -14,9 +14,9 @@ from crmmail.services import fields, leave, rules, sla
 from crmmail.services.fields import Detail
 from crmmail.services.possible import can_escalate, living
 from crmmail.services.tell import system_message, tell
-from crmmail.store import directory, followers, journal, offices, records
-from crmmail.store.journal import Change
+from crmmail.store import directory, followers, journal, offices, records, undoable
 from crmmail.store.records import Record
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, os_login
 
 
@@ -52,7 +52,7 @@ def create(workspace: Workspace, kind: str, title: str, values: Mapping[str, str
         columns: dict[str, Any] = {}
         for field, value in wanted.items():
             columns |= fields.columns(workspace, kind, code, field, value)
-        with journal.made(changes):
+        with undoable.made(changes):
             if kind == "contact":
                 number, linked = add_contact(workspace, columns, emails, me.id, notes)
             else:
@@ -112,7 +112,7 @@ def make(
         columns["deadline"] = sla.deadline(workspace, kind, columns, start=now)
     number = records.put_record(kind, title, now, author=author, address=address, **columns)
     for contact in contacts:
-        journal.insert("record_contact", thread=number, contact=contact)
+        undoable.insert("record_contact", thread=number, contact=contact)
     return number
 
 

@@ -12,8 +12,8 @@ from crmmail.errors import CrmmailError, NotFound, Taken, UsageError
 from crmmail.services import fields, hooks, rule_work, templates
 from crmmail.services.rehearsal import rehearsed
 from crmmail.services.rights import need_admin
-from crmmail.store import directory, journal, offices, rules
-from crmmail.store.journal import Change
+from crmmail.store import directory, journal, offices, rules, undoable
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace, os_login
 
 
@@ -99,7 +99,7 @@ def remove(workspace: Workspace, name: str) -> tuple[str, bool]:
     with workspace.store.transaction():
         kept = rules.rule(name)
         acted = rules.acted(kept.id)
-        changes = _switch_off(workspace, kept.id) if acted else journal.delete("rule", kept.id)
+        changes = _switch_off(workspace, kept.id) if acted else undoable.delete("rule", kept.id)
         _note(workspace, f"rule {kept.name} {'switched off' if acted else 'removed'}", changes)
     return kept.name, not acted
 
@@ -222,12 +222,12 @@ def _write(workspace: Workspace, number: int | None, this: Rule) -> list[Change]
         "changed": workspace.now(),
     }
     if number is None:
-        return [journal.was_made("rule", rules.put_rule(None, **columns))]
-    return journal.update("rule", number, **columns)
+        return [undoable.was_made("rule", rules.put_rule(None, **columns))]
+    return undoable.update("rule", number, **columns)
 
 
 def _switch_off(workspace: Workspace, number: int) -> list[Change]:
-    return journal.update("rule", number, active=False, changed=workspace.now())
+    return undoable.update("rule", number, active=False, changed=workspace.now())
 
 
 def checked(this: Rule) -> Rule:

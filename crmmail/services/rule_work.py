@@ -19,9 +19,9 @@ from crmmail.errors import CrmmailError, UsageError
 from crmmail.services import fields, follow, leave
 from crmmail.services.fields import Detail
 from crmmail.services.tell import News, system_message
-from crmmail.store import directory, due, followers, journal, messages, offices, outbox, records, rules, workload
-from crmmail.store.journal import Change
+from crmmail.store import directory, due, followers, messages, offices, outbox, records, rules, undoable, workload
 from crmmail.store.rules import Kept
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace
 
 
@@ -275,7 +275,7 @@ def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[
     for words in rule.watch:
         them = follow.who(workspace, words)
         made = followers.put_follower(number, now, user=them.user, contact=them.contact, address=them.address)
-        changes += [journal.was_made("follower", made)] if made else []
+        changes += [undoable.was_made("follower", made)] if made else []
         if not made:
             notes.append(f"{them.shown} watched already")
     words = f"rule {rule.name}: {sentence(firing)}"
@@ -287,7 +287,7 @@ def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[
     if rule.remind or rule.copy or rule.mail:
         mails = _write_mails(workspace, number, rule, notes)
         news += [(message, "") for message in mails]
-        changes += [journal.was_queued(copy.id) for copy in outbox.deliveries(messages=mails)] if mails else []
+        changes += [undoable.was_queued(copy.id) for copy in outbox.deliveries(messages=mails)] if mails else []
     if rule.activity:
         from crmmail.services import activities
 
@@ -295,7 +295,7 @@ def _do(workspace: Workspace, number: int, firing: Firing, news: News) -> tuple[
         user = directory.user(login).id if login else None
         due_by = after(now, rule.activity_due)
         made = activities.add(workspace, number, rule.activity, due_by, user=user, author=None, news=news)
-        changes.append(journal.was_made("activity", made, done=None))
+        changes.append(undoable.was_made("activity", made, done=None))
     if rule.hook:
         from crmmail.services import hooks
 
@@ -338,7 +338,7 @@ def _set(workspace: Workspace, number: int, firing: Firing) -> tuple[list[Change
     if firing.escalated and this.responsible:
         former = directory.user(this.responsible).id
         made = followers.put_follower(number, workspace.now(), user=former)
-        changes += [journal.was_made("follower", made)] if made else []
+        changes += [undoable.was_made("follower", made)] if made else []
     return changes, details
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from crmmail.services.tell import News, spread
 from crmmail.store import rules
-from crmmail.store.journal import Change
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace
 
 CREATION = "none"  # core.rule's name for the state before the first

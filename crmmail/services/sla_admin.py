@@ -9,7 +9,7 @@ from crmmail.core.delay import Delay, parse
 from crmmail.errors import Taken, UsageError
 from crmmail.services.rights import need_admin
 from crmmail.services.sla import later, promise, whom
-from crmmail.store import deadlines, directory, journal, offices
+from crmmail.store import deadlines, directory, journal, offices, undoable
 from crmmail.store.deadlines import Sla
 from crmmail.workspace import Workspace, os_login
 
@@ -45,7 +45,7 @@ def add(
             if _concerns(one) == _concerns(made):
                 raise Taken(f"there is an SLA {one.id} {whom(one)} already (crmmail sla remove {one.id})")
         sentence = f"SLA {made.id}: {promise(made)} {whom(made)}"
-        changes = [journal.was_made("sla", made.id)]
+        changes = [undoable.was_made("sla", made.id)]
         journal.write(me.id, os_login(), workspace.now(), "sla", sentence, changes)
     return made
 
@@ -55,7 +55,7 @@ def remove(workspace: Workspace, number: int) -> Sla:
     me = need_admin(workspace, "change SLAs")
     with workspace.store.transaction():
         this = deadlines.sla(number)
-        changes = journal.delete("sla", number)
+        changes = undoable.delete("sla", number)
         sentence = f"SLA {number} removed: {promise(this)} {whom(this)}"
         journal.write(me.id, os_login(), workspace.now(), "sla", sentence, changes)
     return this

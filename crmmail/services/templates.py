@@ -14,7 +14,7 @@ from crmmail.core import record, text
 from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services import correspondent, envelope
 from crmmail.services.rights import need_admin
-from crmmail.store import directory, journal, offices, records, rules, templates
+from crmmail.store import directory, journal, offices, records, rules, templates, undoable
 from crmmail.store.records import Record
 from crmmail.store.templates import Template
 from crmmail.workspace import Workspace, local_zone, os_login
@@ -55,7 +55,9 @@ def add(workspace: Workspace, name: str, subject: str, words: str, lang: str = E
     if any(one.lang == lang for one in templates.templates(name)):
         raise Taken(f"there is a template {name} in {lang} already (crmmail templates set {name} --lang {lang} …)")
     with workspace.store.transaction():
-        _note(workspace, f"template {name} ({lang}) added", journal.insert("template", name=name, lang=lang, **columns))
+        _note(
+            workspace, f"template {name} ({lang}) added", undoable.insert("template", name=name, lang=lang, **columns)
+        )
     return find(name, lang)
 
 
@@ -67,7 +69,7 @@ def change(
     this = _one(name, lang)
     columns = _checked(this.subject if subject is None else subject, this.text if words is None else words)
     with workspace.store.transaction():
-        changes = journal.update("template", this.id, **columns)
+        changes = undoable.update("template", this.id, **columns)
         if not changes:
             raise Refused(f"template {this.name} ({this.lang}): nothing to change, it is so already")
         _note(workspace, f"template {this.name} ({this.lang}) changed", changes)
@@ -83,7 +85,7 @@ def remove(workspace: Workspace, name: str, lang: str | None = None) -> list[Tem
     if users and len(gone) == len(known):
         raise Refused(f"rule {users[0]!r} mails {gone[0].name}: change or remove the rule first (crmmail rules)")
     with workspace.store.transaction():
-        changes = [change for one in gone for change in journal.delete("template", one.id)]
+        changes = [change for one in gone for change in undoable.delete("template", one.id)]
         listed = ", ".join(one.lang for one in gone)
         _note(workspace, f"template {gone[0].name} ({listed}) removed", changes)
     return gone
@@ -163,7 +165,7 @@ def _checked(subject: str, words: str) -> dict[str, Any]:
     return {"subject": subject, "text": f"{words}\n"}
 
 
-def _note(workspace: Workspace, sentence: str, changes: list[journal.Change]) -> None:
+def _note(workspace: Workspace, sentence: str, changes: list[undoable.Change]) -> None:
     journal.write(workspace.user().id, os_login(), workspace.now(), "templates", sentence, changes)
 
 

@@ -21,10 +21,10 @@ from crmmail.services import correspondent, held
 from crmmail.services.possible import lives_on_as
 from crmmail.services.rehearsal import rehearsed
 from crmmail.store import directory, outbox, records, threads
-from crmmail.store.journal import Change
 from crmmail.store.mails import Quarantined
 from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
+from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace
 
 REASON = "unconfirmed"

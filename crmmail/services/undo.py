@@ -12,7 +12,7 @@ from crmmail.core import section
 from crmmail.errors import Changed, Refused
 from crmmail.services.rights import need_admin
 from crmmail.services.tell import system_message, tell
-from crmmail.store import journal, messages, offices, records
+from crmmail.store import journal, messages, offices, records, undoable
 from crmmail.store.journal import Entry
 from crmmail.store.messages import Message
 from crmmail.workspace import Workspace, os_login
@@ -47,7 +47,7 @@ def undo(workspace: Workspace, count: int = 1, *, skip: bool = False) -> list[En
             if any(change.table in ADMINS for change in entry.changes):
                 need_admin(workspace, f"take this back ({entry.sentence})")
             try:
-                journal.revert(entry.changes)
+                undoable.revert(entry.changes)
                 _check_sections(entry)
             except Changed as error:
                 why = _by_whom(entry, str(error))

@@ -14,7 +14,7 @@ from crmmail.core import query, record, text
 from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services import fields, reading
 from crmmail.services.rights import need_admin
-from crmmail.store import journal, views
+from crmmail.store import journal, undoable, views
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, os_login
 
@@ -97,9 +97,9 @@ def save(workspace: Workspace, name: str, words: Sequence[str], *, kind: str = "
     with workspace.store.transaction():
         there = views.view(name, owner)
         if there:
-            done = journal.update("view", there.id, name=name, **columns)
+            done = undoable.update("view", there.id, name=name, **columns)
         else:
-            done = journal.insert("view", user=owner, name=name, **columns)
+            done = undoable.insert("view", user=owner, name=name, **columns)
         if not done:
             raise Refused(f"view {name} says that already")
         journal.write(me.id, os_login(), workspace.now(), "view", f"view {name} saved", done)
@@ -114,7 +114,7 @@ def remove(workspace: Workspace, name: str) -> View:
     me = need_admin(workspace, "remove shared views") if this.shared else workspace.user()
     there = views.view(this.name, None if this.shared else me.id)
     with workspace.store.transaction():
-        done = journal.delete("view", there.id) if there else []
+        done = undoable.delete("view", there.id) if there else []
         journal.write(me.id, os_login(), workspace.now(), "view", f"view {this.name} removed", done)
     return this
 

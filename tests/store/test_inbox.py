@@ -12,7 +12,7 @@ from store.rows import NOW, ago
 from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.errors import NotFound
-from crmmail.store import directory, inbox, journal, messages
+from crmmail.store import directory, inbox, messages, undoable
 from crmmail.store import tables as t
 from crmmail.store.database import Store
 
@@ -164,22 +164,22 @@ def test_who_was_told(shop: dict[str, int]) -> None:
 
 
 def test_a_star_is_of_one_user_and_survives_reading(shop: dict[str, int]) -> None:
-    journal.insert("star", user=shop["bob"], message=shop["help"], created=NOW)
-    journal.insert("star", user=shop["bob"], message=shop["help"], created=NOW)
+    undoable.insert("star", user=shop["bob"], message=shop["help"], created=NOW)
+    undoable.insert("star", user=shop["bob"], message=shop["help"], created=NOW)
     inbox.set_done(inbox.unread(shop["bob"]), NOW)
     assert listed(shop, starred_only=True) == "help"
     assert listed(shop, "ann", starred_only=True) == ""
     assert inbox.counts(shop["bob"]) == (0, 1)
     assert inbox.starred(shop["bob"], shop["help"]) and not inbox.starred(shop["ann"], shop["help"])
-    journal.delete("star", [shop["ann"], shop["help"]])
+    undoable.delete("star", [shop["ann"], shop["help"]])
     assert listed(shop, starred_only=True) == "help"
-    journal.delete("star", [shop["bob"], shop["help"]])
+    undoable.delete("star", [shop["bob"], shop["help"]])
     assert listed(shop, starred_only=True) == ""
 
 
 def test_a_star_needs_no_item_and_the_newest_star_comes_first(shop: dict[str, int]) -> None:
-    journal.insert("star", user=shop["ann"], message=shop["offer"], created=ago(days=1))
-    journal.insert("star", user=shop["ann"], message=shop["help"], created=ago(days=2))
+    undoable.insert("star", user=shop["ann"], message=shop["offer"], created=ago(days=1))
+    undoable.insert("star", user=shop["ann"], message=shop["help"], created=ago(days=2))
     found = inbox.items(shop["ann"], starred_only=True)
     assert [(one.message, one.id is None, one.unread, one.starred) for one in found] == [
         (shop["offer"], True, False, True),

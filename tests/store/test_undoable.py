@@ -11,10 +11,10 @@ from store import rows
 from store.rows import NOW, ago
 
 from crmmail.errors import Changed
-from crmmail.store import followers, journal, outbox
+from crmmail.store import followers, journal, outbox, undoable
 from crmmail.store import tables as t
 from crmmail.store.database import Store
-from crmmail.store.journal import Change
+from crmmail.store.undoable import Change
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def kept(changes: list[Change]) -> list[Change]:
 
 def snapshot() -> dict[str, list[Any]]:
     """Every row of every journalled table."""
-    return {name: list(model.select().dicts()) for name, model in journal.JOURNALLED.items()}
+    return {name: list(model.select().dicts()) for name, model in undoable.JOURNALLED.items()}
 
 
 # --- changes ------------------------------------------------------------------------------------------------
 
 
 def test_an_update_tells_what_changed_and_only_that(case: int) -> None:
-    assert journal.update("case", case, state="done", priority=3, closed=NOW) == [
+    assert undoable.update("case", case, state="done", priority=3, closed=NOW) == [
         Change("case", case, "state", "open", "done"),
         Change("case", case, "closed", None, "2026-11-24 10:00:00.000000"),
     ]
@@ -49,16 +49,16 @@ def test_an_update_tells_what_changed_and_only_that(case: int) -> None:
 
 
 def test_an_update_that_changes_nothing_is_no_change(case: int) -> None:
-    assert journal.update("case", case, state="open", priority=3) == []
+    assert undoable.update("case", case, state="open", priority=3) == []
 
 
 def test_an_update_of_a_row_that_is_gone(store: Store) -> None:
     with pytest.raises(Changed, match="case 999 is gone"):
-        journal.update("case", 999, state="done")
+        undoable.update("case", 999, state="done")
 
 
 def test_a_record_s_title_belongs_to_its_thread(case: int) -> None:
-    assert journal.update_record(case, "case", title="Ink", state="done") == [
+    assert undoable.update_record(case, "case", title="Ink", state="done") == [
         Change("thread", case, "title", "The printer burns", "Ink"),
         Change("case", case, "state", "open", "done"),
     ]
@@ -66,24 +66,24 @@ def test_a_record_s_title_belongs_to_its_thread(case: int) -> None:
 
 def test_an_insert_tells_the_key_once(case: int) -> None:
     bob, message = rows.user("bob"), t.Message.get().id
-    first = journal.insert("star", user=bob, message=message, created=NOW)
+    first = undoable.insert("star", user=bob, message=message, created=NOW)
     assert first == [Change("star", [bob, message], "*", None, None)]
-    assert journal.insert("star", user=bob, message=message, created=NOW) == []
+    assert undoable.insert("star", user=bob, message=message, created=NOW) == []
 
 
 def test_a_delete_keeps_the_whole_row(case: int) -> None:
     number = followers.put_follower(case, ago(days=1), address="ann@customer.example", types=["discussion"])
-    (change,) = journal.delete("follower", number)
+    (change,) = undoable.delete("follower", number)
     assert change[:3] == ("follower", number, "*")
     assert change.before["address"] == "ann@customer.example"
     assert change.before["types"] == '["discussion"]'
-    assert journal.delete("follower", number) == []
+    assert undoable.delete("follower", number) == []
 
 
 def test_made_collects_every_new_row(case: int) -> None:
     bob = rows.user("bob")
     changes: list[Change] = []
-    with journal.made(changes):
+    with undoable.made(changes):
         other = rows.lead()
         message = rows.message(other, "ann@customer.example")
         followers.put_follower(other, NOW, user=bob)
@@ -117,13 +117,13 @@ def world(case: int) -> World:
     bob, ann, message = rows.user("bob"), rows.user("ann"), t.Message.get().id
     item = t.Notification.create(user=bob, message=message, thread=case, why="follower", created=ago(days=1))
     follower = followers.put_follower(case, ago(days=2), user=ann, types=["note"])
-    journal.insert("star", user=bob, message=message, created=ago(days=3))
+    undoable.insert("star", user=bob, message=message, created=ago(days=3))
     return World(case, rows.case("Another"), message, bob, ann, item.id, follower or 0)
 
 
 def _file(world: World) -> list[Change]:
     changes: list[Change] = []
-    with journal.made(changes):
+    with undoable.made(changes):
         number = rows.lead()
         rows.message(number, "ann@customer.example", "sales@crm.example", "jo@customer.example")
         followers.put_follower(number, NOW, address="jo@customer.example")
@@ -131,21 +131,21 @@ def _file(world: World) -> list[Change]:
 
 
 ACTS: dict[str, Callable[[World], list[Change]]] = {
-    "a state": lambda its: journal.update("case", its.case, state="done", closed=NOW),
-    "a title": lambda its: journal.update_record(its.case, "case", title="Ink"),
-    "numbers": lambda its: journal.update("case", its.case, priority=1, revenue=12.5, probability=0.0),
-    "a responsible": lambda its: journal.update("case", its.case, responsible=its.bob, assigned=NOW),
+    "a state": lambda its: undoable.update("case", its.case, state="done", closed=NOW),
+    "a title": lambda its: undoable.update_record(its.case, "case", title="Ink"),
+    "numbers": lambda its: undoable.update("case", its.case, priority=1, revenue=12.5, probability=0.0),
+    "a responsible": lambda its: undoable.update("case", its.case, responsible=its.bob, assigned=NOW),
     "one after another": lambda its: [
-        *journal.update("case", its.case, state="pending"),
-        *journal.update("case", its.case, state="done"),
+        *undoable.update("case", its.case, state="pending"),
+        *undoable.update("case", its.case, state="done"),
     ],
-    "a message moved": lambda its: journal.update("message", its.message, thread=its.other),
-    "a redirect": lambda its: journal.update_record(its.case, "case", moved_to=its.other),
-    "done": lambda its: journal.update("notification", its.item, done=NOW),
-    "other subscriptions": lambda its: journal.update("follower", its.follower, types=None),
-    "a star": lambda its: journal.insert("star", user=its.ann, message=its.message, created=NOW),
-    "a star taken away": lambda its: journal.delete("star", [its.bob, its.message]),
-    "a follower taken away": lambda its: journal.delete("follower", its.follower),
+    "a message moved": lambda its: undoable.update("message", its.message, thread=its.other),
+    "a redirect": lambda its: undoable.update_record(its.case, "case", moved_to=its.other),
+    "done": lambda its: undoable.update("notification", its.item, done=NOW),
+    "other subscriptions": lambda its: undoable.update("follower", its.follower, types=None),
+    "a star": lambda its: undoable.insert("star", user=its.ann, message=its.message, created=NOW),
+    "a star taken away": lambda its: undoable.delete("star", [its.bob, its.message]),
+    "a follower taken away": lambda its: undoable.delete("follower", its.follower),
     "a letter filed": _file,
 }
 
@@ -155,7 +155,7 @@ def test_what_was_done_is_put_back(world: World, act: Callable[[World], list[Cha
     before = snapshot()
     changes = kept(act(world))
     assert changes and snapshot() != before
-    journal.revert(changes)
+    undoable.revert(changes)
     assert snapshot() == before
 
 
@@ -165,63 +165,63 @@ MAKING = ("a star", "a letter filed")
 @pytest.mark.parametrize("act", [act for act in ACTS if act not in MAKING])
 def test_what_was_put_back_is_not_put_back_again(world: World, act: str) -> None:
     changes = kept(ACTS[act](world))
-    journal.revert(changes)
+    undoable.revert(changes)
     with pytest.raises(Changed):
-        journal.revert(changes)
+        undoable.revert(changes)
 
 
 @pytest.mark.parametrize("act", MAKING)
 def test_what_is_gone_already_need_not_go(world: World, act: str) -> None:
     changes = kept(ACTS[act](world))
-    journal.revert(changes)
+    undoable.revert(changes)
     before = snapshot()
-    journal.revert(changes)
+    undoable.revert(changes)
     assert snapshot() == before
 
 
 def test_a_later_change_is_not_overwritten(store: Store, case: int) -> None:
-    changes = kept(journal.update("case", case, state="done", priority=1))
-    journal.update("case", case, state="open")
+    changes = kept(undoable.update("case", case, state="done", priority=1))
+    undoable.update("case", case, state="open")
     with pytest.raises(Changed, match="the state was changed since"):
-        journal.revert(changes)
+        undoable.revert(changes)
     assert t.Case.get_by_id(case).state == "open"
 
 
 def test_a_later_change_of_another_column_does_not_matter(case: int) -> None:
-    changes = kept(journal.update("case", case, state="done"))
-    journal.update("case", case, priority=1)
-    journal.revert(changes)
+    changes = kept(undoable.update("case", case, state="done"))
+    undoable.update("case", case, priority=1)
+    undoable.revert(changes)
     row = t.Case.get_by_id(case)
     assert (row.state, row.priority) == ("open", 1)
 
 
 def test_a_row_that_is_gone_counts_as_changed(case: int) -> None:
     number = followers.put_follower(case, NOW, user=rows.user("bob"))
-    changes = kept(journal.update("follower", number, types=["note"]))
-    journal.delete("follower", number)
+    changes = kept(undoable.update("follower", number, types=["note"]))
+    undoable.delete("follower", number)
     with pytest.raises(Changed, match="the types was changed since"):
-        journal.revert(changes)
+        undoable.revert(changes)
 
 
 def test_a_row_that_came_back_counts_as_changed(case: int) -> None:
     bob, message = rows.user("bob"), t.Message.get().id
-    journal.insert("star", user=bob, message=message, created=NOW)
-    changes = kept(journal.delete("star", [bob, message]))
-    journal.insert("star", user=bob, message=message, created=NOW)
+    undoable.insert("star", user=bob, message=message, created=NOW)
+    changes = kept(undoable.delete("star", [bob, message]))
+    undoable.insert("star", user=bob, message=message, created=NOW)
     with pytest.raises(Changed, match="is there again already"):
-        journal.revert(changes)
+        undoable.revert(changes)
 
 
 def test_what_newer_things_hang_on_cannot_go(store: Store) -> None:
     changes: list[Change] = []
-    with journal.made(changes):
+    with undoable.made(changes):
         number = rows.lead()
     rows.message(number, "ann@customer.example")
     with (
         pytest.raises(Changed, match=f"record {number} cannot go again: something newer hangs on it"),
         store.transaction(),
     ):
-        journal.revert(kept(changes))
+        undoable.revert(kept(changes))
     assert t.Lead.get_by_id(number).state == "new"
 
 
@@ -230,7 +230,7 @@ def test_what_newer_things_hang_on_cannot_go(store: Store) -> None:
 
 def test_the_journal_tells_who_did_what(case: int) -> None:
     bob = rows.user("bob")
-    changes = journal.update("case", case, state="done")
+    changes = undoable.update("case", case, state="done")
     number = journal.write(bob, "bsmith", NOW, "close", f"closed {case}", changes, thread=case)
     (entry,) = journal.of_thread(case)
     assert entry == (number, bob, "bob", "bsmith", NOW, "close", f"closed {case}", case, changes, True, None)
@@ -253,12 +253,12 @@ def test_only_undoable_acts_of_his_own_are_offered_newest_first(case: int) -> No
 
 def test_who_changed_the_same_thing_later(case: int) -> None:
     bob, ann = rows.user("bob"), rows.user("ann")
-    mine = journal.update("case", case, state="done")
+    mine = undoable.update("case", case, state="done")
     number = journal.write(bob, "", NOW, "close", "closed", mine)
     assert journal.who_changed(mine[0], number) == ""
-    journal.write(ann, "", NOW, "set", "priority", journal.update("case", case, priority=1))
+    journal.write(ann, "", NOW, "set", "priority", undoable.update("case", case, priority=1))
     assert journal.who_changed(mine[0], number) == ""
-    journal.write(ann, "", NOW, "open", "opened", journal.update("case", case, state="open"))
+    journal.write(ann, "", NOW, "open", "opened", undoable.update("case", case, state="open"))
     assert journal.who_changed(mine[0], number) == "ann"
 
 
@@ -278,49 +278,49 @@ def threads(messages: list[int]) -> list[int]:
 def test_a_column_of_many_rows_is_one_change_for_each_value_before(case: int, three: list[int]) -> None:
     third, target = t.Message.get_by_id(three[2]).thread_id, rows.case("All")
     there = rows.message(target)
-    changes = journal.update_all("message", [*three, there, 999], "thread", target)
+    changes = undoable.update_all("message", [*three, there, 999], "thread", target)
     assert changes == [
         Change("message", three[:2], "thread", case, target),
         Change("message", three[2:], "thread", third, target),
     ]
     assert threads([*three, there]) == [target] * 4
-    assert journal.update_all("message", three, "thread", target) == []
-    journal.revert(kept(changes))
+    assert undoable.update_all("message", three, "thread", target) == []
+    undoable.revert(kept(changes))
     assert threads([*three, there]) == [case, case, third, target]
 
 
 def test_a_column_of_many_rows_that_had_none(three: list[int]) -> None:
-    changes = journal.update_all("message", three, "message_id", "1@crm.example")
+    changes = undoable.update_all("message", three, "message_id", "1@crm.example")
     assert changes == [Change("message", three, "message_id", None, "1@crm.example")]
-    assert journal.update_all("message", three, "message_id", None)[0].after is None
+    assert undoable.update_all("message", three, "message_id", None)[0].after is None
     with pytest.raises(Changed, match="the message_id was changed since"):
-        journal.revert(changes)
+        undoable.revert(changes)
 
 
 def test_of_many_rows_all_must_be_as_they_were_left(case: int, three: list[int]) -> None:
     target, ann = rows.case("All"), rows.user("ann")
-    changes = journal.update_all("message", three, "thread", target)
+    changes = undoable.update_all("message", three, "thread", target)
     number = journal.write(None, "root", NOW, "merge", "merged", changes)
     assert journal.who_changed(changes[0], number) == ""
-    moved = journal.update("message", three[1], thread=case)
+    moved = undoable.update("message", three[1], thread=case)
     journal.write(ann, "", NOW, "move-message", "moved", moved)
     with pytest.raises(Changed, match="the thread was changed since"):
-        journal.revert(changes)
+        undoable.revert(changes)
     assert journal.who_changed(changes[0], number) == "ann"
-    journal.write(ann, "", NOW, "merge", "merged", journal.update_all("message", three[1:2], "thread", target))
+    journal.write(ann, "", NOW, "merge", "merged", undoable.update_all("message", three[1:2], "thread", target))
     assert journal.who_changed(moved[0], number + 1) == "ann"
 
 
 def test_more_rows_than_a_statement_has_parameters(three: list[int]) -> None:
-    (change,) = journal.update_all("message", range(1, 300_000), "subject", "Ink")
+    (change,) = undoable.update_all("message", range(1, 300_000), "subject", "Ink")
     assert change.key == three
 
 
-@pytest.mark.parametrize("name", journal.JOURNALLED)
+@pytest.mark.parametrize("name", undoable.JOURNALLED)
 def test_every_column_of_a_journalled_table_fits_into_json(store: Store, name: str) -> None:
     values = {"UTCField": NOW, "JSONText": ["a"], "BooleanField": True, "FloatField": 1.5, "BlobField": None}
-    for field in journal.JOURNALLED[name]._meta.sorted_fields:
-        plain = journal._plain(field, values.get(type(field).__name__, 1))
+    for field in undoable.JOURNALLED[name]._meta.sorted_fields:
+        plain = undoable._plain(field, values.get(type(field).__name__, 1))
         assert json.loads(json.dumps(plain)) == plain
 
 
@@ -329,6 +329,6 @@ def test_deliveries_are_rows_like_others(case: int) -> None:
     number = outbox.put_delivery(
         message, case, address="ann@customer.example", purpose="mail", identifier="1@crm", due=NOW, created=NOW
     )
-    changes = journal.update("delivery", number, state="cancelled", reason="thought better of it")
-    journal.revert(kept(changes))
+    changes = undoable.update("delivery", number, state="cancelled", reason="thought better of it")
+    undoable.revert(kept(changes))
     assert outbox.deliveries(messages=[message])[0].state == "queued"
