@@ -26,8 +26,8 @@ from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, UsageError
-from crmmail.services import failing
-from crmmail.services.deliver import Outcome, deliver
+from crmmail.services.incoming.deliver import Outcome, deliver
+from crmmail.services.shared import failing
 from crmmail.spool import Spool
 from crmmail.workspace import Choice, Workspace
 

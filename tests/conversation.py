@@ -31,7 +31,7 @@ from click.testing import CliRunner
 
 from crmmail import mda
 from crmmail.cli.main import program
-from crmmail.services.deliver import Outcome
+from crmmail.services.incoming.deliver import Outcome
 from crmmail.store import tables
 from crmmail.workspace import Workspace
 

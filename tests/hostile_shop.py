@@ -180,7 +180,7 @@ class HostileShop:
         talk.mail("Dee <dee@y.example>", "sales@crm.test", "Offer?", "How much?")
         talk.do("set 6 priority=low")  # can be undone
         with talk.open() as workspace, workspace.store.transaction():
-            from crmmail.services import hooks
+            from crmmail.services.automatic import hooks
             from crmmail.store import rules, tables
 
             rule = rules.rules()[0].id

@@ -21,8 +21,9 @@ from conversation import Talk
 from mailsink import Received, Sink
 
 from crmmail.core import token
-from crmmail.services import outgoing, post, preview
-from crmmail.services.preview import Words
+from crmmail.services.acts import post
+from crmmail.services.sending import outgoing, preview
+from crmmail.services.sending.preview import Words
 from crmmail.store import outbox
 from crmmail.store.outbox import Delivery
 

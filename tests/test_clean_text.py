@@ -124,7 +124,7 @@ def test_the_editor(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_hook_s_words(talk: Talk) -> None:
-    from crmmail.services import hooks
+    from crmmail.services.automatic import hooks
     from crmmail.store import rules
 
     talk.mail("Ann <ann@customer.example>", subject="Printer broken", text="It burns.")

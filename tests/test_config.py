@@ -92,7 +92,7 @@ def test_which_store(toml: Any, option: str | None, variable: str | None, file: 
 
 
 def test_the_whole_way_through_a_workspace(toml: Any, tmp_path: Path) -> None:
-    from crmmail.services.setup import FirstUser, init
+    from crmmail.services.keeping.setup import FirstUser, init
 
     place = str(tmp_path / "crm.db")
     init(

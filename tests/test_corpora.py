@@ -18,7 +18,7 @@ import pytest
 from conversation import Talk, founded, opened
 
 from crmmail import mda
-from crmmail.services.deliver import Outcome
+from crmmail.services.incoming.deliver import Outcome
 from crmmail.store import mails, messages, tables
 
 CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 from conversation import RECEIVED, Talk
 
-from crmmail.services import doctor
-from crmmail.services.checks import disk, files, store
+from crmmail.services.keeping import doctor
+from crmmail.services.keeping.checks import disk, files, store
 from crmmail.store import database
 from crmmail.workspace import Choice
 

@@ -348,21 +348,21 @@ route.decide = lambda *_: time.sleep(60)
 """
 REGULAR_EXPRESSION = """
 import re
-from crmmail.services import deliver
+from crmmail.services.incoming import deliver
 deliver.parse = lambda raw: re.match(r"(a+)+$", "a" * 60 + "b")
 """
 SUICIDE = """
 import os, signal
-from crmmail.services import deliver
+from crmmail.services.incoming import deliver
 deliver.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
 """
 EXIT = """
 import os
-from crmmail.services import deliver
+from crmmail.services.incoming import deliver
 deliver.parse = lambda raw: os._exit(1)
 """
 BUG = """
-from crmmail.services import deliver
+from crmmail.services.incoming import deliver
 def parse(raw): raise ZeroDivisionError("5.1.1")
 deliver.parse = parse
 """

@@ -249,7 +249,7 @@ def test_its_words_are_one_clean_line(tmp_path: Path) -> None:
 
 def test_a_failure_that_cannot_be_written_down_is_75_all_the_same(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("crmmail.services.failing.place_of", lambda *args: 1 / 0)
+        patch.setattr("crmmail.services.shared.failing.place_of", lambda *args: 1 / 0)
         assert "not recognized" in fail(talk, "--nonsense")
 
 
@@ -325,7 +325,7 @@ def test_doctor_answers_where_the_store_does_not(
 
 
 def test_doctor_does_not_wait_for_ever_for_a_store_that_is_held(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crmmail.services.doctor.PATIENCE", 0)
+    monkeypatch.setattr("crmmail.services.keeping.doctor.PATIENCE", 0)
     talk.environ(CRMMAIL_DELIVERY_BUSY_TIMEOUT="3600")
     holder = sqlite3.connect(talk.db, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")

@@ -23,6 +23,8 @@ STAIR = {"workspace"}
 PATHS = {"services"}
 DOORS = {"mda", "server", "cli", "tui"}
 FLOORS = (GROUND, CORE, EDGES, STAIR, PATHS, DOORS)
+# The rooms of services/, and the same among them.
+STOREYS = ("shared", "hearing", "sending", "automatic", "acts", "incoming", "desk", "keeping")
 BESIDES = {"cli": {"mda", "server", "tui"}, "tui": {"server"}}  # of the doors only `cli` may open the others
 # The doors talk to the services; the room that reads and writes MIME, and the two that act, are none of their business.
 CLOSED = {door: {"mail", "render", "hooks"} for door in DOORS}
@@ -81,6 +83,20 @@ def test_a_file_imports_only_what_lies_below(path: Path) -> None:
             f"{path.relative_to(ROOT)}:{line}: {room} must not import {module}. Move what it needs to a floor below, "
             f"or hand it in as an argument ({room} may import: {', '.join(sorted(allowed(room) - {room}))})"
         )
+
+
+def test_of_the_paths_none_leads_up() -> None:
+    for path in FILES:
+        _, *rooms = path.relative_to(PACKAGE).parts
+        if room_of(path) != "services":
+            continue
+        assert rooms[0] in STOREYS, f"put {path.name} into one of services/: {', '.join(STOREYS)}"
+        for line, module in imports(path):
+            if module.startswith("crmmail.services."):
+                target = module.split(".")[2]
+                assert STOREYS.index(target) <= STOREYS.index(rooms[0]), (
+                    f"{path.relative_to(ROOT)}:{line}: {rooms[0]} must not import {module}"
+                )
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -152,7 +168,8 @@ HEAVY = (
     "click", "rich", "jinja2", "textual", "crmmail.cli", "crmmail.render", "psycopg", "smtplib", "imaplib",
     # Of ours, what a shop without rules, SLAs and orders has no use for.
     "crmmail.core.rule", "crmmail.core.rulebook", "crmmail.core.plan", "crmmail.core.delay", "crmmail.core.amount",
-    "crmmail.core.worktime", "crmmail.core.orders", "crmmail.services.rule_work", "crmmail.services.automail",
+    "crmmail.core.worktime", "crmmail.core.orders", "crmmail.services.automatic.rule_work",
+    "crmmail.services.automatic.automail",
 )  # fmt: skip
 MAIL = b"""\
 From: Ann <ann@customer.example>
@@ -168,7 +185,7 @@ Help!
 @pytest.fixture(scope="module")
 def delivery(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """One mail through crmmail.mda in a fresh interpreter: its answer, and the modules that it loaded."""
-    from crmmail.services.setup import FirstUser, init
+    from crmmail.services.keeping.setup import FirstUser, init
     from crmmail.workspace import Choice
 
     folder = tmp_path_factory.mktemp("house")
@@ -194,7 +211,7 @@ def test_the_mail_was_judged(delivery: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("module", HEAVY)
 def test_a_delivery_loads_nothing_that_it_does_not_need(delivery: dict[str, object], module: str) -> None:
-    assert "crmmail.services.deliver" in delivery["modules"]  # type: ignore[operator]
+    assert "crmmail.services.incoming.deliver" in delivery["modules"]  # type: ignore[operator]
     assert module not in delivery["modules"], (  # type: ignore[operator]
         f"a delivery loads {module}: every mail pays for it. Import it inside the function that needs it, "
         f"and see who imports it with: python -X importtime -c 'import crmmail.mda'"

@@ -35,26 +35,14 @@ from model import BROKEN, REFUSED, SECRET, STRUCK, Difference, House, Sent, Serv
 from crmmail.core.query import Query
 from crmmail.errors import CrmmailError
 from crmmail.mda import envelope
-from crmmail.services import (
-    escalate,
-    explain,
-    follow,
-    held,
-    inbox,
-    letters,
-    merge,
-    post,
-    preview,
-    reading,
-    records,
-    rule_admin,
-    run_rules,
-    send,
-    unconfirmed,
-    undo,
-    upkeep,
-)
-from crmmail.services.deliver import Outcome, deliver
+from crmmail.services.acts import escalate, letters, merge, post, records, undo
+from crmmail.services.automatic import rule_admin, run_rules
+from crmmail.services.desk import explain, inbox, reading
+from crmmail.services.hearing import follow
+from crmmail.services.incoming import held, unconfirmed
+from crmmail.services.incoming.deliver import Outcome, deliver
+from crmmail.services.keeping import upkeep
+from crmmail.services.sending import preview, send
 from crmmail.workspace import Workspace
 
 HOUSE = (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from crmmail.cli.line import Line, Span
 from crmmail.cli.session import Session
 from crmmail.errors import CrmmailError
-from crmmail.services.fields import Detail
-from crmmail.services.records import Done
+from crmmail.services.acts.records import Done
+from crmmail.services.shared.fields import Detail
 
 UNDO = "   (undo: crmmail undo)"
 REHEARSED = "   (a dry run: nothing was changed)"

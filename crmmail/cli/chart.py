@@ -20,7 +20,7 @@ from crmmail.cli.columns import GAP
 from crmmail.core import stats
 from crmmail.core.stats import KEYS, Measure, Row, Sum
 from crmmail.core.text import cells, one_line
-from crmmail.services.stats import Asked
+from crmmail.services.desk.stats import Asked
 
 DAYS, LINES = 60, 20  # how many lines: of times the days of two months, else a screenful
 TITLE, LABEL, BAR = (

@@ -22,8 +22,9 @@ from crmmail.core.draft import Draft
 from crmmail.core.letter import File
 from crmmail.core.text import one_line
 from crmmail.errors import Refused, UsageError
-from crmmail.services import attach, drafts, preview
-from crmmail.services.preview import Words
+from crmmail.services.acts import drafts
+from crmmail.services.sending import attach, preview
+from crmmail.services.sending.preview import Words
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 

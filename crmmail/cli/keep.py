@@ -14,8 +14,9 @@ from crmmail.core.draft import Draft
 from crmmail.core.reply import Addressee
 from crmmail.core.text import one_line
 from crmmail.errors import CrmmailError, NotFound, Refused, StoreBroken, StoreBusy, UsageError
-from crmmail.services import drafts, preview
-from crmmail.services.preview import Plan, Words
+from crmmail.services.acts import drafts
+from crmmail.services.sending import preview
+from crmmail.services.sending.preview import Plan, Words
 from crmmail.workspace import Workspace
 
 _PLAIN_NAME = re.compile(r"\w[\w .-]*")

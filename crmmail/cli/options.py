@@ -60,7 +60,7 @@ class RecordNumber(Number):
         try:
             from click.shell_completion import CompletionItem
 
-            from crmmail.services import reading
+            from crmmail.services.desk import reading
 
             found = reading.completions(session_of(ctx).workspace, incomplete)
             return [CompletionItem(number, help=one_line(title)) for number, title in found]
@@ -79,7 +79,7 @@ class ViewName(click.ParamType):
 
             from click.shell_completion import CompletionItem
 
-            from crmmail.services import views
+            from crmmail.services.desk import views
 
             # A shell puts it on its command line as it is: what would need quotes there is not offered.
             known = [one for one in views.known(session_of(ctx).workspace) if quote(one.name) == one.name]

@@ -9,9 +9,9 @@ from crmmail.cli.keep import spelled
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.core.reply import Addressee
 from crmmail.core.text import cells, mark_address, one_line
-from crmmail.services import outbox
-from crmmail.services.outbox import Delivery
-from crmmail.services.preview import Hearer, Plan
+from crmmail.services.sending import outbox
+from crmmail.services.sending.outbox import Delivery
+from crmmail.services.sending.preview import Hearer, Plan
 from crmmail.store.records import Record
 
 ROLES = {"to": "To", "cc": "Cc", "bcc": "Bcc"}

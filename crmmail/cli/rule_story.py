@@ -9,7 +9,7 @@ from typing import Any
 from crmmail.cli.line import Line, Span
 from crmmail.core.rule import AWAY, NOBODY, Check
 from crmmail.core.when import ago, minute
-from crmmail.services.rule_report import Explained, Story
+from crmmail.services.automatic.rule_report import Explained, Story
 
 
 def shape(story: Story) -> dict[str, Any]:

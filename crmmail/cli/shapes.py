@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmmail.core import quote, record
-from crmmail.services import outbox
-from crmmail.services.deliver import Outcome
-from crmmail.services.reading import View
+from crmmail.services.desk.reading import View
+from crmmail.services.incoming.deliver import Outcome
+from crmmail.services.sending import outbox
 from crmmail.store.activities import Activity
 from crmmail.store.followers import Follower
 from crmmail.store.inbox import Item
@@ -21,9 +21,9 @@ from crmmail.store.outbox import Delivery
 from crmmail.store.records import Record
 
 if TYPE_CHECKING:
-    from crmmail.services.post import Posted  # most commands write nothing
-    from crmmail.services.preview import Plan
-    from crmmail.services.unconfirmed import Waiting
+    from crmmail.services.acts.post import Posted  # most commands write nothing
+    from crmmail.services.incoming.unconfirmed import Waiting
+    from crmmail.services.sending.preview import Plan
 
 Shape = dict[str, Any]
 

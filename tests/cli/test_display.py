@@ -416,7 +416,7 @@ def test_a_crash_tells_its_story_harmlessly(shop: HostileShop, monkeypatch: pyte
     def crash(*_: object, **__: object) -> None:
         raise ValueError(TYPED)
 
-    monkeypatch.setattr("crmmail.services.reading.show", crash)
+    monkeypatch.setattr("crmmail.services.desk.reading.show", crash)
     for words in ("show 3", "show 3 -v"):
         said = shop.run(words, columns=80)
         assert said.code == 1 and "ValueError" in said.err and LITERAL in said.err

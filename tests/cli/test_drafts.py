@@ -9,7 +9,7 @@ import pytest
 from conversation import Talk
 
 from crmmail.core.draft import Draft
-from crmmail.services import drafts
+from crmmail.services.acts import drafts
 
 REPLY = Draft(
     record=1,

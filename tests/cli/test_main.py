@@ -393,9 +393,9 @@ def test_completion_of_record_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     import crmmail.services
 
-    fake = ModuleType("crmmail.services.reading")
+    fake = ModuleType("crmmail.services.desk.reading")
     fake.completions = lambda workspace, prefix: [(prefix + "01", "Printer \x1b broken")]  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "crmmail.services.reading", fake)
+    monkeypatch.setitem(sys.modules, "crmmail.services.desk.reading", fake)
     monkeypatch.setattr(crmmail.services, "reading", fake, raising=False)
     monkeypatch.setattr(Session, "workspace", None)
     context = click.Context(hundred_command)

@@ -21,7 +21,8 @@ from conversation import Said, Talk
 from mailsink import Sink
 
 from crmmail.cli import keep
-from crmmail.services import drafts, preview
+from crmmail.services.acts import drafts
+from crmmail.services.sending import preview
 from crmmail.store import tables
 
 CRMMAIL = str(Path(sys.executable).parent / "crmmail")

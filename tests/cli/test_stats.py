@@ -17,7 +17,7 @@ from crmmail.cli.voice import Voice
 from crmmail.core import stats as core
 from crmmail.core.stats import Case, Measure, Partner
 from crmmail.core.text import cells
-from crmmail.services.stats import Asked
+from crmmail.services.desk.stats import Asked
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 MEASURES = {one.name: one for one in core.RECORDS}

@@ -36,7 +36,7 @@ def meddled(shop: Shop, code: str) -> dict[str, str]:
 
 DIES = """
 import os, signal
-from crmmail.services import deliver
+from crmmail.services.incoming import deliver
 deliver.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -22,7 +22,7 @@ from doors import MDA, SOUND, Shop, letter, open_shop
 from mailsink import Sink
 from strike import WAL, Call, Snapshot, Striker, need_strace, rows
 
-from crmmail.services import upkeep
+from crmmail.services.keeping import upkeep
 from crmmail.workspace import Choice, Workspace
 
 pytestmark = pytest.mark.timeout(3600)  # the long form takes minutes a scene

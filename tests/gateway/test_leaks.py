@@ -13,7 +13,7 @@ from mailsink import Sink
 from programs import quoting, written
 
 from crmmail.core.letter import File
-from crmmail.services import attach
+from crmmail.services.sending import attach
 
 ANA, EXPERT, PRIVATE = "ana@example.com", "expert@firm.example", "agent.private@mail.example"
 SIGNED = re.compile(r"\d+\.(?:u\d+|c\d+|x)n?\.(?:[a-z0-9]{1,32}\.)?[a-z2-7]{16}")

@@ -606,5 +606,5 @@ def test_a_delivery_loads_them_only_where_there_are_any(talk: Talk, case: int, t
     done = subprocess.run([sys.executable, "-c", DELIVER], input=raw, capture_output=True, timeout=60, check=True,
                           cwd=Path(__file__).parents[2])  # fmt: skip
     modules = json.loads(done.stdout)
-    assert ("crmmail.services.orders" in modules) is ("crmmail.core.orders" in modules) is loads
+    assert ("crmmail.services.incoming.orders" in modules) is ("crmmail.core.orders" in modules) is loads
     assert not {"jinja2", "crmmail.render", "click", "rich", "smtplib"} & set(modules)

@@ -21,7 +21,7 @@ from outgoing import Office, fill, raw_store
 
 from crmmail.errors import StoreBusy
 from crmmail.mail.smtp import Connection
-from crmmail.services import send
+from crmmail.services.sending import send
 from crmmail.store import outbox
 from crmmail.store.database import Store
 

@@ -14,7 +14,7 @@ from outgoing import Office, fill, identifier, raw_store, words
 from crmmail.core import token
 from crmmail.core.letter import File
 from crmmail.mail.compose import compose, marked
-from crmmail.services import outgoing
+from crmmail.services.sending import outgoing
 from crmmail.store import tables
 
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"

@@ -15,8 +15,9 @@ from mailsink import Sink
 from outgoing import Office, identifier, raw_store, read, words
 
 from crmmail.core import token
-from crmmail.services import post, preview, send
-from crmmail.services.preview import Words
+from crmmail.services.acts import post
+from crmmail.services.sending import preview, send
+from crmmail.services.sending.preview import Words
 from crmmail.store import outbox, tables
 
 KINDS = ("email_in", "email_out", "note", "system", "call", "auto")

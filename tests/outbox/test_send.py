@@ -16,7 +16,8 @@ from crmmail import render
 from crmmail.core.letter import File
 from crmmail.mail.compose import compose
 from crmmail.mail.smtp import Connection
-from crmmail.services import letters, outbox, outgoing, send, trouble
+from crmmail.services.acts import letters
+from crmmail.services.sending import outbox, outgoing, send, trouble
 from crmmail.store import tables
 
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"

@@ -20,7 +20,7 @@ from doors import CRMMAIL, Shop, open_shop
 from mailsink import Sink, _Client
 from outgoing import Office, fill, identifier, raw_store, read
 
-from crmmail.services import worker
+from crmmail.services.sending import worker
 
 HOUSE = worker.name().rsplit(":", 3)[0]
 

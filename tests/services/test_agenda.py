@@ -10,7 +10,7 @@ import pytest
 from conversation import Talk
 
 from crmmail.cli.voice import Voice
-from crmmail.services import activities
+from crmmail.services.hearing import activities
 from crmmail.store import tables
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conversation import Letter, Talk
 
-from crmmail.services import automail, rule_words
+from crmmail.services.automatic import automail, rule_words
 from crmmail.store import outbox, rules
 
 ANA = "Ana <ana@example.com>"

@@ -13,7 +13,7 @@ from conversation import START, Talk
 
 from crmmail.core.draft import Draft
 from crmmail.errors import NotFound, Refused
-from crmmail.services import drafts
+from crmmail.services.acts import drafts
 from crmmail.workspace import Choice, Workspace
 
 OWNER = re.compile(r"\.[a-z]+-[0-9a-f]{6}(?=\.txt)")  # what a name says of writer and store

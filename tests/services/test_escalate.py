@@ -13,8 +13,8 @@ from conversation import Talk
 
 from crmmail.cli.voice import Voice
 from crmmail.errors import Refused
-from crmmail.services import escalate
-from crmmail.services.records import Done
+from crmmail.services.acts import escalate
+from crmmail.services.acts.records import Done
 from crmmail.workspace import Workspace
 
 

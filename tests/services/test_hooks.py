@@ -12,7 +12,7 @@ import pytest
 from conversation import Talk
 
 from crmmail import hooks as shop_hooks
-from crmmail.services import hooks
+from crmmail.services.automatic import hooks
 from crmmail.store import rules, tables
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conversation import Talk
 
-from crmmail.services import leave
+from crmmail.services.shared import leave
 from crmmail.store import directory
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conversation import Letter, Talk
 
-from crmmail.services import reading
+from crmmail.services.desk import reading
 
 
 class TestNew:

@@ -9,7 +9,8 @@ import pytest
 from conversation import START, Talk
 
 from crmmail.cli.commands import rules as command
-from crmmail.services import hooks, rule_work, send
+from crmmail.services.automatic import hooks, rule_work
+from crmmail.services.sending import send
 
 DEEP = "[" * 5000
 

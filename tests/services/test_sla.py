@@ -13,7 +13,7 @@ from conversation import Talk
 
 from crmmail.cli.voice import Voice
 from crmmail.core import category
-from crmmail.services.sla import Facts, choose
+from crmmail.services.shared.sla import Facts, choose
 from crmmail.store import tables
 from crmmail.store.deadlines import Sla
 

@@ -10,7 +10,7 @@ from conversation import START, Talk
 
 from crmmail.core import stats as core
 from crmmail.core.query import Query, parse
-from crmmail.services import stats
+from crmmail.services.desk import stats
 from crmmail.store import tables as t
 
 MEASURES = ("average_delay_seconds", "revenue", "cost", "weighted_revenue", "average_first_answer_seconds")

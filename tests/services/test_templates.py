@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conversation import Talk
 
-from crmmail.services import templates
+from crmmail.services.automatic import templates
 from crmmail.store import records, rules
 
 ADD = ["templates", "add", "thanks", "--subject", "Done: {record.title}"]

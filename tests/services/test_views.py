@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conversation import Talk
 
-from crmmail.services.views import BUILT_IN
+from crmmail.services.desk.views import BUILT_IN
 
 # Every one is made on 24 November 2026.
 CASES = (

@@ -8,7 +8,7 @@ from crmmail.cli.command import command
 from crmmail.cli.options import RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import actions
+from crmmail.services.desk import actions
 
 COLUMNS = (
     Column("action", "action"),

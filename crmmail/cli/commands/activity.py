@@ -11,7 +11,7 @@ from crmmail.cli.line import Line, Span
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import activities
+from crmmail.services.hearing import activities
 from crmmail.store.activities import Activity
 
 COLUMNS = (

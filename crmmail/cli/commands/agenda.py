@@ -15,8 +15,9 @@ from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core import query, text
-from crmmail.services import agenda, fields
-from crmmail.services.agenda import Entry
+from crmmail.services.desk import agenda
+from crmmail.services.desk.agenda import Entry
+from crmmail.services.shared import fields
 
 COLUMNS = (
     Column("when", "when", style=lambda row: "overdue" if row["overdue"] else "", exact=True),

@@ -11,7 +11,8 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import fields, offices
+from crmmail.services.keeping import offices
+from crmmail.services.shared import fields
 from crmmail.store import offices as stored
 
 COLUMNS = (

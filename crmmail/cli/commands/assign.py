@@ -9,8 +9,8 @@ from crmmail.cli.command import command
 from crmmail.cli.line import Line
 from crmmail.cli.options import ids_argument
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import records
-from crmmail.services.records import Done
+from crmmail.services.acts import records
+from crmmail.services.acts.records import Done
 
 
 @command("assign", examples=("crmmail assign 101 bob", "crmmail list case unassigned -o ids | crmmail assign - bob"))

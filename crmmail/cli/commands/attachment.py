@@ -9,7 +9,7 @@ from crmmail.cli.line import size
 from crmmail.cli.options import NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import letters
+from crmmail.services.acts import letters
 
 COLUMNS = (
     Column("id", "file"),

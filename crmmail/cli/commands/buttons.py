@@ -9,7 +9,7 @@ from crmmail.cli.acts import changed, each
 from crmmail.cli.command import Command, command
 from crmmail.cli.options import ids_argument
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import records
+from crmmail.services.acts import records
 
 
 def button(name: str, *lines: str) -> Command:

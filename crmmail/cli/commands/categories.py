@@ -8,7 +8,7 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import offices
+from crmmail.services.keeping import offices
 from crmmail.store import offices as stored
 
 COLUMNS = (

@@ -12,7 +12,7 @@ from crmmail.cli.commands.show import show_command
 from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import people
+from crmmail.services.keeping import people
 from crmmail.store import directory, outbox
 
 COLUMNS = (

@@ -9,7 +9,7 @@ from crmmail.cli.line import size
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import upkeep
+from crmmail.services.keeping import upkeep
 
 DAMAGES = (
     Column("check", "check"),

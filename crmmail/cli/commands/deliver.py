@@ -15,7 +15,7 @@ from crmmail.cli.options import dry_run_option, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.streams import forget
 from crmmail.errors import CrmmailError, UsageError
-from crmmail.services import deliver
+from crmmail.services.incoming import deliver
 from crmmail.spool import Spool
 
 

@@ -8,7 +8,7 @@ from crmmail.cli.command import command
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
-from crmmail.services import doctor
+from crmmail.services.keeping import doctor
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 

@@ -10,7 +10,7 @@ from crmmail.cli.line import Span
 from crmmail.cli.options import NUMBER, ids_argument
 from crmmail.cli.session import Session, pass_session
 from crmmail.errors import UsageError
-from crmmail.services import inbox
+from crmmail.services.desk import inbox
 
 
 @command(

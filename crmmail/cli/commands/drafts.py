@@ -15,8 +15,8 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import when
 from crmmail.errors import Refused
-from crmmail.services import drafts
-from crmmail.services.drafts import Kept
+from crmmail.services.acts import drafts
+from crmmail.services.acts.drafts import Kept
 
 FIRST = 200  # letters of the words that a listing has
 

@@ -10,7 +10,8 @@ from crmmail.cli.line import Line
 from crmmail.cli.options import dry_run_option, ids_argument
 from crmmail.cli.session import Session, pass_session
 from crmmail.errors import NotFound, UsageError
-from crmmail.services import escalate, possible
+from crmmail.services.acts import escalate
+from crmmail.services.shared import possible
 
 
 @command(

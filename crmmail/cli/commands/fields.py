@@ -8,7 +8,8 @@ from crmmail.cli.acts import changed, each
 from crmmail.cli.command import command
 from crmmail.cli.options import RECORD
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import fields, records
+from crmmail.services.acts import records
+from crmmail.services.shared import fields
 
 
 @command(

@@ -13,7 +13,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core import text
 from crmmail.errors import UsageError
-from crmmail.services import follow
+from crmmail.services.hearing import follow
 
 WHO = click.option("--who", metavar="X", help="A login, a contact's number, or an address; else you.")
 KIND = click.option("--kind", metavar="KIND", help="Every new record of this kind.")

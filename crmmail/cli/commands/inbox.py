@@ -15,7 +15,9 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, quote, text, when
 from crmmail.errors import Refused
-from crmmail.services import fields, held, inbox
+from crmmail.services.desk import inbox
+from crmmail.services.incoming import held
+from crmmail.services.shared import fields
 from crmmail.store.inbox import Item
 
 WORDS = 5  # lines of a letter that the inbox shows

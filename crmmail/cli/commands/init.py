@@ -6,7 +6,7 @@ import click
 
 from crmmail.cli.command import command
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import setup
+from crmmail.services.keeping import setup
 
 
 @command("init", examples=('crmmail init --domain crm.example --user boss:boss@crm.example --name "The Boss"',))

@@ -18,8 +18,10 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.config import log_file
 from crmmail.errors import UsageError
-from crmmail.services import attach, calls, explain
-from crmmail.services.calls import Logged
+from crmmail.services.acts import calls
+from crmmail.services.acts.calls import Logged
+from crmmail.services.desk import explain
+from crmmail.services.sending import attach
 from crmmail.store import records
 
 COLUMNS = (

@@ -9,7 +9,7 @@ from crmmail.cli.command import command
 from crmmail.cli.line import Line
 from crmmail.cli.options import RECORD, dry_run_option, ids_argument
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import merge
+from crmmail.services.acts import merge
 
 
 @command("merge", examples=("crmmail merge 101 --into 99", "crmmail merge 101 102 --into 99 --dry-run"))

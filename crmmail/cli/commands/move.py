@@ -9,7 +9,7 @@ from crmmail.cli.command import command
 from crmmail.cli.line import Line
 from crmmail.cli.options import dry_run_option, ids_argument
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import escalate
+from crmmail.services.acts import escalate
 
 
 @command(

@@ -10,8 +10,9 @@ import click
 from crmmail.cli.acts import said
 from crmmail.cli.command import verb
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import people, records
-from crmmail.services.records import Done
+from crmmail.services.acts import records
+from crmmail.services.acts.records import Done
+from crmmail.services.keeping import people
 
 
 @verb(

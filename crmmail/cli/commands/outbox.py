@@ -15,9 +15,9 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import when
 from crmmail.errors import Refused
-from crmmail.services import outbox, send
-from crmmail.services.outbox import Delivery, Preview
-from crmmail.services.send import Result
+from crmmail.services.sending import outbox, send
+from crmmail.services.sending.outbox import Delivery, Preview
+from crmmail.services.sending.send import Result
 
 NO_WAY_OUT = "no mail server is set, so mail waits: crmmail config set smtp.url smtp://host:port"
 

@@ -20,11 +20,12 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.core import mention
 from crmmail.core.text import one_line
 from crmmail.errors import CrmmailError, Refused
-from crmmail.services import drafts, envelope, outgoing, post, send
-from crmmail.services.outbox import Delivery
-from crmmail.services.post import Posted
-from crmmail.services.preview import Plan, Words, plan
-from crmmail.services.records import Done
+from crmmail.services.acts import drafts, post
+from crmmail.services.acts.post import Posted
+from crmmail.services.acts.records import Done
+from crmmail.services.sending import envelope, outgoing, send
+from crmmail.services.sending.outbox import Delivery
+from crmmail.services.sending.preview import Plan, Words, plan
 from crmmail.store import directory
 
 MANY = 10  # people outside, more than whom nobody writes to without being asked

@@ -14,7 +14,7 @@ from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listi
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import text
-from crmmail.services import held
+from crmmail.services.incoming import held
 from crmmail.store.mails import Quarantined
 
 COLUMNS = (

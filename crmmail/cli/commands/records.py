@@ -14,7 +14,8 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, record, text
 from crmmail.errors import UsageError
-from crmmail.services import fields, reading
+from crmmail.services.desk import reading
+from crmmail.services.shared import fields
 from crmmail.store.records import Record
 
 COLUMNS = (
@@ -106,7 +107,7 @@ def list_command(
 
 
 def _query_of(session: Session, view_name: str, kind: str) -> str:
-    from crmmail.services import views  # which most listings have no use for
+    from crmmail.services.desk import views  # which most listings have no use for
 
     view = views.find(session.workspace, view_name)
     if view.kind != kind:

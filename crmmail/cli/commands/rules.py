@@ -19,8 +19,9 @@ from crmmail.cli.voice import Column, Row
 from crmmail.core import query, rulebook
 from crmmail.core.rule import REMIND, TRIGGERS, Rule
 from crmmail.errors import UsageError
-from crmmail.services import fields, hooks, rule_admin, rule_report, run_rules
-from crmmail.services.run_rules import Ran, Trouble
+from crmmail.services.automatic import hooks, rule_admin, rule_report, run_rules
+from crmmail.services.automatic.run_rules import Ran, Trouble
+from crmmail.services.shared import fields
 
 COLUMNS = (
     Column("id", "#"),

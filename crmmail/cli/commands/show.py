@@ -14,7 +14,11 @@ from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import amount, quote, text, token, when
 from crmmail.errors import NotFound
-from crmmail.services import held, letters, outbox, possible, reading
+from crmmail.services.acts import letters
+from crmmail.services.desk import reading
+from crmmail.services.incoming import held
+from crmmail.services.sending import outbox
+from crmmail.services.shared import possible
 from crmmail.store.messages import Message
 
 

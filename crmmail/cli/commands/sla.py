@@ -11,7 +11,8 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import NUMBER, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import sla, sla_admin
+from crmmail.services.keeping import sla_admin
+from crmmail.services.shared import sla
 from crmmail.store.deadlines import Sla
 
 COLUMNS = (

@@ -7,7 +7,7 @@ from crmmail.cli.command import command
 from crmmail.cli.line import Span
 from crmmail.cli.options import NUMBER, ids_argument
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import inbox
+from crmmail.services.desk import inbox
 
 
 @command("star", examples=("crmmail star 45", "crmmail inbox --starred"))

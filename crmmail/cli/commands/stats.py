@@ -21,8 +21,9 @@ from crmmail.core import stats as core
 from crmmail.core.query import Query
 from crmmail.core.stats import Measure, Row
 from crmmail.errors import UsageError
-from crmmail.services import fields, stats
-from crmmail.services.stats import Asked
+from crmmail.services.desk import stats
+from crmmail.services.desk.stats import Asked
+from crmmail.services.shared import fields
 
 TITLES = {
     "average_delay": "delay",

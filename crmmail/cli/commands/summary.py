@@ -9,7 +9,7 @@ from crmmail.cli.commands.inbox import headline
 from crmmail.cli.line import STARRED, UNREAD, Line, Span
 from crmmail.cli.options import json_option
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import inbox
+from crmmail.services.desk import inbox
 
 
 @command("summary", examples=("crmmail", "crmmail --json"), hidden=True)

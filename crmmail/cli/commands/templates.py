@@ -16,7 +16,7 @@ from crmmail.cli.options import RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.errors import Refused, UsageError
-from crmmail.services import templates
+from crmmail.services.automatic import templates
 from crmmail.store.templates import Template
 
 COLUMNS = (

@@ -9,7 +9,9 @@ from crmmail.cli.commands import outbox as mail
 from crmmail.cli.commands import rules
 from crmmail.cli.session import Session, pass_session
 from crmmail.errors import CrmmailError
-from crmmail.services import hooks, outbox, upkeep
+from crmmail.services.automatic import hooks
+from crmmail.services.keeping import upkeep
+from crmmail.services.sending import outbox
 
 
 @command("tick", examples=("crmmail tick", "* * * * * crmmail --db /srv/crm.db tick"))

@@ -21,8 +21,9 @@ from crmmail.cli.options import (
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import text
-from crmmail.services import send, unconfirmed
-from crmmail.services.unconfirmed import Waiting
+from crmmail.services.incoming import unconfirmed
+from crmmail.services.incoming.unconfirmed import Waiting
+from crmmail.services.sending import send
 from crmmail.store.mails import EXCERPT
 
 COLUMNS = (

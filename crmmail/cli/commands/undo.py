@@ -6,7 +6,7 @@ import click
 
 from crmmail.cli.command import command
 from crmmail.cli.session import Session, pass_session
-from crmmail.services import undo
+from crmmail.services.acts import undo
 
 
 @command("undo", examples=("crmmail undo", "crmmail undo 3", "crmmail undo --skip"))

@@ -12,7 +12,9 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import leave, people, records
+from crmmail.services.acts import records
+from crmmail.services.keeping import people
+from crmmail.services.shared import leave
 from crmmail.store import directory
 
 COLUMNS = (

@@ -13,7 +13,7 @@ from crmmail.cli.line import Span
 from crmmail.cli.options import VIEW, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
-from crmmail.services import views
+from crmmail.services.desk import views
 
 COLUMNS = (
     Column("name", "view"),

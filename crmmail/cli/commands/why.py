@@ -11,7 +11,7 @@ from crmmail.cli.line import Line, Span
 from crmmail.cli.options import NUMBER, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import when
-from crmmail.services import explain
+from crmmail.services.desk import explain
 from crmmail.store.mails import Verdict
 
 

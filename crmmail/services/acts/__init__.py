@@ -1,0 +1,1 @@
+"""Somebody does something to a record, and may take it back."""

@@ -1,0 +1,1 @@
+"""Something happens by itself: rules, their mails, hooks."""

@@ -1,0 +1,1 @@
+"""What somebody has before him: his inbox, records, lists, numbers."""

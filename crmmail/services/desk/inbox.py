@@ -1,0 +1,125 @@
+"""The inbox: what is new for me, dismissed with `done`, set aside with a star.  Listing changes nothing (F36)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from crmmail.core.query import Query
+from crmmail.services.desk.agenda import end_of_day
+from crmmail.services.shared import failing
+from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox, undoable
+from crmmail.store.inbox import Item
+from crmmail.workspace import Workspace, os_login
+
+LATE = timedelta(minutes=5)  # mail that leaves with the next tick is no news
+
+
+class Summary(NamedTuple):
+    """Where the day starts."""
+
+    login: str
+    unread: int
+    starred: int
+    mine: int
+    unassigned: int
+    late: int
+    today: int  # due today, and not late yet
+    activities: int  # mine: overdue, or due today
+    quarantine: int
+    unconfirmed: int
+    waiting_mail: int
+    failed_mail: int
+    failing: str  # that deliveries fail, since when and why; "" where they do not
+    newest: list[Item]
+
+
+def items(
+    workspace: Workspace, query: Query, *, starred: bool = False, everything: bool = False, limit: int | None = None
+) -> list[Item]:
+    """The acting user's inbox, newest first.
+
+    Args:
+        starred: his stars instead.
+        everything: also what he has dismissed.
+    """
+    return inbox.items(
+        workspace.user().id,
+        query,
+        unread_only=not everything,
+        starred_only=starred,
+        now=workspace.now(),
+        limit=limit,
+    )
+
+
+def item(workspace: Workspace, number: int) -> Item:
+    """One item of the acting user's, dismissed or not."""
+    me = workspace.user().id
+    inbox.check_own(me, [number])
+    return inbox.items(me, Query(), unread_only=False, number=number)[0]
+
+
+def done(workspace: Workspace, numbers: Sequence[int] | None) -> int:
+    """Takes items (None: all) out of the inbox; how many were in it.  `undo` brings them back (F41)."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        unread = inbox.unread(me.id)
+        if numbers is None:
+            gone = unread
+        else:
+            inbox.check_own(me.id, numbers)
+            gone = [one for one in unread if one in set(numbers)]
+        if not gone:
+            return 0
+        now = workspace.now()
+        inbox.set_done(gone, now)
+        changes = [undoable.Change("notification", one, "done", None, undoable.moment(now)) for one in gone]
+        sentence = f"{len(gone)} item{'' if len(gone) == 1 else 's'} dismissed"
+        journal.write(me.id, os_login(), now, "done", sentence, changes)
+    return len(gone)
+
+
+def star(workspace: Workspace, numbers: Sequence[int], *, on: bool) -> list[messages.Message]:
+    """Stars messages, or takes the stars away; doing it twice is doing it once."""
+    me = workspace.user()
+    with workspace.store.transaction():
+        found = [messages.message(number) for number in numbers]
+        changes: list[undoable.Change] = []
+        for one in found:
+            if on:
+                changes += undoable.insert("star", user=me.id, message=one.id, created=workspace.now())
+            else:
+                changes += undoable.delete("star", [me.id, one.id])
+        if changes:
+            word = "starred" if on else "unstarred"
+            sentence = f"{word} message {', '.join(str(one.id) for one in found)}"
+            journal.write(me.id, os_login(), workspace.now(), "star" if on else "unstar", sentence, changes)
+    return found
+
+
+def summary(workspace: Workspace, limit: int = 5) -> Summary:
+    """Counts and the newest items: a handful of indexed queries, because it is where the day starts (F34)."""
+    me = workspace.user()
+    unread, starred = inbox.counts(me.id)
+    tonight = end_of_day(workspace)
+    open_records = finding.counts(me.id, workspace.now(), tonight)
+    waiting = mails.waiting_by_recipient()
+    outgoing = outbox.counts()
+    return Summary(
+        me.login,
+        unread,
+        starred,
+        open_records["mine"],
+        open_records["unassigned"],
+        open_records["late"],
+        open_records["today"],
+        activities.count(me.id, tonight),
+        sum(count for reason, _, count in waiting if reason != "unconfirmed"),
+        sum(count for reason, _, count in waiting if reason == "unconfirmed"),
+        outbox.count_late(workspace.now() - LATE),
+        outgoing.get("failed", 0) + outgoing.get("bounced", 0),
+        failing.news(workspace),
+        inbox.items(me.id, limit=limit) if unread else [],
+    )

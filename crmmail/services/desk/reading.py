@@ -1,0 +1,96 @@
+"""Records as they are read: what `show` and `list` have to tell, and the shell's completions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from crmmail.core import record, section, text
+from crmmail.core.query import Query
+from crmmail.errors import CrmmailError
+from crmmail.services.shared import sla
+from crmmail.services.shared.possible import buttons
+from crmmail.store import activities, directory, finding, followers, inbox, mails, messages, offices, outbox, records
+from crmmail.store.records import Record
+from crmmail.workspace import Workspace
+
+
+class View(NamedTuple):
+    """All that `show` has to tell about a record."""
+
+    record: Record
+    followers: list[followers.Follower]
+    messages: list[messages.Message]
+    related: list[Record]
+    buttons: list[str]
+    contact: directory.Contact | None
+    unread: list[int]  # messages that the reader had not read
+    held: dict[int, str]  # letters in quarantine that may belong to it, and why they are there
+    activities: list[activities.Activity]  # what was done too
+    promise: str  # the contract that its deadline comes from, "" if none
+    note: str = ""
+    bad: Mapping[str, str] = {}  # addresses of its people from which mail came back, and why
+
+
+def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
+    """A record with its conversation; marks the reader's items about it read, unless he peeks (F37)."""
+    me = workspace.user()
+    this = records.record(number)
+    waiting = inbox.unread(me.id, thread=number)  # before the messages: what comes in between stays unread
+    view = View(
+        this,
+        followers.followers(number),
+        messages.of_thread(number),
+        finding.related(number),
+        buttons(this),
+        directory.contact(number) if this.kind == "contact" else None,
+        inbox.messages_of(waiting),
+        mails.held_for(number),
+        activities.activities(workspace.now(), record=number, done=True),
+        sla.explain(workspace, this),
+    )
+    view = view._replace(bad=bad_addresses(view))
+    if waiting and not peek:
+        try:
+            with workspace.store.transaction():
+                inbox.set_done(waiting, workspace.now())
+        except CrmmailError as error:  # a store that may only be read can still be read
+            return view._replace(note=f"they stay unread: {error}")
+    return view
+
+
+def bad_addresses(view: View) -> dict[str, str]:
+    """Of the addresses of a record, and of whoever follows it from outside, those that do not exist, and why."""
+    people = {view.record.email, *(one.address for one in view.followers if not one.internal)}
+    people |= set(view.contact.addresses) if view.contact else set()
+    return {address: reason for address, (_, reason) in sorted(outbox.bad(people - {""}).items())}
+
+
+def listing(
+    workspace: Workspace,
+    kind: str | None,
+    query: Query,
+    *,
+    section_code: str | None = None,
+    recursive: bool = False,
+    limit: int | None = None,
+) -> list[Record]:
+    """Records of a kind that fit a query, newest activity first."""
+    codes = None
+    if section_code:
+        this = offices.section(section_code)
+        parents = {one.code: one.parent for one in offices.sections()}
+        codes = section.descendants(this.code, parents) if recursive else [this.code]
+    me = workspace.user().id if query.mine else None
+    return finding.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
+
+
+def is_late(this: Record, now: datetime) -> bool:
+    """Has its deadline passed, and is it unfinished?"""
+    return this.deadline is not None and this.deadline < now and this.state not in record.KINDS[this.kind].done
+
+
+def completions(workspace: Workspace, prefix: str) -> list[tuple[str, str]]:
+    """(number, title) of records whose number begins with `prefix`, for the shell."""
+    return [(str(number), text.one_line(title)) for number, title in finding.titles(prefix.lstrip("#"))]

@@ -1,0 +1,1 @@
+"""Who hears of it, and who has to do something about it."""

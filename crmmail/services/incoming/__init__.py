@@ -1,0 +1,1 @@
+"""A letter comes in: judged, filed, held, or taken for a bounce."""

@@ -1,0 +1,1 @@
+"""Keeping house: people, sections, the store itself, and what is wrong with it."""

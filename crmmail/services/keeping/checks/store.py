@@ -1,0 +1,74 @@
+"""The store, opened: its schema, its journal, its secret, its clock, its copies."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+
+from crmmail.errors import StoreBroken
+from crmmail.services.keeping import upkeep
+from crmmail.services.keeping.checks.finding import Finding, fail, local, ok, warn
+from crmmail.store import database, health, schema
+from crmmail.workspace import Workspace
+
+FULL = 2  # PRAGMA synchronous: "committed" means on the disk
+SHORTEST = 16  # bytes of the token secret
+AHEAD = timedelta(minutes=10)  # of the clock: two machines that share a store may differ by some
+OLD_COPY = timedelta(days=14)
+
+
+def schema_is_known(workspace: Workspace) -> Iterator[Finding]:
+    """Behind or ahead: deliveries say 75 until program and store fit each other again."""
+    steps = schema.status(workspace.store)
+    pending = [one.name for one in steps if not one.applied]
+    newer = database.newest_applied(workspace.store)
+    if newer > database.NEWEST:
+        sentence = f"made by a newer crmmail ({newer}; this one knows {database.NEWEST}); every delivery says 75"
+        yield fail("schema", sentence, "upgrade crmmail")
+    elif pending:
+        yield fail("schema", f"pending: {', '.join(pending)}; every delivery says 75", "crmmail db migrate")
+    else:
+        yield ok("schema", f"up to date ({database.NEWEST})")
+
+
+def journal_is_safe(workspace: Workspace) -> Iterator[Finding]:
+    mode = workspace.store.journal_mode()
+    versions = f"SQLite {sqlite3.sqlite_version}, Python {platform.python_version()}"
+    if mode == "wal" and sqlite3.sqlite_version_info < database.WAL_IS_SAFE:
+        wanted = ".".join(map(str, database.WAL_IS_SAFE))
+        sentence = f"WAL with SQLite {sqlite3.sqlite_version}: two processes can corrupt it (safe from {wanted})"
+        yield fail("journal", sentence, "open it once with crmmail and nobody else, which sets TRUNCATE")
+    elif workspace.store.synchronous() < FULL:
+        sentence = f"synchronous is {workspace.store.synchronous()}: a power cut can take what was committed"
+        yield fail("journal", sentence, "tell us: crmmail sets it to FULL whenever it opens the store")
+    else:
+        yield ok("journal", f"journal mode {mode}, {versions}")
+
+
+def secret_is_there(workspace: Workspace) -> Iterator[Finding]:
+    """Without it no answer finds its record by a token, and every delivery says 75."""
+    try:
+        secret = workspace.secret
+    except StoreBroken as error:
+        yield fail("secrets", f"{error}; every delivery says 75", "crmmail db check, then restore the store")
+        return
+    if len(secret) < SHORTEST:
+        sentence = f"the token secret has {len(secret)} bytes: others can sign answers as if we had"
+        yield fail("secrets", sentence, "restore the store from a backup: `crmmail init` made one of 32")
+
+
+def clock_is_right(workspace: Workspace) -> Iterator[Finding]:
+    """What is dated in the future is late, due and in order only when that day comes."""
+    newest, now = health.newest(), workspace.now()
+    if newest is not None and newest - now > AHEAD:
+        sentence = f"something in the store is dated {local(newest)}, and the clock says {local(now)}"
+        yield warn("clock", sentence, "set the clock; was it wrong then? `crmmail log` shows what has that date")
+
+
+def copies_are_fresh(workspace: Workspace) -> Iterator[Finding]:
+    """Whoever makes copies with crmmail wants them fresh; of other ways we know nothing."""
+    last = upkeep.last_backup()
+    if last is not None and workspace.now() - last > OLD_COPY:
+        yield warn("backup", f"the last `crmmail db backup` was {local(last)}", "crmmail db backup FILE, from cron")

@@ -1,0 +1,134 @@
+"""`crmmail init`: makes a working store without asking a question, and says what to put into cron and fetchmailrc."""
+
+from __future__ import annotations
+
+import grp
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from crmmail import config as configuration
+from crmmail.core import address as addresses
+from crmmail.errors import NotAllowed, Refused, UsageError
+from crmmail.services.keeping import people
+from crmmail.services.shared import fields
+from crmmail.store import database, directory, schema
+from crmmail.workspace import Choice, Workspace, os_login
+
+
+class FirstUser(NamedTuple):
+    login: str
+    email: str
+
+
+class Made(NamedTuple):
+    """What `init` made, and the lines a postmaster needs next."""
+
+    place: str
+    user: str
+    cron: str
+    fetchmail: str
+
+
+def first_user(words: str) -> FirstUser:
+    """`boss:boss@crm.example` → a login and an address."""
+    login, colon, email = words.partition(":")
+    if not colon or not login.strip():
+        raise UsageError(f"{words!r} is no LOGIN:ADDRESS, like boss:boss@crm.example")
+    return FirstUser(login.strip().lower(), fields.address(email))
+
+
+def init(
+    choice: Choice,
+    *,
+    domains: Sequence[str],
+    users: Sequence[FirstUser],
+    name: str = "",
+    catchall: str = "",
+    group: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> Made:
+    """Makes the store, the settings and the first user, who is admin.
+
+    Args:
+        group: let this group share the store: file 0660 in a folder 2770; else the file is 0600.
+
+    Raises:
+        Refused: the store is there already, with users in it.
+    """
+    environ = os.environ if environ is None else environ
+    place = os.path.abspath(os.path.expanduser(configuration.database(choice.db, choice.config, environ)))
+    hosts = [_domain(one) for one in domains] or [addresses.host_of(users[0].email)]
+    folder = os.path.dirname(place)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, 0o700)
+    store = database.open(place, create=True, check=False)
+    try:
+        schema.migrate(store)
+        with store.transaction():
+            if directory.users():
+                raise Refused(f"{place} is in use already ({len(directory.users())} users): name another with --db")
+            directory.put_setting("secret", os.urandom(32).hex())
+            directory.put_setting("mail.domains", " ".join(dict.fromkeys(hosts)))
+            if catchall:
+                directory.put_setting("mail.catchall", fields.address(catchall))
+    finally:
+        store.close()
+    with Workspace(choice, environ) as workspace:
+        for number, one in enumerate(users):
+            people.add_user(
+                workspace,
+                one.login,
+                email=one.email,
+                name=name if number == 0 else "",
+                admin=number == 0,
+                login_of_os=os_login() if number == 0 and len(users) == 1 else None,
+                first=True,
+            )
+    if group:
+        share(place, group)
+    return Made(place, users[0].login, cron_line(place), fetchmail_line(place))
+
+
+def share(place: str, group: str) -> None:
+    """Lets a group use the store: fetchmail's user delivers, another one's cron and terminal work on it."""
+    try:
+        number = grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise UsageError(f"there is no group {group!r} on this machine") from None
+    folder = os.path.dirname(place)
+    try:
+        os.chown(folder, -1, number)
+        os.chmod(folder, 0o2770)
+        for path in (place, schema.lock_file(place)):
+            os.chown(path, -1, number)
+            os.chmod(path, 0o660)
+    except PermissionError as error:
+        raise NotAllowed(f"cannot give {error.filename} to group {group}: run init as its owner or as root") from None
+
+
+def cron_line(place: str) -> str:
+    """The one line for cron: it sends what is due, and speaks only when something goes wrong."""
+    return f"* * * * * {program('crmmail')} --db {place} tick"
+
+
+def fetchmail_line(place: str) -> str:
+    """The mda line of fetchmailrc."""
+    return f'mda "{program("crmmail-mda")} --db {place} --sender=%F --recipient=%T"'
+
+
+def program(name: str) -> str:
+    """The absolute path of one of our programs: beside this Python, in the checkout's bin, or on the PATH."""
+    beside = os.path.join(os.path.dirname(sys.executable), name)
+    if os.path.exists(beside):
+        return beside
+    return shutil.which(name) or name
+
+
+def _domain(words: str) -> str:
+    found = addresses.canonical_host(words.strip().lstrip("@"))
+    if not found:
+        raise UsageError(f"{words!r} is no mail domain")
+    return found

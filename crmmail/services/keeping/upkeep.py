@@ -1,0 +1,141 @@
+"""The store itself: migrations, checks, backups, settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from crmmail import config as configuration
+from crmmail.config import HELP, KEYS
+from crmmail.errors import CrmmailError, NotFound, StoreBehind
+from crmmail.mail import smtp
+from crmmail.services.shared.rights import need_admin
+from crmmail.store import directory, journal, schema, soundness
+from crmmail.store.database import is_made
+from crmmail.store.failing import fit
+from crmmail.store.soundness import Damage
+from crmmail.workspace import Workspace, os_login
+
+BACKUP = "backup.last"  # a row of the settings that is no setting
+NOTING = 2  # seconds to wait for the lock, for that
+
+
+def status(workspace: Workspace) -> list[schema.Step]:
+    return schema.status(workspace.store)
+
+
+def migrate(workspace: Workspace) -> list[str]:
+    """Applies what is pending; the names of what was applied."""
+    return schema.migrate(workspace.store)
+
+
+def check(workspace: Workspace) -> list[str]:
+    """What is damaged, a line each; [] when the store is sound."""
+    return schema.check(workspace.store)
+
+
+def damages(workspace: Workspace, step: Callable[[], None]) -> list[Damage]:
+    """What is damaged; `step` is called `steps` times."""
+    return list(soundness.damages(workspace.store, step))
+
+
+def steps(workspace: Workspace) -> int:
+    """Of how many steps a check consists."""
+    return soundness.pieces(workspace.store)
+
+
+def backup(workspace: Workspace, target: str) -> int:
+    """A whole copy while others work; its size in bytes.  The store remembers when, for `doctor`.
+
+    Raises:
+        StoreBehind: there is nothing in the store: a backup of a file that was cut off would replace a good one.
+    """
+    if not is_made(workspace.store):
+        raise StoreBehind(f"{workspace.store.place} has no crmmail tables, so there is nothing to back up")
+    size = schema.backup(workspace.store, target)
+    try:
+        workspace.store.wait(NOTING)
+        with workspace.store.transaction():
+            directory.put_setting(BACKUP, workspace.now().isoformat())
+    except CrmmailError:
+        pass  # a store that nobody can write to now may be copied all the same
+    return size
+
+
+def last_backup() -> datetime | None:
+    """When `crmmail db backup` last wrote a copy; None where it never did."""
+    try:
+        return datetime.fromisoformat(directory.settings().get(BACKUP, ""))
+    except ValueError:
+        return None
+
+
+def ticked(workspace: Workspace) -> None:
+    """`crmmail tick` runs: the time of an empty file beside the store says when, at the price of no transaction."""
+    path, now = _tick(workspace.store.place), workspace.now().timestamp()
+    try:
+        file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            fit(file, workspace.store.place)
+            os.utime(file, (now, now))
+        finally:
+            os.close(file)
+    except OSError:
+        pass
+
+
+def last_tick(place: str) -> datetime | None:
+    """When `crmmail tick` last ran on the store at `place`; None where it never did."""
+    try:
+        return datetime.fromtimestamp(os.stat(_tick(place)).st_mtime, UTC)
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+def _tick(place: str) -> str:
+    return place + ".tick"
+
+
+class Value(NamedTuple):
+    """One setting, as it is in force."""
+
+    key: str
+    value: str
+    origin: str
+    default: str
+    help: str
+
+
+def settings(workspace: Workspace) -> list[Value]:
+    """All settings, and where each value comes from."""
+    stored = directory.settings()
+    values, origin = configuration.load_with_origin(workspace.choice.config, workspace.environ, stored)
+    defaults = configuration.Config()
+    return [
+        Value(key, _words(getattr(values, field)), origin[field], _words(getattr(defaults, field)), HELP[field])
+        for key, field in KEYS.items()
+    ]
+
+
+def put_setting(workspace: Workspace, key: str, value: str | None) -> Value:
+    """Writes a setting into the store, or (None) takes it out again."""
+    me = need_admin(workspace, "change settings")
+    if key not in KEYS:
+        raise NotFound(f"there is no setting {key!r}; there are {', '.join(KEYS)}")
+    if value is not None:
+        configuration.understand(KEYS[key], value, key)
+        if key == "smtp.url" and value:
+            smtp.server(value)  # it knows more of what can be wrong, and says so
+    with workspace.store.transaction():
+        if value is None:
+            directory.drop_setting(key)
+        else:
+            directory.put_setting(key, value)
+        journal.write(me.id, os_login(), workspace.now(), "config", f"{key} = {value}", undoable=False)
+    return next(one for one in settings(workspace) if one.key == key)
+
+
+def _words(value: object) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,1 @@
+"""A letter leaves: planned, put into the outbox, sent."""

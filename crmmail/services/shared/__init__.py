@@ -1,0 +1,1 @@
+"""What several paths share: fields, rights, dry runs, who is on leave."""
