@@ -428,7 +428,7 @@ def test_waiting_for_the_store_never_counts(shop: Shop) -> None:
 
 def test_judging_at_the_same_time_is_no_death(shop: Shop) -> None:
     """Many deliveries of one mail at once: those that are alive are not counted as cut off."""
-    slow = "import os, time\nfrom crmmail.services import deliver\nparse = deliver.parse\n"
+    slow = "import os, time\nfrom crmmail.services.incoming import deliver\nparse = deliver.parse\n"
     slow += "def slowly(raw):\n    while not os.path.exists('go'): time.sleep(0.02)\n    return parse(raw)\n"
     slow += "deliver.parse = slowly\n"
     raw = letter("Printer broken")

@@ -15,6 +15,7 @@ from bigmails import BOMBS, HEAD, KINDS, LETTERS, LIMIT, Kind, attached, text, t
 from doors import MDA, SOUND, Shop, open_shop
 from measure import Cost, measured
 from test_door import answers_later, with_python
+from thorough import long_form
 
 from crmmail.mail.parse import body_digest_key
 from crmmail.spool import HELD, STEP, Spool
@@ -75,21 +76,21 @@ def most(kind: Kind, size: int) -> float:
 SHORT = {"one file": 20 * MB, "text in UTF-8": 6 * MB, "HTML in koi8-r": 4 * MB}
 
 
-@pytest.mark.parametrize("kind", LETTERS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [kind if kind.name in SHORT else long_form(kind)[0] for kind in LETTERS], ids=lambda kind: kind.name
+)
 def test_a_big_mail_is_not_in_memory_many_times(shop: Shop, kind: Kind, thorough: bool) -> None:
-    if not thorough and kind.name not in SHORT:
-        pytest.skip("only in the long form")
     raw = kind.make(LIMIT if thorough else SHORT[kind.name])
     assert delivered(shop, raw).peak <= most(kind, len(raw))
     assert shop.mails() == ["Big"]
     is_whole(shop, raw)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", BOMBS, ids=lambda kind: kind.name)
-def test_a_mail_made_to_exhaust_us(shop: Shop, kind: Kind, thorough: bool) -> None:
-    """Minutes are in reach only of what is not linear, and so is the memory of a small machine."""
-    if not thorough:
-        pytest.skip("only in the long form; the short one is in tests/mail/test_limits.py")
+def test_a_mail_made_to_exhaust_us(shop: Shop, kind: Kind) -> None:
+    """Minutes are in reach only of what is not linear, and so is the memory of a small machine.  The short form is in
+    tests/mail/test_limits.py."""
     raw = kind.make(LIMIT)
     cost = delivered(shop, raw)
     assert cost.peak <= 600

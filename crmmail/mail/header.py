@@ -37,10 +37,12 @@ class Split(NamedTuple):
     body: int
 
 
-# Possessive (*+), because of what it may give back a pattern keeps a list, a hundred bytes for each folded line.
-_FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*+)", re.M)
-_MIME_FIELD = re.compile(rb"^(content-[!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*+)", re.M | re.I)
-_GOOD_LINES = re.compile(rb"(?:(?:[!-9;-~]++[ \t]*+:|[ \t]).*+(?:\n|\Z))*+")
+# Possessive (*+) only what is one character wide: Python before 3.11.5 gets groups wrong (gh-106052).  Of a group a
+# pattern keeps a hundred bytes for each turn, so no more than a megabyte is looked at at a time, or GOOD_LINES.
+GOOD_LINES = 1000
+_FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*)", re.M)
+_MIME_FIELD = re.compile(rb"^(content-[!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*)", re.M | re.I)
+_GOOD_LINES = re.compile(rb"(?:(?:[!-9;-~]++[ \t]*+:|[ \t]).*+(?:\n|\Z)){1,%d}" % GOOD_LINES)
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE = re.compile(rb".*(?:\n|\Z)")
 _MBOX = re.compile(rb">?From [^\n]*\n")
@@ -107,8 +109,9 @@ def split_part(raw: bytes, start: int, stop: int) -> Split:
 
 def _good_lines(raw: bytes, start: int, end: int) -> int:
     """Where the fields and folded lines end that begin at a line."""
-    found = _GOOD_LINES.match(raw, start, end)
-    return found.end() if found else start
+    while found := _GOOD_LINES.match(raw, start, end):
+        start = found.end()
+    return start
 
 
 def mime_fields(raw: bytes, start: int, end: int) -> list[Field]:

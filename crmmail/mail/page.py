@@ -20,11 +20,13 @@ MARKS = 9  # levels of > at most
 _OPEN, _CLOSE = "\ue000", "\ue001"  # stand where a quote begins and ends; for private use, so nobody's words
 _MARK = re.compile(f"([{_OPEN}{_CLOSE}])")
 # Tags end where browsers let them end (WHATWG "HTML", 13.2.5), for what we take for the inside of a tag may be a link
-# to them.  A tag without an end reaches to the page's, so no letter is looked at twice.
-_ATTRIBUTE = r"""([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+)))?+"""
+# to them.  A tag without an end reaches to the page's, so no letter is looked at twice.  No group is possessive
+# (`?+`), which Python before 3.11.5 gets wrong (gh-106052); so of attributes a hundred are read at a time.
+_ATTRIBUTE = r"""([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+)))?"""
 _EACH = re.compile(_ATTRIBUTE)
 _UNNAMED = re.sub(r"\((?!\?)", "(?:", _ATTRIBUTE)
-_TOKEN = re.compile(rf"<!--|<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/]++|{_UNNAMED})*+)(?:>|\Z)")
+_SOME = re.compile(rf"(?:[\s/]++|{_UNNAMED}){{1,100}}")
+_BEGIN = re.compile(r"<!--|<(/?)([a-zA-Z][^\s/>]*+)")
 _COMMENT_END = re.compile(r"--!?>")
 # What stands in these is no markup.
 _RAW = {
@@ -37,6 +39,15 @@ _NOTHING = re.compile(r"0*\.?0*(?:px|pt|em|rem|%|)\Z")  # a length, or an opacit
 _FAR_AWAY = re.compile(r"-(?:\d{4,}|[5-9]\d\d)(?:\.\d*)?(?:px|pt|em|%)?\Z")
 # The line above a quote that says whose it is, as Gmail and Thunderbird mark it.
 _ATTRIBUTIONS = {"gmail_attr", "moz-cite-prefix"}
+
+
+class _Tag(NamedTuple):
+    name: str
+    closes: bool
+    begin: int
+    inside: int  # where its attributes begin
+    end: int
+    attributes: str
 
 
 class _Link(NamedTuple):
@@ -65,29 +76,33 @@ def annotated(html: str) -> str:
     return _edited(html, page.edits)
 
 
-def _tags(html: str) -> Iterator[re.Match[str]]:
+def _tags(html: str) -> Iterator[_Tag]:
     """The tags of a page, those in comments left out."""
     position = raw_end = 0
     unended: set[str] = set()  # what has no end is not sought again
-    while tag := _TOKEN.search(html, position):
-        position = tag.end()
-        if not tag[2]:
-            if tag.start() >= raw_end and "!--" not in unended:
-                end = _COMMENT_END.search(html, tag.start() + 2)
+    while found := _BEGIN.search(html, position):
+        position = found.end()
+        if not found[2]:
+            if found.start() >= raw_end and "!--" not in unended:
+                end = _COMMENT_END.search(html, found.start() + 2)
                 position = end.end() if end else position
                 unended |= set() if end else {"!--"}
             continue
-        if tag.start() < raw_end < position:
+        while some := _SOME.match(html, position):
+            position = some.end()
+        attributes = html[found.end() : position]
+        position = min(position + 1, len(html))  # what stops there is a > or the page's end
+        if found.start() < raw_end < position:
             position = raw_end  # it began as if in a script, and the script ended
             continue
-        name = tag[2].lower()
-        if tag.start() < raw_end:
+        if found.start() < raw_end:
             continue
+        tag = _Tag(found[2].lower(), bool(found[1]), found.start(), found.end(), position, attributes)
         yield tag
-        if not tag[1] and name in _RAW and name not in unended:
-            end = _RAW[name].search(html, position)
+        if not tag.closes and tag.name in _RAW and tag.name not in unended:
+            end = _RAW[tag.name].search(html, position)
             raw_end = end.start() if end else raw_end
-            unended |= set() if end else {name}
+            unended |= set() if end else {tag.name}
 
 
 class _Page:
@@ -103,28 +118,28 @@ class _Page:
         self.attribution = (0, 0)  # where the last one begins and ends
         self.styles: dict[str, tuple[bool, bool]] = {}  # the cells of a newsletter's table all have the same
 
-    def see(self, tag: re.Match[str]) -> None:
-        name, closes = tag[2].lower(), bool(tag[1])
+    def see(self, tag: _Tag) -> None:
+        name = tag.name
         if name == "a":
-            self.leave_link(tag.start())
-        if closes:
+            self.leave_link(tag.begin)
+        if tag.closes:
             if name == "blockquote" and self.quotes:
-                self._leave_quote(tag.start())
+                self._leave_quote(tag.begin)
             elif name == "div" and self.divs:
                 div = self.divs.pop()
                 if not _ATTRIBUTIONS.isdisjoint(_told(div.attributes).get("class", "").split()):
-                    self.attribution = (div.begin, tag.end())
+                    self.attribution = (div.begin, tag.end)
             return
         if name == "a":
-            target = _target(_told(tag[3]).get("href", ""), self.base)
-            self.link = _Link(tag.end(), target, False)
+            target = _target(_told(tag.attributes).get("href", ""), self.base)
+            self.link = _Link(tag.end, target, False)
         elif name == "base":
-            self.base = self.base or _told(tag[3]).get("href", "")
+            self.base = self.base or _told(tag.attributes).get("href", "")
         elif name == "blockquote":
-            self.quotes.append(_Block(self._above(tag), tag[3]))
+            self.quotes.append(_Block(self._above(tag), tag.attributes))
         elif name == "div":
-            self.divs.append(_Block(tag.end(), tag[3]))
-        self._hide(tag, name)
+            self.divs.append(_Block(tag.end, tag.attributes))
+        self._hide(tag)
 
     def leave_link(self, end: int) -> None:
         link, self.link = self.link, _NO_LINK
@@ -135,11 +150,11 @@ class _Page:
             elif _bare(words) != _bare(link.target):
                 self._write(end, f" ({escape(link.target, quote=False)})")
 
-    def _above(self, quote: re.Match[str]) -> int:
+    def _above(self, quote: _Tag) -> int:
         """Where a quote begins: with its attribution, if nothing stands between them."""
         (begin, end), self.attribution = self.attribution, (0, 0)  # asked once, for pages may have thousands of quotes
-        alone = bool(end) and not _TAG.sub("", self.html[end : quote.start()]).strip()
-        return begin if alone else quote.end()
+        alone = bool(end) and not _TAG.sub("", self.html[end : quote.begin]).strip()
+        return begin if alone else quote.end
 
     def _leave_quote(self, end: int) -> None:
         """What has no end, and what only moves words to the right, is no quote."""
@@ -148,21 +163,21 @@ class _Page:
             self._write(begin, _OPEN)
             self._write(end, _CLOSE)
 
-    def _hide(self, tag: re.Match[str], name: str) -> None:
+    def _hide(self, tag: _Tag) -> None:
         hidden = sizeless = False
-        if "style" in tag[3].lower():
-            style = _told(tag[3]).get("style", "")
+        if "style" in tag.attributes.lower():
+            style = _told(tag.attributes).get("style", "")
             if style not in self.styles:
                 self.styles[style] = _hiding(style)
             hidden, sizeless = self.styles[style]
         if hidden:
-            self.edits.append((tag.start(3), tag.start(3), " hidden "))
+            self.edits.append((tag.inside, tag.inside, " hidden "))
         elif sizeless:
             # A wrapper of size 0 is how many newsletters are laid out, so only the words right inside it are hidden.
-            following = self.html.find("<", tag.end())
-            self.edits.append((tag.end(), following if following >= 0 else len(self.html), ""))
-        hidden = hidden or ("hidden" in tag[3].lower() and "hidden" in _told(tag[3]))
-        if name != "a" and (hidden or sizeless or name in _RAW or name == "template"):
+            following = self.html.find("<", tag.end)
+            self.edits.append((tag.end, following if following >= 0 else len(self.html), ""))
+        hidden = hidden or ("hidden" in tag.attributes.lower() and "hidden" in _told(tag.attributes))
+        if tag.name != "a" and (hidden or sizeless or tag.name in _RAW or tag.name == "template"):
             self.link = self.link._replace(doubtful=True)
 
     def _write(self, at: int, words: str) -> None:

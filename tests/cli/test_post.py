@@ -486,7 +486,7 @@ def test_what_a_mail_says_never_runs_the_terminal(talk: Talk) -> None:
         assert [char for char in bad if char in said.out + said.err] == [], line
         assert said.code in (0, 1)
     assert "[/][bold red]" in talk.do("reply 1 -m x -n", user="agent")
-    assert "eve@xn--80a1acny.example (" in talk.do("reply 1 -m x -n", user="agent")  # marked
+    assert "(look twice) eve@xn--80a1acny.example" in talk.do("reply 1 -m x -n", user="agent")  # marked
 
 
 # --- many recipients ----------------------------------------------------------------------------------------

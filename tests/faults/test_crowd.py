@@ -16,6 +16,7 @@ import pytest
 from doors import CRMMAIL, MDA, SOUND, Shop, letter, open_shop
 from mailsink import Sink
 from strike import WAL
+from thorough import long_form
 
 OK = 0
 MODES: dict[str, Sequence[str]] = {
@@ -63,11 +64,9 @@ class Others:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["truncate", *long_form("wal")])
 def test_eight_deliveries_at_once_while_others_work(shop: Shop, sink: Sink, mode: str, thorough: bool) -> None:
     """None says 75: a busy store is waited for, a reader shuts nobody out, nor does who writes or sends."""
-    if mode != "truncate" and not thorough:
-        pytest.skip("only in the long form (bin/test --thorough)")
     shop.crmmail("users", "set", "boss", "--notify", "both")
     assert shop.mda(letter("First"), command=MODES[mode]).returncode == OK
     size = 100 if thorough else 12

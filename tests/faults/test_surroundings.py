@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from doors import CRMMAIL, SOUND, Shop, letter, open_shop
 from mailsink import Sink
+from thorough import long_form
 
 pytestmark = pytest.mark.timeout(600)  # many processes each; on a busy machine that takes its time
 
@@ -109,7 +110,7 @@ def stop_behind(*words, **more):
 mails.put_decision = stop_behind
 """
 MOMENTS = {
-    "while it is judged": "from crmmail.services import deliver\ndeliver.parse = lambda raw: stop()\n",
+    "while it is judged": "from crmmail.services.incoming import deliver\ndeliver.parse = lambda raw: stop()\n",
     "while it is written": WRITTEN,
     "after the commit": "from crmmail import log\nlog.write = lambda *words: stop()\n",
 }
@@ -122,11 +123,11 @@ def hear_all_signals() -> None:
 
 
 @pytest.mark.parametrize("moment", ["while it is read", *MOMENTS])
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGXCPU"])
-def test_signal_in_the_middle(shop: Shop, name: str, moment: str, thorough: bool) -> None:
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", "SIGINT", *long_form("SIGHUP", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGXCPU")]
+)
+def test_signal_in_the_middle(shop: Shop, name: str, moment: str) -> None:
     """Whatever the signal: either it is here, or it comes again; in the end it is here once."""
-    if not thorough and name not in ("SIGTERM", "SIGINT"):
-        pytest.skip("only in the long form (bin/test --thorough)")
     code = HERE + MOMENTS.get(moment, "")
     raw = letter("Printer broken")
     with shop.start(env=meddled(shop, code), preexec_fn=hear_all_signals) as process:
@@ -179,11 +180,9 @@ def crmmail(shop: Shop, *words: str, now: str, **env: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_clock_that_is_wrong_for_a_while(shop: Shop, sink: Sink, wrong: str, thorough: bool) -> None:
+@pytest.mark.parametrize("wrong", [WRONG[0], *long_form(*WRONG[1:-1]), WRONG[-1]])
+def test_clock_that_is_wrong_for_a_while(shop: Shop, sink: Sink, wrong: str) -> None:
     """Mails, acts and letters of that while stand where they belong, and nothing waits for a day that never comes."""
-    if not thorough and wrong not in (WRONG[0], WRONG[-1]):
-        pytest.skip("only in the long form (bin/test --thorough)")
     env = {"CRMMAIL_SMTP_URL": sink.url}
     first = letter("Printer broken", "One.\n", identifier="<one@customer.example>")
     assert shop.mda(first, env=at(TODAY)).returncode == OK

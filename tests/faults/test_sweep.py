@@ -21,6 +21,7 @@ import pytest
 from doors import MDA, SOUND, Shop, letter, open_shop
 from mailsink import Sink
 from strike import WAL, Call, Snapshot, Striker, need_strace, rows
+from thorough import long_form
 
 from crmmail.services.keeping import upkeep
 from crmmail.workspace import Choice, Workspace
@@ -170,11 +171,10 @@ def test_fault_in_the_installed_door(shop: Shop, fault: str, status: int) -> Non
     assert shop.check() == SOUND
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scene", [name for name in SCENES if name != "a new mail"])
 @pytest.mark.parametrize("mode", MODES)
-def test_fault_at_any_write_of_other_mails(shop: Shop, mode: str, scene: str, thorough: bool) -> None:
-    if not thorough:
-        pytest.skip("only in the long form (bin/test --thorough)")
+def test_fault_at_any_write_of_other_mails(shop: Shop, mode: str, scene: str) -> None:
     tally = Tally()
     sweep(shop, SCENES[scene], MODES[mode], tally, thorough=True)
     print(f"\n{mode}, {scene}: {tally}")
@@ -183,12 +183,10 @@ def test_fault_at_any_write_of_other_mails(shop: Shop, mode: str, scene: str, th
 # -- what leaves ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["truncate", *long_form("wal")])
 def test_fault_at_any_write_of_a_tick(shop: Shop, sink: Sink, mode: str, thorough: bool) -> None:
     """Two letters wait.  Each reaches its customer: once, or twice under one Message-ID where the tick was struck
     between the server's word and our commit; never not at all."""
-    if mode != "truncate" and not thorough:
-        pytest.skip("only in the long form (bin/test --thorough)")
     tally, twice = Tally(), 0
     with Striker(shop, MODES[mode], CRMMAIL_SMTP_URL=sink.url) as striker:
         people = [f"{name}@customer.example" for name in ("ann", "bob")]

@@ -41,7 +41,7 @@ class TestContacts:
         (card,) = talk.cli("contacts --json").json
         assert card == {
             "id": 1, "name": "Ana", "company": "ACME", "category": "Support contract / gold", "lang": "fr",
-            "addresses": ["ana@example.com", "ana@home.example"],
+            "addresses": ["ana@example.com", "ana@home.example"], "bad_addresses": [],
         }  # fmt: skip
         talk.do("contacts set 1 --without ana@example.com")
         assert talk.field(1, "addresses") == ["ana@home.example"]
