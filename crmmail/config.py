@@ -57,7 +57,8 @@ HELP = {
     "loop_new_records": "new records one sender may make in `loop.minutes` (0: no limit)",
     "loop_messages": "messages one sender may add to one record in `loop.minutes` (0: no limit)",
     "loop_minutes": "the time, in minutes, in which these are counted",
-    "loop_mails": "mails for one address in `loop.minutes` that leave because mail came (0: no limit)",
+    "loop_mails": "mails of each kind (answers by mail, copies, mails of rules) that leave for one address in "
+    "`loop.minutes` because mail came (0: no limit)",
     "smtp_url": "where mail leaves: smtp://[user@]host:port[?starttls=1] or smtps://…",
     "smtp_password_command": "a command that prints the password for smtp.url, like `pass show crm-smtp`",
     "smtp_password_file": "a file of mode 0600 that holds it",

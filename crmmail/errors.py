@@ -63,6 +63,10 @@ class StoreBroken(CrmmailError):
     retry = True
 
 
+class StoreDamaged(StoreBroken):
+    """The file is no database any more, or part of it is not what was written: a backup has to be restored."""
+
+
 class StoreBusy(CrmmailError):
     """Somebody held the store's lock for longer than the time-out."""
 
@@ -74,6 +78,12 @@ class StoreBusy(CrmmailError):
 
 class EmptyMail(CrmmailError):
     """Nothing came on stdin: fetchmail was stopped between starting us and writing.  It will come again."""
+
+    retry = True
+
+
+class OutOfMemory(CrmmailError):
+    """There is not memory enough to judge it now.  It comes again, and counts as cut off."""
 
     retry = True
 

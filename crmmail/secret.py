@@ -15,6 +15,7 @@ from crmmail.errors import ConfigBroken
 
 VARIABLE = "CRMMAIL_SMTP_PASSWORD"
 SECONDS = 30  # a command that asks a person, or a dead key server, must not hold the outbox
+KEEPERS = ("pass", "gopass", "gpg", "gpg2", "secret-tool", "keyring", "op", "bw", "rbw", "cat")  # may be named
 LONGEST = 65_536  # bytes that a command may print: `pass show` has notes below the password, `yes` has no end
 
 
@@ -43,8 +44,11 @@ def _printed(command: str) -> str:
     try:
         process = subprocess.Popen(shlex.split(command), stdin=nothing, stdout=subprocess.PIPE, stderr=nothing)
     except (OSError, ValueError, IndexError) as error:
-        # Without its words: somebody may have put the password there.
+        # Without its words, but for a name that is no secret: somebody may have put the password there.
         why = error.strerror if isinstance(error, OSError) else error
+        if isinstance(error, FileNotFoundError):
+            name = os.path.basename(error.filename or "")
+            why = f"`{name}` was not found" if name in KEEPERS else f"{why} (its first word is no program here)"
         raise ConfigBroken(f"smtp.password_command cannot be run: {why}") from None
     with process:
         assert process.stdout

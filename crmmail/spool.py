@@ -7,6 +7,7 @@ name; it is gone when we are, also when we are killed.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from io import BytesIO
@@ -34,7 +35,7 @@ class Spool:
         try:
             if self.size > self._held and isinstance(self._bytes, BytesIO):
                 self._bytes = _moved(self._bytes)
-            self._bytes.write(piece)
+            _put(self._bytes, piece)
         except OSError as error:
             self.trouble = f"no room in {_folder()} for a mail of this size ({error.strerror})"
 
@@ -70,9 +71,19 @@ def _moved(memory: BytesIO) -> IO[bytes]:
     import tempfile  # which an ordinary mail has no use for
 
     file = tempfile.TemporaryFile(dir=_folder(), buffering=0)  # noqa: SIM115
-    with memory, memory.getbuffer() as view:
-        file.write(view)
+    with memory:
+        _put(file, memory.getvalue())  # shares the bytes
     return file
+
+
+def _put(file: IO[bytes], piece: bytes) -> None:
+    """Writes all of it.  A disk that fills up takes a part, says only how much that was, and refuses the rest."""
+    done = 0
+    while done < len(piece):
+        took = file.write(memoryview(piece)[done:])
+        if not took:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        done += took
 
 
 def _folder() -> str:

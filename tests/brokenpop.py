@@ -19,10 +19,12 @@ Acts at RETR (or TOP), and in what is left of that session:
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 TOLD = {
     b"USER": b"+OK",
@@ -120,9 +122,24 @@ class BrokenPop:
             while client.recv(1000):
                 pass
         elif act == "reset":
-            time.sleep(0.3)  # a reset takes with it what has not been read yet
+            _wait_until_read(client)
             _reset(client)
         return False
+
+
+def _wait_until_read(client: socket.socket) -> None:
+    """Until the other side has read all of it, as the kernel counts: a reset takes with it what has not been read."""
+    here, there = client.getsockname()[1], client.getpeername()[1]
+    ends = ((here, there), (there, here))
+    rows = [re.compile(rf":{one:04X} \w+:{other:04X} \w+ (\w+:\w+)") for one, other in ends]
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        table = Path("/proc/net/tcp").read_text()
+        if all(
+            found is None or int(found[1].replace(":", ""), 16) == 0 for found in (row.search(table) for row in rows)
+        ):
+            return
+        time.sleep(0.01)
 
 
 def _reset(client: socket.socket) -> None:

@@ -15,6 +15,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -29,6 +30,7 @@ BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
 MDA = str(BIN / "crmmail-mda")
 CRMMAIL = str(BIN / "crmmail")
+OK, LATER = 0, 75  # what the door answers
 
 _SHOP = (
     ("init", "--domain", "crm.test", "--domain", "mycompany.com", "--user", "boss:boss@crm.test"),
@@ -192,6 +194,21 @@ def open_shop(folder: Path) -> Shop:
     shop.place.parent.mkdir()
     shutil.copy(_made(), shop.place)
     return shop
+
+
+def answers_later(done: subprocess.CompletedProcess[bytes]) -> str:
+    """75 and one printable line, which is returned."""
+    assert (done.returncode, done.stdout) == (LATER, b""), done
+    words = done.stderr.decode()
+    assert re.fullmatch(r"crmmail-mda: [^\n]+; the mail stays where it is\n", words), words
+    assert words[:-1].isprintable()
+    assert "Traceback" not in words
+    return words
+
+
+def with_python(code: str) -> tuple[str, ...]:
+    """The door with something done to it first."""
+    return (sys.executable, "-c", f"{code}\nimport sys\nfrom crmmail import mda\nmda.main(sys.argv[1:])\n")
 
 
 def letter(

@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -197,8 +196,3 @@ def rows(shop: Shop) -> dict[str, int]:
     tables = [row[0] for row in shop.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
     wanted = [name for name in tables if name not in ("crm_decision", "sqlite_sequence")]
     return dict(shop.rows(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in wanted)))
-
-
-def folder_of(path: Path) -> list[str]:
-    """The names that lie beside a store."""
-    return sorted(one.name for one in path.parent.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -70,6 +71,66 @@ def test_every_threat_has_its_row_and_tests_that_exist() -> None:
         assert promise and named and not missing, (number, missing)
 
 
+# --- where things are ---------------------------------------------------------------------------------------
+
+PACKAGE = ROOT / "crmmail"
+ROOMS = ("services", "store", "core", "mail")
+PLACE = re.compile(rf"`((?:{'|'.join(ROOMS)})[./][\w./]+)(?:\(\))?`")
+PAGES = ("docs/architecture.md", "docs/path-of-a-mail.md")
+SOURCES = [*PAGES, *(str(path.relative_to(ROOT)) for path in sorted(PACKAGE.rglob("*.py")))]
+
+
+def is_there(place: str) -> bool:
+    """Is a room, a file, or what stands in a file (`core.record.KINDS`) where it is said to be?"""
+    at = PACKAGE
+    parts = place.removesuffix(".py").replace("/", ".").strip(".").split(".")
+    for number, part in enumerate(parts):
+        if (at / part).is_dir():
+            at = at / part
+            continue
+        file = at / f"{part}.py"
+        return file.exists() and all(re.search(rf"\b{one}\b", file.read_text()) for one in parts[number + 1 :])
+    return True
+
+
+def told(source: str) -> list[str]:
+    """The texts of a page, or the docstrings of a file."""
+    words = (ROOT / source).read_text()
+    if not source.endswith(".py"):
+        return [words]
+    nodes = ast.walk(ast.parse(words))
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    return [ast.get_docstring(node, clean=False) or "" for node in nodes if isinstance(node, kinds)]
+
+
+def test_what_is_said_to_be_somewhere_is_there() -> None:
+    missing = [
+        f"{source}: {place}"
+        for source in SOURCES
+        for words in told(source)
+        for place in PLACE.findall(words)
+        if place not in KEYS and not is_there(place)
+    ]
+    assert not missing
+
+
+def test_file_names_of_the_pages_are_whole() -> None:
+    named = [(page, name) for page in PAGES for name in re.findall(r"`([\w./-]+\.py)`", (ROOT / page).read_text())]
+    assert named
+    assert not [one for one in named if not (PACKAGE / one[1]).exists() and not (ROOT / one[1]).exists()]
+
+
+def test_every_file_of_a_room_stands_in_its_row() -> None:
+    house = (ROOT / PAGES[0]).read_text()
+    rooms = [*(f"{name}/" for name in ROOMS[1:]), *(f"{path.name}/" for path in (PACKAGE / "services").glob("[a-z]*"))]
+    for room in rooms:
+        (row,) = re.findall(rf"^\| `{room}` \|.*", house, re.M)
+        folder = PACKAGE / room if (PACKAGE / room).exists() else PACKAGE / "services" / room
+        missing = {path.stem for path in folder.glob("[a-z]*.py")} - set(re.findall(r"`(\w+)`", row))
+        assert not missing, (room, missing)
+
+
+@functools.cache
 def named_in(path: str) -> set[str]:
     """The names of its test functions, and of the classes that hold some."""
     file = ROOT / path

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from conversation import RECEIVED, Talk
 
+from crmmail.errors import StoreBroken
 from crmmail.services.keeping import doctor
 from crmmail.services.keeping.checks import disk, files, store
 from crmmail.store import database
@@ -136,6 +137,20 @@ def stranger(talk: Talk) -> None:
     assert talk.mail("eve@evil.example", answers=first, text="Send it to me.").reason == "unconfirmed"
 
 
+def nobody_named(talk: Talk) -> None:
+    raw = talk.raw("ana@example.com", subject="Hello").replace(b"To: support@crm.test\n", b"")
+    assert talk.post(raw).reason == "no-route"
+
+
+def before_the_alias(talk: Talk) -> None:
+    talk.mail("ana@example.com", "jobs@crm.test", "Do you hire?")
+    talk.mail("bob@example.com", "jobs@crm.test", "And me?")
+    talk.do("aliases add jobs@crm.test --kind lead")
+
+
+BOTH = "crmmail quarantine create 1 2 --kind lead"
+
+
 def other_addresses(talk: Talk) -> None:
     for number in range(15):
         talk.mail("ana@example.com", f"nobody{number}@crm.test", f"Hello {number}")
@@ -214,6 +229,8 @@ CASES = (
     Case(_mode("-wal", 0o644), "warn", "permissions", "crmmail.db-wal is more open", "chmod 600"),
     Case(_mode("-shm", 0o644), "warn", "permissions", "crmmail.db-shm is more open", "chmod 600"),
     Case(_mode(".migrate", 0o644), "warn", "permissions", "crmmail.db.migrate is more open", "chmod 600"),
+    Case(_mode(".failing", 0o644), "warn", "permissions", "crmmail.db.failing is more open", "chmod 600"),
+    Case(_mode(".tick", 0o644), "warn", "permissions", "crmmail.db.tick is more open", "chmod 600"),
     Case(_mode(".attempts", 0o755), "warn", "permissions", "crmmail.db.attempts is more open", "chmod 700"),
     Case(copy_for_everybody, "fail", "permissions", "monday.db is a copy of a store, and open to", "chmod 600"),
     Case(log_for_everybody, "warn", "log", "tells every local user who writes to us (0644)", "chmod o="),
@@ -242,7 +259,9 @@ CASES = (
     Case(flood, "warn", "quarantine", "31 letters came into it in the last 24 hours, 0.0 a day", "a loop?"),
     Case(forgotten_letter, "warn", "quarantine", "the oldest letter has been waiting since 2026-11-24", "purge"),
     Case(other_addresses, "warn", "quarantine", "5 letters more, to other addresses", "crmmail quarantine"),
-    Case(stranger, "warn", "unconfirmed", "1 answer by a stranger waits since 2026-11-24 10:00", "crmmail unconfirmed"),
+    Case(nobody_named, "warn", "quarantine", "1 letter names nobody it came for", "-s SECTION in the mda line"),
+    Case(before_the_alias, "warn", "quarantine", "2 letters to jobs@crm.test came before it made", BOTH),
+    Case(stranger, "warn", "unconfirmed", "1 answer whose sender nothing confirms waits since", "crmmail unconfirmed"),
     Case(mail_waits, "fail", "outgoing", "mail has been due since 2026-11-24 09:00 and nobody sends it", "cron"),
     Case(mail_failed, "warn", "outgoing", "1 mail could not be delivered", "crmmail outbox"),
     Case(bad_address, "warn", "outgoing", "1 address does not exist, say their mail servers: ana@gone.example", "mend"),
@@ -330,6 +349,38 @@ def test_quiet_json_of_a_sound_shop_is_an_empty_list(talk: Talk) -> None:
     assert talk.cli("doctor --quiet --json").json == []
 
 
+def test_instead_of_numbers_the_names_of_what_was_looked_at(talk: Talk) -> None:
+    assert {"schema", "aliases", "outgoing"} <= set(talk.cli("doctor -o ids").out.split())
+
+
+def test_a_retired_alias_makes_no_loop(talk: Talk) -> None:
+    alias_follows(talk)
+    alias_is_a_contact(talk)
+    talk.do("aliases remove sales@crm.test")
+    assert [one for one in doctor_says(talk) if one["check"] == "loops"] == []
+
+
+def test_a_log_in_the_folder_where_one_stands(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk.environ(CRMMAIL_LOG_FILE="crm.log")
+    monkeypatch.chdir(talk.home)
+    monkeypatch.setattr(files.os, "access", lambda path, mode: path != ".")
+    (found,) = [one for one in doctor_says(talk) if one["check"] == "log"]
+    assert found["sentence"] == "crm.log cannot be written"
+    assert found["advice"].startswith("chmod u+w ., or ")
+
+
+def test_one_address_makes_records(talk: Talk) -> None:
+    talk.do("aliases remove sales@crm.test")
+    assert "1 address makes records" in [one["sentence"] for one in doctor_says(talk)]
+
+
+def test_a_password_keeper_that_is_not_installed_is_named(talk: Talk) -> None:
+    talk.environ(CRMMAIL_SMTP_URL="smtps://crm@mail.crm.test", PATH="/nowhere")
+    talk.do("config set smtp.password_command 'pass show crm-smtp'")
+    (found,) = [one for one in doctor_says(talk) if one["check"] == "outgoing" and one["level"] == "fail"]
+    assert found["sentence"] == "smtp.password_command cannot be run: `pass` was not found"
+
+
 # --- what a test cannot be, or have -------------------------------------------------------------------------
 
 
@@ -362,6 +413,29 @@ def test_who_cannot_write_is_told_who_must_roll_back(talk: Talk, monkeypatch: py
     assert any("cannot be written by you" in one.sentence for one in files.store_is_private(site_of(talk)))
     journal.write_bytes(b"")
     assert list(files.nothing_waits_to_be_rolled_back(site_of(talk))) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "ours", "advice"),
+    [
+        (0o000, True, "chmod u+rw {place}"),
+        (0o400, True, "chmod u+rw {place}"),
+        (0o600, True, "look how the disk of {place} is mounted"),
+        (0o600, False, "run as fetchmail"),
+    ],
+)
+def test_who_may_not_use_the_store_is_told_what_he_can_type(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, mode: int, ours: bool, advice: str
+) -> None:
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: SimpleNamespace(pw_name="fetchmail"))
+    monkeypatch.setattr(os, "access", lambda path, wanted: False)
+    talk.db.chmod(mode)
+    if not ours:
+        monkeypatch.setattr(os, "getuid", lambda: 4711)
+    wanted = advice.format(place=talk.db)
+    assert wanted in [one.advice for one in files.store_is_private(site_of(talk))]
+    shut = doctor._failed("store", StoreBroken(f"cannot open {talk.db}"), str(talk.db))
+    assert shut.advice == wanted
 
 
 def site_of(talk: Talk) -> Any:

@@ -7,7 +7,6 @@ Behaviour §1; safety 15, 16, 18.  What a disk, a crowd, a clock or a line can d
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,9 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from doors import MDA, ROOT, SOUND, Shop, letter, open_shop
+from doors import LATER, MDA, OK, ROOT, SOUND, Shop, answers_later, letter, open_shop, with_python
 
-OK, LATER = 0, 75
 CHECKOUT = (sys.executable, str(ROOT / "bin" / "crmmail-mda"))
 
 
@@ -28,24 +26,8 @@ def shop(tmp_path: Path) -> Shop:
     return open_shop(tmp_path)
 
 
-def answers_later(done: subprocess.CompletedProcess[bytes]) -> str:
-    """75 and one printable line, which is returned."""
-    assert (done.returncode, done.stdout) == (LATER, b""), done
-    words = done.stderr.decode()
-    assert re.fullmatch(r"crmmail-mda: [^\n]+; the mail stays where it is\n", words), words
-    assert words[:-1].isprintable()
-    assert "Traceback" not in words
-    assert not re.match(r"\s*[0-9]+\.[0-9]+\.[0-9]+", words)
-    return words
-
-
 def answers_ok(done: subprocess.CompletedProcess[bytes]) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (OK, b"", b"")
-
-
-def with_python(code: str) -> tuple[str, ...]:
-    """The door with something done to it first."""
-    return (sys.executable, "-c", f"{code}\nimport sys\nfrom crmmail import mda\nmda.main(sys.argv[1:])\n")
 
 
 # -- 0 or 75, and nothing else ----------------------------------------------------------------------------------------

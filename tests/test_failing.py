@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conversation import Talk
 
-from crmmail.store import failing
+from crmmail.store import beside, failing
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ def findings(talk: Talk, check: str = "deliveries", *, options: str = "") -> lis
 
 
 def mark_of(talk: Talk) -> Path:
-    return Path(failing.beside(str(talk.db)))
+    return Path(beside.failing(str(talk.db)))
 
 
 def fail(talk: Talk, *flags: str, raw: bytes = b"From: ana@example.com\n\nHello\n") -> str:
@@ -110,6 +110,31 @@ def test_nothing_on_stdin_is_a_fetchmail_that_was_stopped_but_not_three_times(ta
         assert (one["level"], "nothing came on standard input" in one["sentence"]) == (level, True)
 
 
+def test_it_is_said_what_takes_a_failure_away(talk: Talk) -> None:
+    broken(talk)
+    fail(talk)
+    mended(talk)
+    talk.wait(hours=3)
+    (one,) = findings(talk)
+    assert one["level"] == "fail"
+    assert one["advice"].endswith("; the next delivery that succeeds clears this (since 10:00 none has come)")
+
+
+@pytest.mark.parametrize("trouble", ["gone", "cut off", "behind"])
+def test_a_store_that_is_back_makes_it_a_warning(talk: Talk, trouble: str) -> None:
+    whole = talk.db.read_bytes()
+    {"gone": gone, "cut off": empty, "behind": behind}[trouble](talk)
+    fail(talk)
+    assert findings(talk)[0]["level"] == "fail"
+    talk.db.write_bytes(whole)
+    (one,) = findings(talk)
+    assert one["level"] == "warn"
+    assert one["sentence"].startswith("deliveries failed until 10:00, and none has come since the store was mended: ")
+    assert "init" not in one["advice"] and "migrate" not in one["advice"]
+    talk.mail("ana@example.com", subject="At last")
+    assert findings(talk) == []
+
+
 def test_what_failed_days_ago_is_history(talk: Talk) -> None:
     fail(talk, "--nonsense")
     talk.wait(days=2)
@@ -165,6 +190,8 @@ def test_without_room_an_empty_file_says_since_when(talk: Talk, monkeypatch: pyt
     assert (one["level"], one["sentence"]) == (
         "fail", "deliveries fail since 10:00, and there was no room to write down why"
     )  # fmt: skip
+    talk.wait(days=2)
+    assert findings(talk)[0]["sentence"] == "deliveries failed until 2026-11-24 10:00, and none has come since"
     talk.mail("ana@example.com", subject="Room again")
     assert findings(talk) == []
 
@@ -180,17 +207,43 @@ def test_once_it_is_there_it_needs_no_more_room(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
-@pytest.mark.parametrize("mode", [0o600, 0o660], ids=oct)
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o000, 0o400], ids=oct)
 def test_whoever_may_use_the_store_may_read_it(tmp_path: Path, umask: int, mode: int) -> None:
     store = tmp_path / "crm.db"
     store.touch()
     store.chmod(mode)
     before = os.umask(umask)
     try:
-        failing.note(failing.beside(str(store)), NOW, kind="", why="", place=str(store))
+        failing.note(beside.failing(str(store)), NOW, kind="", why="", place=str(store))
     finally:
         os.umask(before)
-    assert stat.S_IMODE(os.stat(failing.beside(str(store))).st_mode) == mode
+    assert stat.S_IMODE(os.stat(beside.failing(str(store))).st_mode) == mode | 0o600  # what we wrote we can read
+
+
+def test_the_stores_own_mark_goes_by_whatever_way_it_was_named(talk: Talk) -> None:
+    failing.note(beside.failing(str(talk.db)), NOW, kind="bug", why="", place="/another/way/to/it")
+    talk.mail("ana@example.com", subject="Printer broken", text="It smokes.")
+    assert failing.read(beside.failing(str(talk.db))) is None
+
+
+def test_a_mark_that_its_reader_may_not_open_says_so(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken(talk)
+    fail(talk)
+    mended(talk)
+    real = os.open
+
+    def shut(path: Any, *args: Any, **more: Any) -> int:
+        if path == str(mark_of(talk)):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, *args, **more)
+
+    mark_of(talk).chmod(0)
+    os.utime(mark_of(talk), (talk.clock.timestamp(), talk.clock.timestamp()))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", shut)
+        (one,) = findings(talk)
+    assert one["sentence"].endswith(", and what says why cannot be read by you")
+    assert one["advice"].startswith(f"chmod u+rw {mark_of(talk)}; the next delivery that succeeds")
 
 
 NOTE = """

@@ -169,7 +169,7 @@ HEAVY = (
     # Of ours, what a shop without rules, SLAs and orders has no use for.
     "crmmail.core.rule", "crmmail.core.rulebook", "crmmail.core.plan", "crmmail.core.delay", "crmmail.core.amount",
     "crmmail.core.worktime", "crmmail.core.orders", "crmmail.services.automatic.rule_work",
-    "crmmail.services.automatic.automail",
+    "crmmail.services.automatic.automail", "crmmail.core.failure", "crmmail.core.retry",
 )  # fmt: skip
 MAIL = b"""\
 From: Ann <ann@customer.example>

@@ -144,7 +144,7 @@ class Shop(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            assert self.house.act("boss", upkeep.check) == []
+            assert self.house.act("boss", upkeep.damages) == []
         finally:
             shutil.rmtree(self.home, ignore_errors=True)
 

@@ -5,16 +5,17 @@ Memory is what the kernel counts of a real process at its peak.  Seconds stand i
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
 import zlib
 from pathlib import Path
 
 import pytest
 from bigmails import BOMBS, HEAD, KINDS, LETTERS, LIMIT, Kind, attached, text, times
-from doors import MDA, SOUND, Shop, open_shop
+from doors import MDA, SOUND, Shop, answers_later, open_shop, with_python
 from measure import Cost, measured
-from test_door import answers_later, with_python
 from thorough import long_form
 
 from crmmail.mail.parse import body_digest_key
@@ -203,6 +204,35 @@ def test_a_spool_gives_back_what_was_written(
     assert list(tmp_path.iterdir()) == []  # no name, also while it is there
     spool.release()
     assert spool.size == size
+
+
+class FillsUp(io.FileIO):
+    """On a disk that fills up: a write takes a part of what it is given, and after `room` bytes nothing."""
+
+    room = 0
+
+    def write(self, piece: bytes | memoryview) -> int:  # type: ignore[override]
+        took = min(len(piece), 300_000, self.room - self.tell())
+        if not took:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(piece[:took])
+
+
+@pytest.mark.parametrize(("room", "trouble"), [(10 * STEP, ""), (STEP, "No space left"), (STEP // 2, "No space left")])
+def test_of_a_mail_no_disk_that_fills_up_keeps_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, trouble: str
+) -> None:
+    """A short write is no error: only the number that it answers tells of it."""
+    monkeypatch.setattr(FillsUp, "room", room)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: FillsUp(tmp_path / "spool", "w+b"))
+    raw = os.urandom(3 * STEP)
+    spool = Spool(held=STEP)
+    for start in range(0, len(raw), STEP - 1):
+        spool.write(raw[start : start + STEP - 1])
+    assert trouble in spool.trouble and bool(spool.trouble) == bool(trouble)
+    assert spool.size == len(raw)
+    if not trouble:
+        assert spool.whole() == raw
 
 
 def test_a_letter_is_known_again_however_it_is_cut() -> None:

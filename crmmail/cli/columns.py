@@ -33,6 +33,7 @@ class Column:
     exact: dates with day and hour: for what lies ahead, where "Thu" could be the last one or the next.
     drop: where there is no room, columns are left out, the highest first, and of equals the last; 0: never.
     piped: False keeps it out of tsv and csv (marks, things that another column says already).
+    shown: False keeps it out of the table (what programs alone read); `--fields` has it all the same.
     lead: row → what is drawn before the words, blanks and all (the branches of a tree).  Ours only: it is not cleaned.
     """
 
@@ -44,6 +45,7 @@ class Column:
     flex: bool = False
     width: int = 0
     piped: bool = True
+    shown: bool = True
     whole: bool = False
     wraps: bool = False
     exact: bool = False

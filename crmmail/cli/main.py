@@ -1,6 +1,7 @@
 """The door `crmmail`: one table of commands, each read from its file when it is called, and what their errors become.
 
-    crmmail: <what, why, what to do>        one line on stderr, never a traceback (but for our own faults, with -v)
+    crmmail: <what, why, what to do>        one line on stderr, never a traceback (but with -v, for our own faults
+                                            and the database's)
 
 Exit: 0 done, 1 failed, 2 usage, 130 interrupted (^C), 141 nobody reads what we print (`crmmail list case | head`), as a
 shell reports it of any program; a command may return another number, as `deliver` does with 75.
@@ -23,7 +24,7 @@ from crmmail.cli.session import Session
 from crmmail.cli.streams import forget, speak_utf8
 from crmmail.cli.voice import complain
 from crmmail.core.text import clean
-from crmmail.errors import CrmmailError
+from crmmail.errors import CrmmailError, StoreBroken
 
 FAILED, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 COMPLETE = "_CRMMAIL_COMPLETE"  # the variable with which a shell asks for completions
@@ -218,7 +219,8 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except CrmmailError as error:
-        return _complain(str(error), error.exit_code, more=getattr(error, "__notes__", ()))
+        story = session.verbose and isinstance(error, StoreBroken) and error.__cause__ is not None
+        return _complain(str(error), error.exit_code, story, more=getattr(error, "__notes__", ()))
     except OSError as error:
         return _complain(_of_the_system(error), FAILED, session.verbose)
     except Exception as error:
@@ -232,7 +234,12 @@ def _call(arguments: list[str], session: Session) -> int:
     try:
         with program.make_context("crmmail", arguments, obj=session) as context:
             context.call_on_close(session.close)
-            answer = program.invoke(context)
+            try:
+                answer = program.invoke(context)
+            except Exception as error:
+                if (plain := session.in_our_words(error)) is not error:
+                    raise plain from error
+                raise
     except Exit as wanted:
         return wanted.exit_code
     return answer if type(answer) is int else 0

@@ -13,6 +13,9 @@ from crmmail.cli.columns import Column, Row
 from crmmail.cli.session import Session
 from crmmail.core import text
 
+NAME = 30  # cells of a name
+UNCLEAR = 500  # cells of a From line that names no one sender
+
 
 def columns(session: Session, known: Sequence[Column]) -> list[Column]:
     """The columns of a listing; in that of the name a person reads whom it is from."""
@@ -29,7 +32,13 @@ def person(session: Session, name: str, address: str) -> str:
     return text.person(name, address, ours=session.our_names)
 
 
-def in_full(session: Session, name: str, address: str) -> str:
-    """Name and address; what is no clear sender says so."""
+def in_full(session: Session, name: str, address: str, *, whole: bool = False) -> str:
+    """Name and address; what is no clear sender says so.
+
+    Args:
+        whole: of a sender who is not clear all that he wrote there, for it is why.
+    """
     shown = text.one_line(name, 40)
-    return f"{shown} <{text.mark_address(address)}>" if shown and address else person(session, name, address)
+    if shown and address:
+        return f"{shown} <{text.mark_address(address)}>"
+    return text.person(name, address, UNCLEAR if whole else NAME, ours=session.our_names)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from crmmail.cli.voice import Voice
+from crmmail.errors import CrmmailError
 
 if TYPE_CHECKING:
     from crmmail.workspace import Choice, Workspace
@@ -71,6 +72,14 @@ class Session:
 
         self.open()
         return offices.our_names()
+
+    def in_our_words(self, error: Exception) -> Exception:
+        """What a command died of; trouble of the open store in our words, which only transactions speak."""
+        if self._workspace is None or isinstance(error, CrmmailError):
+            return error
+        from crmmail.store.database import TROUBLE, plainly
+
+        return plainly(error, self._workspace.store.place) if isinstance(error, TROUBLE) else error
 
     def now(self) -> datetime:
         """The house's clock where it is open, so that `$CRMMAIL_NOW` counts; else the real one."""

@@ -209,7 +209,7 @@ class Voice:
         """What somebody asked for by name is never left out."""
         by_key = {column.key: column for column in columns}
         asked = [replace(by_key.get(key, Column(key, key)), drop=0) for key in self.fields]
-        return asked or list(columns)
+        return asked or [column for column in columns if column.shown]
 
     def _table(self, rows: Sequence[Row], columns: Sequence[Column], row_style: Callable[[Row], Style] | None) -> str:
         from crmmail.cli import paint

@@ -90,3 +90,9 @@ def without_tag(address: str) -> str:
 def tag_of(address: str) -> str:
     """`sales+x@crm.example` → `x`; "" where there is none."""
     return address.rpartition("@")[0].partition("+")[2]
+
+
+def from_xtext(words: str) -> str:
+    """`ann+2Bprinter@x.example` → `ann+printer@x.example`: as ORCPT spells addresses (RFC 3461 §4), which some mailers
+    copy into Original-Recipient as it is."""
+    return re.sub(r"\+([0-7][0-9a-f])", lambda code: chr(int(code[1], 16)), words, flags=re.I).lower()

@@ -65,11 +65,21 @@ def reply_evidence(
         if believed(number, sender, known):
             add("subject", number, f"[{number}] in the subject", True, number in internal_tags(mail.subject))
             break
-        notes.append(f"[{number}] in the subject is no evidence: the sender takes no part in record {number}")
+        notes.append(f"[{number}] in the subject is no evidence: {unbelieved(number, sender)}")
     if len({one.thread for one in found if one.counts}) > 1:
         named = ", ".join(f"{one.thread} by {one.kind}" for one in found if one.counts)
         notes.append(f"the evidence disagrees ({named}); the strongest wins")
     return found
+
+
+def unbelieved(thread: int, sender: Sender) -> str:
+    """Why not, where `believed` says no; in words."""
+    who = sender.address or "an unclear sender"
+    if sender.refuted:
+        return f"our own host says that it is not from {who}"
+    if sender.user is not None:
+        return f"nothing proves that {who} wrote it"
+    return f"the sender takes no part in record {thread}"
 
 
 def believed(thread: int, sender: Sender, known: Known) -> bool:

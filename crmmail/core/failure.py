@@ -111,7 +111,6 @@ KINDS = {
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _ADDRESS = re.compile(r"[^\s@]{1,64}@\S+")
-_XTEXT = re.compile(r"\+([0-7][0-9a-f])", re.I)
 _GREY = re.compile(r"gr[ae]y-?list|\bgr[ae]yed\b", re.I)
 # What greylisting says where it does not give its name: postgrey, rspamd ("Try again later"), Exim, Exchange.
 _COME_BACK = re.compile(r"(?:try|retry) again|(?:try|retry)\s+(?:\S+ )?later|come back|please retry|not yet auth", re.I)
@@ -252,12 +251,6 @@ def shown(words: str, code: int = 0) -> str:
         lines[1:] = [line.removeprefix(first[0]) for line in lines[1:]]
     said = " ".join(lines)
     return text.one_line(f"{code} {said}" if 200 <= code <= 599 else said, MAX_WORDS)
-
-
-def xtext(words: str) -> str:
-    """`ann+2Bprinter@x.example` → `ann+printer@x.example`: as ORCPT spells addresses (RFC 3461 §4), which some mailers
-    copy into Original-Recipient as it is."""
-    return _XTEXT.sub(lambda code: chr(int(code[1], 16)), words).lower()
 
 
 def _status(words: str) -> str:

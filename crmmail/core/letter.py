@@ -1,7 +1,7 @@
 """An outgoing mail as a plain value: one mail to one recipient.
 
-`services.outgoing` fills it, `mail.compose` makes bytes of it, `mail.smtp` hands those over.  Addresses are canonical;
-nothing else in it is trusted to be one line or free of control characters: `mail.compose` sees to that.
+`services.sending.outgoing` fills it, `mail.compose` makes bytes of it, `mail.smtp` hands those over.  Addresses are
+canonical; nothing else in it is trusted to be one line or free of control characters: `mail.compose` sees to that.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 They stand anywhere in his own words, at the beginning of a line, in any letter case.  They are taken out of his
 letter, the wrong ones too: nobody outside reads them.  This file says what he asked for, and in words what came of it;
-whether it can be done, `services.orders` asks the store.
+whether it can be done, `services.incoming.orders` asks the store.
 """
 
 from __future__ import annotations

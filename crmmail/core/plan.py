@@ -3,8 +3,8 @@
     plan(rules, event, facts, world)              something happened to a record
     plan_dated(rules, facts, world, now, fired)   its day has come: `rules run`, from cron
 
-Nothing is looked up here and nothing is done: `services.rule_work` brings the facts and carries the plan out, and a dry
-run carries it out and takes it back.
+Nothing is looked up here and nothing is done: `services.automatic.rule_work` brings the facts and carries the plan
+out, and a dry run carries it out and takes it back.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     → the section of the mailbox → quarantine
 
 `Known` is all that the store knows about the letter (`store.threads.known` asks it in one place); `Decision` is
-what shall happen and why.  `services.deliver` does it; `why`, `--explain` and `--dry-run` print it.  Every route
-ends in a record or in quarantine: there is no branch that drops a letter (F113).
+what shall happen and why.  `services.incoming.deliver` does it; `why`, `--explain` and `--dry-run` print it.  Every
+route ends in a record or in quarantine: there is no branch that drops a letter (F113).
 """
 
 from __future__ import annotations
@@ -307,4 +307,5 @@ def within_limits(route: Route, sender: Sender, known: Known, settings: Settings
     if not limit or seen < limit:
         return route
     sentence = f"{who} made {seen} {what} in {settings.loop_minutes} minutes; the limit is {limit}"
-    return quarantine("loop", sentence, route.recipient)._replace(candidate=route.thread)
+    # Who puts it into its record by hand must not lose what it answers.
+    return quarantine("loop", sentence, route.recipient)._replace(candidate=route.thread, internal=route.internal)

@@ -23,6 +23,7 @@ from crmmail.mail.transfer import PLAIN, text_end, undone
 
 NAME_LIMIT = 255
 KEPT_MARKUP = 256 * 1024  # letters of a mail's pages; of what is more the words are kept, and the original
+LAID_OUT = 1024 * 1024  # letters of a mail's pages that are laid out; of the others the tags are dropped
 
 # How a file without a name is called; the standard library's table is read from /etc and slow.
 _ENDINGS = {
@@ -71,9 +72,7 @@ _ENDINGS = {
     "audio/x-wav": "wav",
     "video/mp4": "mp4",
 }
-# A page that its sender calls text/plain.
-_PAGE = re.compile(r"\s*+<(?:!doctype html|html)\b", re.I)
-LAID_OUT = 1024 * 1024  # letters of a mail's pages that are laid out; of the others the tags are dropped
+_PAGE = re.compile(r"\s*<(?:!doctype html|html)\b", re.I)  # that its sender calls text/plain
 _NUL = re.compile(rb"\0")
 _META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.I)
 
@@ -113,59 +112,63 @@ def divided(raw: bytes, taken_apart: Tree) -> tuple[list[Piece], list[str]]:
             alternatives[index] = index if group < 0 and entity.type == "multipart/alternative" else group
             continue
         parent = taken_apart.entities[entity.parent] if entity.parent >= 0 else None
-        end = entity.end
-        if entity.type == "text/plain" and entity.encoding in PLAIN:
-            end = text_end(raw, entity.start, end)
-        data, defect = undone(raw, entity.start, end, entity.encoding)
-        if defect:
-            defects.append(defect)
-        kind = entity.type
-        if not kind:
-            defects.append("unreadable Content-Type")
-            kind = "application/octet-stream" if _NUL.search(data) else "text/plain"
-        is_body = _is_body(entity, kind, parent)
-        if is_body and kind != "text/html":
-            kind = "text/plain"
-        digest = _digest(data, exact=entity.encoding == "base64" and not kind.startswith("text/"))
-        text, markup, guessed = "", "", False
-        if is_body:
-            text, guessed = decode(data, _label(entity, kind, data))
-            data = b""  # given up before the text is copied, and no two copies of that at once: it may have 50 MB
-            text = text.replace("\r\n", "\n")
-            text = text.replace("\r", "\n")
-            text = text.strip("\n")
-            if group < 0 and _PAGE.match(text):
-                kind = "text/html"
-            if kind == "text/html":
-                markup, text = text, ""
-            elif "format" in entity.parameters or entity.type != kind:
-                text = _as_told(text, entity)
-            if len(markup) > KEPT_MARKUP:
-                big += 1
-                crudely = big * KEPT_MARKUP > LAID_OUT
-                pieces = [] if group in told else list(_pieces_of_text(markup, crudely=crudely))
-                markup = ""
-                text = "".join(pieces)
-                del pieces
-        found.append(
-            Piece(
-                position=len(found),
-                name=_name(entity, kind, len(found)),
-                type=kind,
-                is_body=is_body,
-                group=group,
-                text=text,
-                markup=markup,
-                guessed=guessed,
-                data=bytes(data),
-                digest=digest,
-                content_id=one_line(decode(entity.content_id.encode("latin-1"), "")[0]),
-                disposition=entity.disposition,
-            )
-        )
-        if is_body and _tells(found[-1]):
+        piece = _leaf(raw, entity, parent, group, len(found), defects)
+        if len(piece.markup) > KEPT_MARKUP:
+            big += 1
+            crudely = big * KEPT_MARKUP > LAID_OUT
+            laid = [] if group in told else list(_pieces_of_text(piece.markup, crudely=crudely))
+            piece = piece._replace(markup="")  # given up before its words are put together: it may have 50 MB
+            piece = piece._replace(text="".join(laid))
+            del laid
+        found.append(piece)
+        if piece.is_body and _tells(piece):
             told.add(group)
     return found, defects
+
+
+def _leaf(raw: bytes, entity: Entity, parent: Entity | None, group: int, position: int, defects: list[str]) -> Piece:
+    """One leaf, decoded and judged; `defects` gets what was wrong with it."""
+    end = entity.end
+    if entity.type == "text/plain" and entity.encoding in PLAIN:
+        end = text_end(raw, entity.start, end)
+    data, defect = undone(raw, entity.start, end, entity.encoding)
+    if defect:
+        defects.append(defect)
+    kind = entity.type
+    if not kind:
+        defects.append("unreadable Content-Type")
+        kind = "application/octet-stream" if _NUL.search(data) else "text/plain"
+    is_body = _is_body(entity, kind, parent)
+    if is_body and kind != "text/html":
+        kind = "text/plain"
+    digest = _digest(data, exact=entity.encoding == "base64" and not kind.startswith("text/"))
+    text, markup, guessed = "", "", False
+    if is_body:
+        text, guessed = decode(data, _label(entity, kind, data))
+        data = b""  # given up before the text is copied, and no two copies of that at once: it may have 50 MB
+        text = text.replace("\r\n", "\n")
+        text = text.replace("\r", "\n")
+        text = text.strip("\n")
+        if group < 0 and _PAGE.match(text):
+            kind = "text/html"
+        if kind == "text/html":
+            markup, text = text, ""
+        elif "format" in entity.parameters or entity.type != kind:
+            text = _as_told(text, entity)
+    return Piece(
+        position=position,
+        name=_name(entity, kind, position),
+        type=kind,
+        is_body=is_body,
+        group=group,
+        text=text,
+        markup=markup,
+        guessed=guessed,
+        data=bytes(data),
+        digest=digest,
+        content_id=one_line(decode(entity.content_id.encode("latin-1"), "")[0]),
+        disposition=entity.disposition,
+    )
 
 
 def words(pieces: list[Piece]) -> tuple[str, str]:

@@ -123,7 +123,13 @@ def is_beginning(half: bytes, whole: bytes) -> bool:
     if not re.search(rb"\n\r?\n", half):  # it broke in the header, perhaps within a name
         half = half[: half.rfind(b"\n") + 1]
     begin = _untraced(half).rstrip(b"\n")
-    return bool(begin) and _untraced(whole[: 2 * len(half) + MAX_HEADER]).startswith(begin)
+    return bool(begin) and _untraced(whole[: reach(len(half))]).startswith(begin)
+
+
+def reach(half: int) -> int:
+    """How many bytes of a whole letter `is_beginning` looks at for a half of so many: each line end may be two bytes
+    there and one here, and the way may have put a header's worth of lines on top."""
+    return 2 * half + MAX_HEADER
 
 
 def _untraced(raw: bytes) -> bytes:

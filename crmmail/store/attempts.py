@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crmmail.store.failing import fit
+from crmmail.store import beside
 
 LIMIT = 3
 GIVEN_UP = "given-up"
@@ -26,7 +26,7 @@ class Attempts:
 
     def __init__(self, place: str) -> None:
         self.place = place
-        self.folder = place + ".attempts"
+        self.folder = beside.attempts(place)
 
     def count(self, key: str) -> int:
         """How many deliveries this mail has killed."""
@@ -34,22 +34,28 @@ class Attempts:
 
     @contextmanager
     def judging(self, key: str) -> Iterator[None]:
-        """Counts one attempt while the block runs; an exception is an end like any other, only a kill leaves it."""
+        """Counts one attempt while the block runs.  An exception is an end like any other; what stays counted is a
+        kill, and memory that is not enough, which kills the next time."""
         path = os.path.join(self.folder, f"{key}.{os.urandom(6).hex()}")
         file = -1
         try:
             self._make_folder()
             file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            fit(file, self.place)  # another user of the group must see whether it is locked
+            beside.fit(file, self.place)  # another user of the group must see whether it is locked
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(file, b".")  # an empty file counts for nothing: its maker may be about to lock it
         except OSError:
             pass
+        killed = False
         try:
             yield
+        except MemoryError:
+            killed = True
+            raise
         finally:
             if file >= 0:
-                _remove(path)
+                if not killed:
+                    _remove(path)
                 os.close(file)
 
     def _make_folder(self) -> None:
@@ -77,7 +83,7 @@ class Attempts:
         try:
             file = os.open(os.path.join(self.folder, f"{key}.{GIVEN_UP}"), os.O_CREAT | os.O_WRONLY, 0o600)
             try:
-                fit(file, self.place)
+                beside.fit(file, self.place)
                 os.write(file, b".")
             finally:
                 os.close(file)

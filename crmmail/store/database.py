@@ -23,7 +23,7 @@ from typing import Any
 import peewee
 from peewee import SQL, NodeList, SqliteDatabase, fn
 
-from crmmail.errors import ConfigBroken, NotFound, StoreBehind, StoreBroken, StoreBusy, StoreMissing
+from crmmail.errors import ConfigBroken, NotFound, StoreBehind, StoreBroken, StoreBusy, StoreDamaged, StoreMissing
 from crmmail.store import tables
 
 # The newest file in migrations/: a store that has not applied it is behind.  A test holds this to the folder.
@@ -31,6 +31,9 @@ NEWEST = "0003_rules"
 HISTORY = "crm_migration"
 WAL_IS_SAFE = (3, 51, 3)
 LOOK_CLOSER = "; `crmmail db check` looks closer"
+RESTORE = "keep this file as it is, and restore a backup (`crmmail db backup` makes them)"
+NOTHING_IN = "no crmmail tables are in it: restore a backup, or run `crmmail init` if it never was a store"
+TROUBLE = (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error)  # what the driver raises
 
 
 class Store:
@@ -146,10 +149,11 @@ def _quoted(path: str) -> str:
 
 
 def check_schema(path: str, database: SqliteDatabase) -> None:
-    """Refuses a store that is behind or ahead of this program."""
+    """Refuses a store that is behind or ahead of this program, and a file in which there is none: SQLite takes one that
+    was cut off at its beginning for a new database."""
     applied = _newest(database)
     if not applied:
-        raise StoreBehind(f"{path} has no crmmail tables yet: run `crmmail init`")
+        raise StoreMissing(f"{path}: {NOTHING_IN}")
     if applied < NEWEST:
         raise StoreBehind(f"{path} has the schema {applied}, this program needs {NEWEST}: run `crmmail db migrate`")
     if applied > NEWEST:
@@ -205,23 +209,30 @@ def speaking_plainly(place: str) -> Iterator[None]:
     """Turns what the database driver raises into our errors."""
     try:
         yield
-    except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
-        words = _first_words(error)
-        if "locked" in words or "busy" in words:
-            raise StoreBusy(f"{place} is locked by another process: try again") from error
-        if "readonly" in words:
-            raise StoreBroken(
-                f"{place} cannot be written: check the owner and mode of the file and its folder"
-            ) from error
-        if "full" in words:
-            raise StoreBroken(f"no room left on the disk of {place}: make some and try again") from error
-        if "unable to open" in words:
-            if _is_out_of_files(place):  # the journal is a file, too
-                raise StoreBroken(f"no room for another file on the disk of {place}: remove some") from error
-            raise StoreBroken(f"cannot open {place}: check the owner and mode of the file and its folder") from error
-        raise StoreBroken(f"{place}: the database says: {words}{LOOK_CLOSER}") from error
+    except TROUBLE as error:
+        raise plainly(error, place) from error
     except OverflowError as error:
         raise NotFound("no such number: it has more digits than any here") from error
+
+
+def plainly(error: BaseException, place: str) -> StoreBroken | StoreBusy:
+    """What the database driver raised (TROUBLE), in our words."""
+    words = _first_words(error)
+    if "locked" in words or "busy" in words:
+        return StoreBusy(f"{place} is locked by another process: try again")
+    if "readonly" in words:
+        return StoreBroken(f"{place} cannot be written: check the owner and mode of the file and its folder")
+    if "full" in words:
+        return StoreBroken(f"no room left on the disk of {place}: make some and try again")
+    if "unable to open" in words:
+        if _is_out_of_files(place):  # the journal is a file, too
+            return StoreBroken(f"no room for another file on the disk of {place}: remove some")
+        return StoreBroken(f"cannot open {place}: check the owner and mode of the file and its folder")
+    if "not a database" in words:  # there is nothing to look closer at
+        return StoreDamaged(f"{place}: the database says: {words}; {RESTORE}")
+    if "malformed" in words:
+        return StoreDamaged(f"{place}: the database says: {words}{LOOK_CLOSER}")
+    return StoreBroken(f"{place}: the database says: {words}{LOOK_CLOSER}")
 
 
 def _is_out_of_files(place: str) -> bool:

@@ -12,13 +12,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import stat
 import time
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from crmmail.store import beside
+
 SIZE = 4096  # bytes, a block of most disks
 LONGEST = 400  # characters of a reason; of a store's path twice that
+UNREADABLE = "unreadable"  # the kind of a mark that its reader may not open
 TRIES, PAUSE = 50, 0.01  # how often, and after how many seconds, the lock of another delivery is asked for
 
 
@@ -28,14 +30,9 @@ class Mark(NamedTuple):
     since: datetime
     last: datetime
     count: int  # in a row; 0 where there was no room to count
-    kind: str  # the error's class, such as StoreBusy; "" where that is unknown
+    kind: str  # the error's class, such as StoreBusy; UNREADABLE; "" where that is unknown
     why: str
     place: str  # of the store they were for; "" where that could not be found out
-
-
-def beside(place: str) -> str:
-    """The mark's path for a store."""
-    return place + ".failing"
 
 
 def note(path: str, now: datetime, *, kind: str, why: str, place: str) -> bool:
@@ -46,7 +43,7 @@ def note(path: str, now: datetime, *, kind: str, why: str, place: str) -> bool:
     except OSError:
         return False
     try:
-        fit(file, place)
+        beside.fit(file, place)
         _lock(file)
         place = _words(place, 2 * LONGEST)
         before = _understood(os.pread(file, SIZE, 0))
@@ -67,7 +64,7 @@ def read(path: str) -> Mark | None:
     except FileNotFoundError:
         return None
     except OSError:
-        return _bare(path)
+        return _bare(path, UNREADABLE)
     try:
         return _understood(os.pread(file, SIZE, 0)) or _bare(path)
     except OSError:
@@ -76,26 +73,20 @@ def read(path: str) -> Mark | None:
         os.close(file)
 
 
-def clear(path: str, place: str) -> None:
-    """A delivery succeeded: its store's mark goes.  Where there is none, this costs one look."""
+def clear(path: str, place: str = "") -> None:
+    """A delivery succeeded: the mark goes.  Where there is none, this costs one look.
+
+    Args:
+        place: only the mark of this store; "": whosever it is.
+    """
     if not os.path.exists(path):
         return
-    found = read(path)
+    found = read(path) if place else None
     if found is None or found.place in ("", _words(place, 2 * LONGEST)):
         try:
             os.unlink(path)
         except OSError:
             pass
-
-
-def fit(file: int, place: str) -> None:
-    """Gives an open file of ours the mode of its store, whatever the umask: whoever may use the one may the other."""
-    try:
-        wanted = stat.S_IMODE(os.stat(place).st_mode) & 0o660
-        if stat.S_IMODE(os.fstat(file).st_mode) != wanted:
-            os.fchmod(file, wanted)
-    except OSError:
-        pass
 
 
 def _lock(file: int) -> None:
@@ -129,13 +120,13 @@ def _understood(data: bytes) -> Mark | None:
         return None
 
 
-def _bare(path: str) -> Mark | None:
+def _bare(path: str, kind: str = "") -> Mark | None:
     """What a mark says that holds nothing: its age."""
     try:
         moment = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC)
     except (OSError, ValueError, OverflowError):
         return None
-    return Mark(moment, moment, 0, "", "", "")
+    return Mark(moment, moment, 0, kind, "", "")
 
 
 def _words(text: str, limit: int) -> str:

@@ -49,13 +49,15 @@ def following_aliases() -> list[tuple[str, int]]:
     rows = t.Follower.select(t.Follower.address, t.Follower.thread).join(
         t.Alias, on=(t.Alias.address == t.Follower.address)
     )
-    return [(address, thread) for address, thread in rows.order_by(t.Follower.id).tuples()]
+    return [(address, thread) for address, thread in rows.where(t.Alias.active).order_by(t.Follower.id).tuples()]
 
 
 def contacts_with_aliases() -> list[tuple[str, int]]:
     """(address of ours that makes records, the contact that has it)."""
-    rows = t.ContactAddress.select(t.ContactAddress.address, t.ContactAddress.contact).join(
-        t.Alias, on=(t.Alias.address == t.ContactAddress.address)
+    rows = (
+        t.ContactAddress.select(t.ContactAddress.address, t.ContactAddress.contact)
+        .join(t.Alias, on=(t.Alias.address == t.ContactAddress.address))
+        .where(t.Alias.active)
     )
     return [(address, contact) for address, contact in rows.order_by(t.ContactAddress.id).tuples()]
 

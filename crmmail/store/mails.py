@@ -37,6 +37,7 @@ class Quarantined(NamedTuple):
     message: int | None
     original: int
     internal: bool
+    decided_by: str = ""  # the login of whoever did
 
 
 class Verdict(NamedTuple):
@@ -213,8 +214,9 @@ def put_quarantine(
 def quarantine(*, states: Sequence[str] = ("waiting",), numbers: Iterable[int] | None = None) -> list[Quarantined]:
     """Letters in quarantine, newest first."""
     query = (
-        t.Quarantine.select(t.Quarantine, t.Original.size.alias("mail_size"))
+        t.Quarantine.select(t.Quarantine, t.Original.size.alias("mail_size"), t.User.login.alias("decider"))
         .join(t.Original, JOIN.LEFT_OUTER)
+        .join_from(t.Quarantine, t.User, JOIN.LEFT_OUTER)
         .order_by(t.Quarantine.id.desc())
     )
     if numbers is not None:
@@ -239,6 +241,7 @@ def quarantine(*, states: Sequence[str] = ("waiting",), numbers: Iterable[int] |
             row.message_id,
             row.original_id,
             row.internal,
+            row.decider or "",
         )
         for row in query.objects()
     ]
@@ -282,15 +285,28 @@ def purge_quarantine(number: int) -> None:
 
 
 def waiting_by_recipient() -> list[tuple[str, str, int]]:
-    """(reason, address, how many), of what waits: the report that F113 and F133 ask for."""
+    """(reason, address, how many), of what waits; the address is "" where a letter names nobody (F113, F133)."""
     counts: dict[tuple[str, str], int] = {}
     rows = t.Quarantine.select(t.Quarantine.reason, t.Quarantine.recipient, t.Quarantine.recipients).where(
         t.Quarantine.state == "waiting"
     )
     for row in rows:
-        address = row.recipient or (row.recipients[0] if row.recipients else "no recipient")
+        address = _addressed(row)
         counts[row.reason, address] = counts.get((row.reason, address), 0) + 1
     return sorted((reason, address, count) for (reason, address), count in counts.items())
+
+
+def _addressed(row: t.Quarantine) -> str:
+    """The address that a letter came for; "" where it names nobody."""
+    return str(row.recipient or (row.recipients[0] if row.recipients else ""))
+
+
+def waiting_for(address: str) -> list[int]:
+    """The letters to that address that wait because it made no records, the oldest first."""
+    rows = t.Quarantine.select(t.Quarantine.id, t.Quarantine.recipient, t.Quarantine.recipients).where(
+        t.Quarantine.state == "waiting", t.Quarantine.reason == "no-route"
+    )
+    return [row.id for row in rows.order_by(t.Quarantine.id) if _addressed(row) == address]
 
 
 def last_loop_notice(sender: str, since: datetime) -> bool:

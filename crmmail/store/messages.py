@@ -172,6 +172,18 @@ def last_letter(thread: int) -> Message | None:
     return found[0] if found else None
 
 
+def letters_named(thread: int, identifiers: Iterable[str]) -> dict[str, int]:
+    """Message-ID → message, of the letters of a thread from outside that these name."""
+    rows = t.Message.select(t.Message.message_id, t.Message.id).where(
+        t.Message.thread == thread,
+        t.Message.message_id.in_(list(identifiers)),
+        t.Message.kind == "email_in",
+        ~t.Message.internal,
+        t.Message.author.is_null(),
+    )
+    return {row.message_id: row.id for row in rows}
+
+
 def details_of(threads: Iterable[int]) -> list[tuple[int, datetime, list[dict[str, str]]]]:
     """(thread, when, [{"field", "old", "new"}, …]): what the program said was changed in these, oldest first."""
     rows = t.Message.select(t.Message.thread, t.Message.received, t.Message.details).where(

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
-from crmmail.core import retry
 from crmmail.core.message import Address
 from crmmail.store import tables as t
 
@@ -90,6 +89,8 @@ def claim(
 
 def _is_due(due: datetime) -> Any:
     """The condition that a row is due by then, or so late that only a wrong clock can have said so."""
+    from crmmail.core import retry  # which a delivery has no use for
+
     return (t.Delivery.due <= due) | (t.Delivery.due > due + retry.FARTHEST)
 
 

@@ -15,9 +15,8 @@ from typing import NamedTuple
 from playhouse.migrations import Runner
 
 from crmmail.errors import StoreBroken
-from crmmail.store import soundness
+from crmmail.store import beside
 from crmmail.store.database import HISTORY, Store, speaking_plainly
-from crmmail.store.failing import fit
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 
@@ -38,11 +37,6 @@ def status(store: Store) -> list[Step]:
     with speaking_plainly(store.place):
         rows = Runner(store.database, FOLDER, HISTORY).status()
     return [Step(row.name, row.applied.isoformat(timespec="seconds") if row.applied else "") for row in rows]
-
-
-def check(store: Store) -> list[str]:
-    """What is damaged, a sentence each; [] where the store is sound."""
-    return [one.sentence for one in soundness.damages(store)]
 
 
 def backup(store: Store, target: str) -> int:
@@ -69,17 +63,12 @@ def backup(store: Store, target: str) -> int:
         os.close(file)
 
 
-def lock_file(place: str) -> str:
-    """What whoever migrates the store at `place` holds locked."""
-    return place + ".migrate"
-
-
 @contextmanager
 def locked(place: str) -> Iterator[None]:
     """Waits until no other process migrates this store.  The lock file stays: removing it would let two in."""
-    file = os.open(lock_file(place), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    file = os.open(beside.migrate(place), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fit(file, place)
+        beside.fit(file, place)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:

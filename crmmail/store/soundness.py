@@ -23,7 +23,7 @@ from typing import NamedTuple
 import peewee
 
 from crmmail.core.record import KINDS
-from crmmail.errors import StoreBehind, StoreBroken
+from crmmail.errors import StoreBehind, StoreBroken, StoreMissing
 from crmmail.store import database
 from crmmail.store import tables as t
 from crmmail.store.database import LOOK_CLOSER, Store, speaking_plainly
@@ -157,7 +157,7 @@ def _pieces(store: Store) -> list[Callable[[Store], Iterator[Damage]]]:
     found: list[Callable[[Store], Iterator[Damage]]] = [_tables, _integrity, _foreign_keys]
     try:
         database.check_schema(store.place, store.database)
-    except (StoreBehind, peewee.DatabaseError):
+    except (StoreBehind, StoreMissing, peewee.DatabaseError):
         return found
     found += [_secret, _rules, _rings]
     found += [lambda store, model=model: _values(store, model) for model in t.TABLES]
@@ -170,7 +170,7 @@ def _pieces(store: Store) -> list[Callable[[Store], Iterator[Damage]]]:
 def _tables(store: Store) -> Iterator[Damage]:
     """SQLite takes a file that was cut off at its beginning for a new, sound database."""
     if not database.is_made(store):
-        yield Damage("integrity", "", None, "no crmmail tables are in it: restore it from a backup")
+        yield Damage("integrity", "", None, database.NOTHING_IN)
 
 
 def _integrity(store: Store) -> Iterator[Damage]:

@@ -391,12 +391,12 @@ def test_completion_knows_commands_and_never_fails(
 def test_completion_of_record_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import ModuleType
 
-    import crmmail.services
+    import crmmail.services.desk
 
     fake = ModuleType("crmmail.services.desk.reading")
     fake.completions = lambda workspace, prefix: [(prefix + "01", "Printer \x1b broken")]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "crmmail.services.desk.reading", fake)
-    monkeypatch.setattr(crmmail.services, "reading", fake, raising=False)
+    monkeypatch.setattr(crmmail.services.desk, "reading", fake, raising=False)
     monkeypatch.setattr(Session, "workspace", None)
     context = click.Context(hundred_command)
     (item,) = RECORD.shell_complete(context, hundred_command.params[0], "1")

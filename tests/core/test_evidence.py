@@ -257,6 +257,16 @@ NOTES: dict[str, tuple[Mail, dict[str, Any], list[str]]] = {
         {},
         ["[101] in the subject is no evidence: the sender takes no part in record 101"],
     ),
+    "the tag of a user whom nothing proves": (
+        letter(BOB, subject="[101]"),
+        {},
+        [f"[101] in the subject is no evidence: nothing proves that {BOB} wrote it"],
+    ),
+    "the tag of somebody whom our host refuted": (
+        letter(EVE, subject="[101]", headers=vouched("dmarc=fail")),
+        {},
+        [f"[101] in the subject is no evidence: our own host says that it is not from {EVE}"],
+    ),
     "an unknown tag is a footnote": (letter(subject="[999]"), {}, []),
     "a token for a record that is gone": (
         letter(to=tagged(999)),

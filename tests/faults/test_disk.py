@@ -16,26 +16,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from doors import CRMMAIL, MDA, SOUND, Shop, letter, open_shop
+from doors import CRMMAIL, LATER, MDA, OK, SOUND, Shop, answers_later, letter, open_shop
 from mailsink import Sink
 from strike import need_strace
 
 pytestmark = pytest.mark.timeout(600)  # many processes each; on a busy machine that takes its time
 
-OK, LATER = 0, 75
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return open_shop(tmp_path)
-
-
-def answers_later(done: subprocess.CompletedProcess[bytes]) -> str:
-    """75 and one line, which is returned."""
-    assert (done.returncode, done.stdout) == (LATER, b""), done
-    words = done.stderr.decode()
-    assert re.fullmatch(r"crmmail-mda: [^\n]+; the mail stays where it is\n", words), words
-    return words
 
 
 def crmmail(shop: Shop, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

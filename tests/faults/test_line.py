@@ -13,6 +13,7 @@ import pytest
 from brokenpop import BrokenPop
 from doors import MDA, SOUND, Shop, letter, open_shop
 from mailstack import MailStack
+from thorough import long_form
 
 pytestmark = pytest.mark.timeout(600)  # many processes each; on a busy machine that takes its time
 
@@ -38,7 +39,7 @@ def poll(shop: Shop, stack: MailStack, server: BrokenPop) -> str:
 CAME_HALF = ("cut", "reset", "half", "silent")
 
 
-@pytest.mark.parametrize("act", ["cut", "reset", "half", "late", "quit", "refuse", "silent"])
+@pytest.mark.parametrize("act", ["cut", "reset", "half", "late", "quit", "refuse", *long_form("silent")])
 def test_line_that_breaks(shop: Shop, mailstack: MailStack, act: str) -> None:
     raw = letter("A long story", WHOLE, identifier="<long@customer.example>")
     with BrokenPop(raw, [act, act, "whole"]) as server:

@@ -18,24 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doors import CRMMAIL, SOUND, Shop, letter, open_shop
+from doors import CRMMAIL, LATER, OK, SOUND, Shop, answers_later, letter, open_shop
 
 pytestmark = pytest.mark.timeout(600)  # many processes each; on a busy machine that takes its time
-
-OK, LATER = 0, 75
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return open_shop(tmp_path)
-
-
-def answers_later(done: subprocess.CompletedProcess[bytes]) -> str:
-    """75 and one line, which is returned."""
-    assert (done.returncode, done.stdout) == (LATER, b""), done
-    words = done.stderr.decode()
-    assert re.fullmatch(r"crmmail-mda: [^\n]+; the mail stays where it is\n", words), words
-    return words
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -216,10 +206,9 @@ def test_store_cut_off(shop: Shop, size: int) -> None:
     shop.place.write_bytes(whole[:size])
     answers_later(shop.mda(letter("Printer broken")))
     for words in (["inbox"], ["db", "check"], ["db", "backup", str(shop.folder / "backup.db")], ["db", "migrate"]):
-        if size:  # an empty file is one that waits for `init`
-            done = crmmail(shop, *words)
-            assert "Traceback" not in done.stdout + done.stderr, (words, done)
-            assert done.returncode == 1, (words, done)
+        done = crmmail(shop, *words)
+        assert "Traceback" not in done.stdout + done.stderr, (words, done)
+        assert done.returncode == 1, (words, done)
     shop.place.write_bytes(whole)
     assert shop.mda(letter("Printer broken")).returncode == OK
     assert (shop.mails(), shop.check()) == (["Printer broken"], SOUND)

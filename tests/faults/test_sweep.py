@@ -109,7 +109,7 @@ def injection(call: Call, fault: str) -> str:
 def unsound(shop: Shop) -> list[str]:
     """What `crmmail db check` finds."""
     with Workspace(Choice(db=str(shop.place)), shop.env()) as workspace:
-        return upkeep.check(workspace)
+        return [one.sentence for one in upkeep.damages(workspace)]
 
 
 def sweep(shop: Shop, scene: Scene, patch: str, tally: Tally, *, thorough: bool) -> None:

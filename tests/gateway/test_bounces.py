@@ -10,6 +10,7 @@ import pytest
 from conversation import Letter, Talk
 from mailsink import Received, Sink
 
+from crmmail.cli.voice import Voice
 from crmmail.store import outbox, tables
 
 ANA = "ana@example.com"
@@ -342,6 +343,10 @@ class TestForgeries:
     def test_nor_does_a_bounce_of_an_unknown_mail_hide_in_a_record(self, shop: Talk, case: Letter) -> None:
         letter = shop.post(bounce("support@crm.test", HUMAN, fate(), more=f"In-Reply-To: <{case.id}>\n"))
         assert letter.fates == [("quarantined", "bounce-unmatched")]
+        told = f"the mail to {ANA} failed, 5.1.1: {REFUSED}"
+        assert told in shop.do(f"quarantine show {letter.quarantine}")
+        shop.do(f"quarantine purge {letter.quarantine} --yes")
+        assert told not in shop.do(f"quarantine show {letter.quarantine}")
 
 
 # --- records that went elsewhere ----------------------------------------------------------------------------
@@ -427,7 +432,9 @@ class TestWhoseAddress:
         assert (letter.reason, letter.record) == ("bounce", case.record)
         assert (marks(shop, case.record)[-1][0], shop.inbox("agent")) == ("cancelled", [])
 
-    def test_show_and_contacts_tell_of_it(self, shop: Talk, sink: Sink, case: Letter) -> None:
+    def test_show_and_contacts_tell_of_it(
+        self, shop: Talk, sink: Sink, case: Letter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         number = shop.do(f"contacts add Ana --email {ANA}")
         shop.do(f"follow {case.record} --who expert@firm.example")
         shop.post(dsn(left(sink)))
@@ -435,7 +442,10 @@ class TestWhoseAddress:
         assert shop.field(case.record, "bad_addresses") == [{"address": ANA, "reason": REFUSED}]
         assert f"! mail to {ANA} came back" in shop.do(f"contacts show {number}")
         (card,) = shop.cli("contacts --json").json
-        assert card["bad_addresses"] == [ANA]
+        assert card["bad_addresses"] == [{"address": ANA, "reason": REFUSED}]  # in one shape everywhere
+        with monkeypatch.context() as on_a_terminal:
+            on_a_terminal.setattr(Voice, "terminal", True)
+            assert f"{ANA} (came back)" in shop.do("contacts")
         shop.mail(ANA, answers=case, text="Here I am.")
         assert (shop.field(case.record, "bad_addresses"), shop.cli("contacts --json").json[0]["bad_addresses"]) == (
             [],

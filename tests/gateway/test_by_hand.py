@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from conversation import Letter, Talk
 
 EXPERT = "expert@outside.example"
@@ -52,3 +53,30 @@ def test_a_contested_message_id_leads_nobody_astray(talk: Talk, case: Letter) ->
     talk.do(f"quarantine create {other.quarantine}")
     ids = [one["message_id"] for record in talk.all("case") for one in talk.show(record)["messages"]]
     assert ids.count(case.id) == 1
+
+
+@pytest.mark.parametrize("why", ["loop", "too-large"])
+def test_an_answer_to_a_notice_that_nobody_judged_stays_inside(talk: Talk, case: Letter, why: str) -> None:
+    """Held for another reason than its sender's: who puts it into its record does not send it to the customer."""
+    talk.do("users set agent --notify both", user="boss")
+    talk.do(f"follow {case.record} --who {EXPERT}")
+    talk.do(f"note {case.record} -m 'Look at that.'", user="boss")
+    notice = talk.notice("agent", case.record or 0)
+    talk.mail("agent@crm.test", answers=notice.id, subject="Re: [2] (note) It burns", text="I see.")
+    before = len(talk.outbox())
+    limit = {"loop": {"CRMMAIL_LOOP_MESSAGES": "1"}, "too-large": {"CRMMAIL_DELIVERY_MAX_SIZE": "100"}}
+    talk.environ(**limit[why])
+    letter = talk.mail("agent@crm.test", answers=notice.id, subject="Re: [2] (note) It burns", text="What a pain.")
+    assert (letter.outcome, letter.reason) == ("quarantined", why)
+    talk.do(f"quarantine route {letter.quarantine} {case.record}")
+    assert talk.show(case.record)["messages"][-1]["internal"]
+    assert EXPERT not in talk.outbox()[: len(talk.outbox()) - before]
+
+
+def test_a_colleagues_letter_that_is_put_somewhere_stays_inside(talk: Talk, case: Letter) -> None:
+    talk.do(f"follow {case.record} --who {EXPERT}")
+    letter = talk.mail("agent@crm.test", "jobs@crm.test", "Between us", "What a pain.")
+    assert letter.reason == "no-route"
+    talk.do(f"quarantine route {letter.quarantine} {case.record}")
+    assert talk.show(case.record)["messages"][-1]["internal"]
+    assert EXPERT not in talk.outbox()

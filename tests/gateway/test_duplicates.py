@@ -10,7 +10,7 @@ from itertools import permutations
 import pytest
 from conversation import RECEIVED, Letter, Talk
 
-from crmmail.mail.parse import is_beginning, parse
+from crmmail.mail.parse import is_beginning, parse, reach
 from crmmail.store import tables
 
 
@@ -209,6 +209,12 @@ class TestCutAnywhere:
             assert is_beginning(raw[:cut], again) and is_beginning(again[: len(RECEIVED) + cut], raw), cut
             assert not is_beginning(raw[:cut].rstrip() + b"\n\nWe have moved!", raw)
         assert not is_beginning(b"", raw) and not is_beginning(RECEIVED, raw)
+
+    def test_so_much_of_the_whole_is_enough(self) -> None:
+        """All that the way can add to one of the two: a byte to each line end, and a header on top."""
+        raw = b"Message-ID: <1@example.com>\n\n" + b"a\n" * 100_000
+        whole = RECEIVED * (250_000 // len(RECEIVED)) + (raw + b"the rest").replace(b"\n", b"\r\n")
+        assert is_beginning(raw, whole[: reach(len(raw))])
 
     @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("whole_first", [False, True])

@@ -210,6 +210,37 @@ class TestSilence:
             assert [entry for entry in at(one).outbox() if entry.startswith("support@")] == []
 
 
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 10])
+class TestHowManyMailsLeave:
+    """`loop.mails` mails leave because mail came, not one more or less, whoever writes them; 0: no limit."""
+
+    def test_answers_of_a_user_to_one_customer(self, talk: Talk, limit: int) -> None:
+        talk.environ(CRMMAIL_LOOP_MAILS=str(limit))
+        talk.do("users set agent --notify both")
+        case = talk.mail("ana@example.com", subject="Printer broken", text="It smokes.").record
+        assert case is not None
+        notice = talk.notice("agent", case)
+        for turn in range(limit + 2 if limit else 12):
+            talk.mail("agent@crm.test", answers=notice, text=f"Answer {turn}.")
+        assert talk.outbox().count("ana@example.com") == (limit or 12)
+
+    def test_copies_to_one_follower(self, talk: Talk, limit: int) -> None:
+        talk.environ(CRMMAIL_LOOP_MAILS=str(limit))
+        asked = talk.mail("ana@example.com", subject="Printer broken", text="It smokes.")
+        talk.do(f"follow {asked.record} --who expert@firm.example")
+        for turn in range(limit + 2 if limit else 12):
+            talk.mail("ana@example.com", answers=asked, text=f"Question {turn}.")
+        assert talk.outbox().count("expert@firm.example") == (limit or 12)
+
+    def test_mails_of_rules_to_one_customer(self, talk: Talk, limit: int) -> None:
+        talk.environ(CRMMAIL_LOOP_MAILS=str(limit))
+        talk.do("templates add thanks --subject Thanks -m 'We have your letter.'")
+        talk.do("rules add Thanks --state-from none --mail thanks")
+        for turn in range(limit + 2 if limit else 12):
+            talk.mail("ana@example.com", subject=f"Printer {turn} broken", text="It smokes.")
+        assert talk.outbox().count("ana@example.com") == (limit or 12)
+
+
 def test_a_reply_to_a_record_that_lives_on_as_another(shop: Talk, sink: Sink) -> None:
     case = shop.mail("ana@example.com", subject="Printer broken", text="It smokes.").record
     other = shop.mail("ana@example.com", subject="It smokes again", text="Help.").record

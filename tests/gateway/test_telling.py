@@ -54,8 +54,8 @@ def test_why_prints_what_was_stored_without_judging_anew(
     letter = talk.mail("ana@example.com", answers=case, subject="Re: [9] [1]", text="More.")
     monkeypatch.setattr(routing, "decide", lambda *facts: 1 / 0)
     assert talk.why(letter).splitlines() == [
-        "2026-11-24T10:00:00Z  stored #1: an answer: it answers <m1@example.com>, and the sender takes part",
-        "    reference",
+        "2026-11-24T10:00:00Z  stored #1: an answer: it answers <m1@example.com>, and the sender takes part"
+        " [reference]",
         "    reference: it answers <m1@example.com> → record 1",
         "    subject: [1] in the subject → record 1",
         "told: agent (follower) by inbox, unread",

@@ -145,6 +145,38 @@ class TestWaits:
             assert "unconfirmed letter 1" in told
             assert "stored #1: accepted as a letter of eve@evil.example, by agent" in told
 
+    def test_and_afterwards_says_what_became_of_it(self, shop: Talk, eves: Letter) -> None:
+        shop.do("unconfirmed accept 1", "agent")
+        message = said(shop, 1)[-1]["id"]
+        for noun in ("unconfirmed", "quarantine"):
+            shown = shop.do(f"{noun} show 1")
+            assert f"accepted by agent, as message {message}" in shown
+            assert "crmmail unconfirmed accept" not in shown
+        assert "perhaps" not in shop.do("quarantine show 1")
+
+    @pytest.mark.parametrize("noun", ["unconfirmed", "quarantine"])
+    def test_programs_read_the_same_columns_wherever_they_are(
+        self, shop: Talk, eves: Letter, monkeypatch: pytest.MonkeyPatch, noun: str
+    ) -> None:
+        piped = shop.do(f"{noun} -o csv")
+        assert {"state", "from_address"} <= set(piped.splitlines()[0].split(","))
+        monkeypatch.setattr("crmmail.cli.voice.Voice.terminal", True)
+        assert shop.do(f"{noun} -o csv") == piped
+        shop.environ(COLUMNS="200")
+        assert "waiting" not in shop.do(noun)
+        assert "waiting" in shop.do(f"{noun} --all")
+
+    def test_a_listing_says_what_each_lacks(self, shop: Talk, eves: Letter, bobs: Letter, case: Letter) -> None:
+        first, second = shop.do("unconfirmed -o table").splitlines()[-2:]
+        assert "nothing proves that bob@crm.test wrote it" in first
+        assert "takes no part in record 1" in second
+        assert "it answers" not in first + second
+
+    def test_the_summary_counts_what_quarantine_lists(self, shop: Talk, eves: Letter) -> None:
+        shop.mail(ANA, "jobs@crm.test", "Do you hire?")
+        assert "! 2 letters in quarantine, 1 of them unconfirmed   crmmail quarantine" in shop.do("")
+        assert len(shop.do("quarantine -o ids").split()) == 2
+
     def test_among_many_by_their_ids(self, shop: Talk, eves: Letter, case: Letter) -> None:
         shop.mail("cy@example.com", answers=case, text="Me too.")
         assert shop.do("unconfirmed list -o ids").split() == ["2", "1"]
@@ -259,6 +291,9 @@ class TestAccepted:
     def test_a_letter_of_nobody_clear(self, shop: Talk, case: Letter) -> None:
         letter = shop.mail("Ana <ana@example.com>, eve@evil.example", answers=case, text="Both of us.")
         assert letter.outcome == "unconfirmed"
+        shown = shop.do("unconfirmed show 1")
+        assert "unclear: Ana <ana@example.com>, eve@evil.example" in shown  # whole, for it is why
+        assert "it is a letter of an unclear sender, and nobody takes part by it" in shown
         assert "as a letter of an unclear sender" in shop.do("unconfirmed accept 1")
         assert said(shop, 1)[-1]["from_address"] == ""
 
@@ -290,7 +325,9 @@ class TestUnderAColleaguesAddress:
 
     def test_accepted_by_himself_it_is_his_answer(self, shop: Talk, bobs: Letter) -> None:
         shop.do("open 1")
-        assert "it is your answer, and the customer gets it" in shop.do("unconfirmed show 1", "bob")
+        meaning = f"it is your answer, and {ANA} gets it; what it orders is done: Set-Priority: high"
+        assert meaning in shop.do("unconfirmed show 1", "bob")
+        assert "  Set-Priority: high → obeyed" in shop.do("unconfirmed accept 1 --dry-run", "bob")
         lines = shop.do("unconfirmed accept 1", "bob").splitlines()
         assert lines[0] == "letter 1 accepted into #1 Printer broken, as your own answer   (undo: crmmail undo)"
         assert ANA in lines[1]
@@ -317,7 +354,10 @@ class TestUnderAColleaguesAddress:
 
     def test_accepted_by_anybody_else_it_is_a_note_and_nothing_leaves(self, shop: Talk, bobs: Letter) -> None:
         shop.do("users set agent --notify both")
-        meaning = "it is kept as an internal note of bob's; bob himself can make it his answer"
+        meaning = (
+            "it is kept as an internal note of bob's; only bob himself, instead of you, can make it his answer: "
+            "crmmail --as bob unconfirmed accept 1"
+        )
         assert meaning in shop.do("unconfirmed show 1", "agent")
         line = shop.do("unconfirmed accept 1", "agent")
         assert line == ("letter 1 accepted into #1 Printer broken, as an internal note of bob's   (undo: crmmail undo)")
@@ -329,6 +369,49 @@ class TestUnderAColleaguesAddress:
         assert [one[0] for one in shop.heard("bob")] == [1]  # he hears what is said under his name
         shop.do("undo", "agent")
         assert len(said(shop, 1)) == 1
+
+    def test_it_goes_to_whoever_wrote_the_letter_that_it_names(self, shop: Talk, eves: Letter, case: Letter) -> None:
+        """Not to the stranger who wrote last, and was let in."""
+        shop.mail(BOB, answers=case, text="Use water.")
+        shop.do("unconfirmed accept 1", "agent")
+        assert f"it is your answer, and {ANA} gets it" in shop.do("unconfirmed show 2", "bob")
+        shop.do("unconfirmed accept 2", "bob")
+        assert (ANA in shop.outbox(), EVE in shop.outbox()) == (True, False)
+
+    def test_so_does_one_that_our_own_host_proves(self, shop: Talk, eves: Letter, case: Letter) -> None:
+        shop.do("unconfirmed accept 1", "agent")
+        proof = {"Authentication-Results": f"{OURS}; dmarc=pass header.from=crm.test"}
+        assert shop.mail(BOB, answers=case, text="Use water.", headers=proof).outcome == "stored"
+        assert (ANA in shop.outbox(), EVE in shop.outbox()) == (True, False)
+
+    @pytest.mark.parametrize(
+        ("text", "more", "meaning"),
+        [
+            ("#note\nShe never pays.", {}, "it is an internal note of yours"),
+            ("Set-Priority: high", {}, "what it orders is done (Set-Priority: high), and nobody else gets it"),
+            ("Use water.", {"cc": ANA}, f"it is your answer, and {ANA} had it from you"),
+            ("", {}, "it is your answer, but without words of its own, so nobody gets it"),
+            (
+                "Away.",
+                {"headers": {"Auto-Submitted": "auto-replied"}},
+                "it is kept as the letter of a machine of yours",
+            ),
+        ],
+    )
+    def test_what_it_becomes_is_said_before(
+        self, shop: Talk, case: Letter, text: str, more: dict[str, Any], meaning: str
+    ) -> None:
+        shop.mail(BOB, answers=case, text=text, **more)
+        assert meaning in shop.do("unconfirmed show 1", "bob")
+        shop.do("unconfirmed accept 1", "bob")
+        assert ANA not in shop.outbox()
+
+    def test_quarantine_files_it_in_the_same_way(self, shop: Talk, bobs: Letter) -> None:
+        """As a plain letter of his it had our answers go to him."""
+        assert "crmmail unconfirmed accept 1" in shop.do("quarantine show 1", "agent")
+        line = shop.do("quarantine route 1 1", "agent")
+        assert line.startswith("letter 1 accepted into #1 Printer broken, as an internal note of bob's")
+        assert f"To: {ANA}" in shop.do("reply 1 -m Hello. --dry-run", "agent").replace("Ana <", "")
 
     def test_a_note_of_his_stays_one_whoever_accepts_it(self, shop: Talk, case: Letter) -> None:
         letter = shop.mail(BOB, answers=case, text="#note\nShe never pays.")

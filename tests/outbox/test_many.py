@@ -1,4 +1,4 @@
-"""A thousand mails over one connection, killed in the middle and taken up again (safety.md: none lost)."""
+"""Many mails over one connection, killed in the middle and taken up again (safety.md: none lost)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from pathlib import Path
 from doors import CRMMAIL, SOUND, open_shop
 from mailsink import Sink
 from outgoing import fill, identifier, read
-
-COUNT = 1_000
 
 
 class Screen:
@@ -39,31 +37,32 @@ class Screen:
         os.close(self._ours)
 
 
-def test_a_thousand_mails_killed_in_the_middle(tmp_path: Path, sink: Sink) -> None:
+def test_many_mails_killed_in_the_middle(tmp_path: Path, sink: Sink, thorough: bool) -> None:
+    count = 1_000 if thorough else 300
     shop = open_shop(tmp_path)
-    wanted = fill(shop.place, COUNT, records=100)
+    wanted = fill(shop.place, count, records=count // 10)
     env = shop.env(CRMMAIL_SMTP_URL=sink.url)
     screen = Screen()
     first = subprocess.Popen([CRMMAIL, "outbox", "send"], env=env, stdout=screen.theirs, stderr=screen.theirs)
     end = time.monotonic() + 60
-    while len(sink.received) < COUNT // 3 or b"Sending" not in screen.shown:
+    while len(sink.received) < count // 3 or b"Sending" not in screen.shown:
         assert time.monotonic() < end and first.poll() is None
         time.sleep(0.01)
     first.send_signal(signal.SIGKILL)
     first.wait()
     screen.close()
-    assert len(sink.received) < COUNT - 100, "it was not killed in the middle"
-    assert f"/{COUNT} [".encode() in screen.shown
+    assert len(sink.received) < count * 9 // 10, "it was not killed in the middle"
+    assert f"/{count} [".encode() in screen.shown
     assert "█".encode() in screen.shown
 
     second = subprocess.run([CRMMAIL, "outbox", "send"], env=env, capture_output=True, text=True, timeout=60)
     assert (second.returncode, second.stderr) == (0, "")  # no bar where nobody looks
-    assert int(second.stdout.removesuffix(" sent\n")) >= COUNT - len(sink.received)
+    assert int(second.stdout.removesuffix(" sent\n")) >= count - len(sink.received)
     ids = Counter(identifier(read(mail)) for mail in sink.received)
     assert set(ids) == set(wanted)
-    assert sum(ids.values()) <= COUNT + 1
+    assert sum(ids.values()) <= count + 1
     assert sink.connections == 2
-    assert shop.rows("SELECT state, count(*) FROM crm_delivery GROUP BY state") == [("sent", COUNT)]
+    assert shop.rows("SELECT state, count(*) FROM crm_delivery GROUP BY state") == [("sent", count)]
     assert shop.check() == SOUND
 
 

@@ -236,7 +236,9 @@ class TestDecisionsAboutQuarantine:
         assert talk.words(2) == ["Me too.", "More."]
 
     def test_purge_cannot_be_undone_so_it_asks(self, talk: Talk, held: Letter) -> None:
-        assert "--yes" in talk.refused("quarantine purge 1", code=2)
+        assert "Remove 1 letter for good? Nobody is here to answer: say --yes" in talk.refused(
+            "quarantine purge 1", code=2
+        )
         assert "only an admin" in talk.refused("quarantine purge 1 --yes", user="agent")
         assert talk.do("quarantine purge 1 --yes") == "letter 1 is gone for good"
         assert talk.refused("undo") == (

@@ -22,6 +22,7 @@ from crmmail.errors import (
     StoreBehind,
     StoreBroken,
     StoreBusy,
+    StoreDamaged,
     StoreMissing,
 )
 from crmmail.store import database, directory
@@ -49,11 +50,15 @@ def history(*names: str) -> Callable[[Path], None]:
 
 TROUBLES: dict[str, tuple[Callable[[Path], object], type[CrmmailError], str]] = {
     "missing": (lambda path: None, StoreMissing, "make one with `crmmail init`"),
-    "empty": (lambda path: path.touch(), StoreBehind, "has no crmmail tables yet: run `crmmail init`"),
-    "another-program's": (lambda path: history()(path), StoreBehind, "has no crmmail tables yet"),
+    "empty": (lambda path: path.touch(), StoreMissing, "restore a backup, or run `crmmail init` if it never was"),
+    "another-program's": (lambda path: history()(path), StoreMissing, "no crmmail tables are in it"),
     "behind": (history("0000_before"), StoreBehind, "run `crmmail db migrate`"),
     "ahead": (history("0002_sending", "9999_future"), StoreBehind, "upgrade crmmail"),
-    "no-database": (lambda path: path.write_bytes(b"precious words " * 1000), StoreBroken, "file is not a database"),
+    "no-database": (
+        lambda path: path.write_bytes(b"precious words " * 1000),
+        StoreDamaged,
+        "file is not a database; keep",
+    ),
     "folder": (lambda path: path.mkdir(), StoreBroken, "cannot open"),
 }
 
@@ -195,7 +200,7 @@ ERRORS: dict[str, tuple[str, type[CrmmailError], str]] = {
     "full": ("database or disk is full", StoreBroken, "no room left"),
     "no file": ("unable to open database file", StoreBroken, "cannot open"),
     "rollback": ("cannot rollback - no transaction is active", StoreBroken, "the database says: cannot rollback"),
-    "corrupt": ("database disk image is malformed", StoreBroken, "`crmmail db check` looks closer"),
+    "corrupt": ("database disk image is malformed", StoreDamaged, "`crmmail db check` looks closer"),
 }
 
 

@@ -13,7 +13,7 @@ from playhouse.schema_diff import diff_models
 from store import rows
 
 from crmmail.errors import StoreBroken
-from crmmail.store import database, schema, tables
+from crmmail.store import database, schema, soundness, tables
 from crmmail.store import tables as t
 from crmmail.store.database import NEWEST, Store
 
@@ -135,7 +135,7 @@ def test_two_processes_that_migrate_at_once(tmp_path: Path) -> None:
         one.join(20)
     assert results == [[], MIGRATIONS]
     opened = database.open(place)
-    assert schema.check(opened) == []
+    assert list(soundness.damages(opened)) == []
     opened.close()
 
 
@@ -144,14 +144,16 @@ def test_two_processes_that_migrate_at_once(tmp_path: Path) -> None:
 
 def test_a_sound_store_has_nothing_to_report(store: Store) -> None:
     rows.message(rows.case())
-    assert schema.check(store) == []
+    assert list(soundness.damages(store)) == []
 
 
 def test_a_row_that_points_nowhere_is_reported(store: Store) -> None:
     number = rows.message(rows.case())
     store.database.execute_sql("PRAGMA foreign_keys=OFF")
     t.Message.update(thread=999).where(t.Message.id == number).execute()
-    assert schema.check(store) == [f"row {number} of crm_message points to a row of crm_thread that is not there"]
+    assert [one.sentence for one in soundness.damages(store)] == [
+        f"row {number} of crm_message points to a row of crm_thread that is not there"
+    ]
 
 
 def test_a_backup_is_whole_and_as_secret_as_the_store(store: Store, tmp_path: Path) -> None:

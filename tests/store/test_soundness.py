@@ -70,7 +70,11 @@ def test_a_sound_store_has_none(busy: Talk) -> None:
 def test_damage_is_said_in_words_and_in_json_and_by_the_exit(busy: Talk) -> None:
     sql(busy, "UPDATE crm_case SET priority = -3 WHERE thread_id = 1")
     said = busy.cli("db check")
-    assert (said.code, said.out, said.err) == (1, "", "crmmail: the priority of case 1 is none of 1 to 5\n")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.splitlines() == [
+        "crmmail: the priority of case 1 is none of 1 to 5",
+        "crmmail: what to do: keep this file as it is, and restore a backup (`crmmail db backup` makes them)",
+    ]
     said = busy.cli("db check --json")
     assert (said.code, said.err) == (1, "")
     assert json.loads(said.out) == [
@@ -177,11 +181,54 @@ def test_pages_overwritten(busy: Talk) -> None:
     assert len(found) == len(set(found))  # the same words for every table say no more
 
 
-def test_a_file_that_was_emptied_is_not_sound(busy: Talk) -> None:
+@pytest.mark.parametrize("data", [b"", b"S"], ids=["empty", "1 byte"])  # SQLite takes either for a new database
+@pytest.mark.parametrize("line", ["", "inbox", "db check", "db migrate"])
+def test_a_file_that_was_cut_off_has_to_be_restored(busy: Talk, data: bytes, line: str) -> None:
+    busy.db.write_bytes(data)
+    said = busy.refused(line)
+    assert said.endswith("no crmmail tables are in it: restore a backup, or run `crmmail init` if it never was a store")
+    assert busy.db.read_bytes() == data
+    code, (later,) = busy.mda(b"From: ana@example.com\n\nHello\n")
+    assert (code, "restore a backup, or run `crmmail init`" in later) == (75, True)
+    (schema,) = [one for one in json.loads(busy.cli("doctor --json").out) if one["check"] == "schema"]
+    assert schema["advice"] == "restore a backup, or crmmail init if it never was a store"
+
+
+def test_where_there_never_was_a_store_init_makes_one(busy: Talk) -> None:
     busy.db.write_bytes(b"")
-    said = busy.cli("db check")
-    assert (said.code, said.out) == (1, "")
-    assert "no crmmail tables are in it: restore it from a backup" in said.err
+    busy.do("init --domain crm.test --user boss:boss@crm.test")
+    assert busy.do("db check") == "the store is sound"
+    assert busy.do("db migrate") == "the schema is up to date"
+
+
+@pytest.mark.parametrize("line", ["", "inbox", "show 1", "list case", "why 1"])
+def test_a_command_that_reads_damage_says_whose_it_is(busy: Talk, line: str) -> None:
+    with closing(sqlite3.connect(busy.db)) as there:
+        size = there.execute("PRAGMA page_size").fetchone()[0]
+        pages = there.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name GLOB 'crm_[mntc]*' AND rootpage"
+        ).fetchall()
+    data = bytearray(busy.db.read_bytes())
+    for (page,) in pages[1:]:
+        data[(page - 1) * size : page * size] = b"\xaa" * size
+    busy.db.write_bytes(bytes(data))
+    said = busy.refused(line)
+    assert said.endswith("database disk image is malformed; `crmmail db check` looks closer")
+    assert "Traceback" in busy.cli(f"{line} -v").err  # it may be a fault of ours after all
+    last = busy.cli("db check").err.splitlines()[-1]
+    assert "keep this file as it is, and restore a backup" in last and "looks closer" not in last
+
+
+@pytest.mark.parametrize("start", [0, 100], ids=["no database", "malformed"])
+def test_who_looks_closer_is_not_sent_to_look_closer(busy: Talk, start: int) -> None:
+    data = bytearray(busy.db.read_bytes())
+    data[start:40960] = b"\xaa" * (40960 - start)
+    busy.db.write_bytes(bytes(data))
+    said = busy.cli("db check").err
+    assert "restore a backup (`crmmail db backup` makes them)" in said and "looks closer" not in said
+    first = json.loads(busy.cli("doctor --json").out)[0]
+    assert (first["check"], "looks closer" in first["sentence"]) == ("store", False)
+    assert "restore a backup" in first["advice"]
 
 
 def test_a_store_that_is_behind_is_looked_at_as_far_as_we_know_it(busy: Talk) -> None:

@@ -49,7 +49,9 @@ def contacts_list(session: Session, words: tuple[str, ...]) -> None:
             "company": one.company or None,
             "category": one.category or None,
             "lang": one.lang or None,
-            "bad_addresses": [address for address in one.addresses if address in bad],
+            "bad_addresses": [
+                {"address": address, "reason": bad[address][1]} for address in one.addresses if address in bad
+            ],
         }
         for one in found
     ]
@@ -61,7 +63,8 @@ KEYS = ("id", "name", "company", "category", "lang", "addresses", "bad_addresses
 
 def _marked(row: Mapping[str, Any]) -> list[str]:
     """His addresses; behind those from which mail came back it says so."""
-    return [f"{one} (came back)" if one in row["bad_addresses"] else one for one in row["addresses"]]
+    bad = {one["address"] for one in row["bad_addresses"]}
+    return [f"{one} (came back)" if one in bad else one for one in row["addresses"]]
 
 
 @contacts_command.command("show", examples=("crmmail contacts show 12",))

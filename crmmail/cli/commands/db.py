@@ -9,7 +9,9 @@ from crmmail.cli.line import size
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.errors import StoreDamaged
 from crmmail.services.keeping import upkeep
+from crmmail.store.database import LOOK_CLOSER, RESTORE
 
 DAMAGES = (
     Column("check", "check"),
@@ -58,7 +60,10 @@ def db_check(session: Session) -> int:
 
     It also reads what must hold between the rows, every text, and every letter that was kept.  Others go on working.
     """
-    workspace, voice = session.open(check=False), session.voice
+    try:
+        workspace, voice = session.open(check=False), session.voice
+    except StoreDamaged as error:
+        raise StoreDamaged(str(error).replace(LOOK_CLOSER, f"; {RESTORE}")) from error
     with voice.progress(upkeep.steps(workspace), "Checking") as step:
         found = upkeep.damages(workspace, step)
     if voice.form or voice.fields:
@@ -66,6 +71,8 @@ def db_check(session: Session) -> int:
     elif found:
         for one in found:
             voice.warn(one.sentence)
+        if remedy := upkeep.remedy(found):
+            voice.warn(remedy)
     elif any(not one.applied for one in upkeep.status(workspace)):
         voice.say("the file is sound; its rows can be looked at after: crmmail db migrate")
     else:

@@ -1,4 +1,4 @@
-"""`crmmail doctor`: is all well?  Exit 1 where mail is lost or delayed now."""
+"""`crmmail doctor`: is all well?  Exit 1 where mail is lost or delayed now, or strangers can read it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,16 @@ def doctor_command(session: Session, quiet: bool, strict: bool) -> int:
     """Look for trouble and say what to do.
 
     Deliveries that fail, the store, its permissions and its disk, addresses without a route, mailboxes used the wrong
-    way, letters that wait.  Exit 0: all is well, or there are warnings only (!).  Exit 1: mail is lost or delayed now
-    (✗), or, with --strict, there are warnings.  It answers also where the store cannot be opened.
+    way, letters that wait.  Exit 0: all is well, or there are warnings only (!).  Exit 1: mail is lost or delayed now,
+    or strangers can read it (✗); or, with --strict, there are warnings.  It answers also where the store cannot be
+    opened.
     """
     found = doctor.examine(session.choice)
     wrong = [one for one in found if one.level == "fail" or (strict and one.level == "warn")]
     shown = wrong if quiet else found
     voice = session.voice
+    if voice.form == "ids" and not voice.fields:
+        voice.fields = ("check",)  # findings have no numbers
     if voice.terminal and voice.form in ("", "table") and not voice.fields:
         for one in shown:
             voice.say((f"{SIGNS[one.level]} ", f"{one.check}: {one.sentence}"))

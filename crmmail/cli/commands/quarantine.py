@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
 from crmmail.cli import senders, shapes
-from crmmail.cli.acts import UNDO, each, said
+from crmmail.cli.acts import each, said
 from crmmail.cli.command import noun
+from crmmail.cli.commands.unconfirmed import accepted, fate
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, yes_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import text
-from crmmail.services.incoming import held
+from crmmail.services.incoming import held, unconfirmed
 from crmmail.store.mails import Quarantined
 
 COLUMNS = (
@@ -25,8 +27,10 @@ COLUMNS = (
     Column("subject", "subject", flex=True),
     Column("received", "when", justify="right"),
     Column("size", "size", lambda row: size(row["size"]), justify="right"),
+    Column("state", "state"),
 )
-KEYS = ("id", "reason", "from_address", "recipients", "subject", "received", "size")
+SHOWN = 5  # recipients of a report; the rest is in the letter
+KEYS = ("id", "reason", "from_address", "recipients", "subject", "received", "size", "state")
 
 
 @noun("quarantine", examples=("crmmail quarantine", "crmmail quarantine show 3", "crmmail quarantine route 3 101"))
@@ -47,7 +51,8 @@ def quarantine_list(session: Session, reasons: tuple[str, ...], everything: bool
     found = [shapes.quarantined(one) for one in known if not reasons or one.reason in reasons]
     there = ", ".join(sorted({one.reason for one in known}))
     empty = f"No letter is here for that; the reasons now: {there}" if there else "Quarantine is empty."
-    session.voice.listing(found, COLUMNS, empty=empty, keys=KEYS)
+    columns = [replace(one, shown=everything) if one.key == "state" else one for one in COLUMNS]
+    session.voice.listing(found, columns, empty=empty, keys=KEYS)
 
 
 @quarantine_command.command(
@@ -74,9 +79,18 @@ def _unclear(row: Row) -> str:
 def lines(session: Session, one: Quarantined) -> Iterator[Line]:
     yield (Span(f"letter {one.id} ", "title"), Span(one.subject or "(no subject)", "title"))
     yield (Span(one.reason, "waiting"), f": {one.sentence}")
-    yield f"from {senders.in_full(session, one.from_name, one.from_address) or 'nobody'}"
-    yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {one.state}"
-    if one.candidate:
+    yield f"from {senders.in_full(session, one.from_name, one.from_address, whole=True) or 'nobody'}"
+    yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {fate(one)}"
+    report = held.report(one)
+    if report:
+        said = f": {report.words}" if report.words else ""
+        status = f", {report.status}" if report.status else ""
+        verb = "" if report.action == "failed" else "is "
+        whom = ", ".join(map(text.mark_address, report.recipients[:SHOWN])) or "nobody named"
+        yield f"the mail to {whom} {verb}{report.action}{status}{said}"
+    if one.state == "waiting" and one.reason == unconfirmed.REASON:
+        yield f"perhaps an answer: crmmail unconfirmed show {one.id}, crmmail unconfirmed accept {one.id}"
+    elif one.state == "waiting" and one.candidate:
         yield f"perhaps belongs to #{one.candidate}: crmmail quarantine route {one.id} {one.candidate}"
     yield ""
     yield Body(one.text or "(crmmail quarantine show --raw has the whole letter)", "", "    ")
@@ -87,8 +101,16 @@ def lines(session: Session, one: Quarantined) -> Iterator[Line]:
 @click.argument("record", type=RECORD)
 @pass_session
 def quarantine_route(session: Session, letter: int, record: int) -> None:
-    """Put a letter into a record that is there."""
-    session.voice.say((held.route_to(session.workspace, letter, record).sentence, Span(UNDO, "dim")))
+    """Put a letter into a record that is there.
+
+    An unconfirmed answer is filed as `crmmail unconfirmed accept --record` files it.
+    """
+    if held.one(session.workspace, letter).reason == unconfirmed.REASON:
+        told = accepted(session, letter, record)
+    else:
+        told = said(held.route_to(session.workspace, letter, record).sentence)
+    for line in told:
+        session.voice.say(line)
 
 
 @quarantine_command.command("create", examples=("crmmail quarantine create 3 --kind case --section support",))
@@ -121,7 +143,8 @@ def quarantine_spam(session: Session, ids: tuple[int, ...]) -> int:
 @pass_session
 def quarantine_purge(session: Session, ids: tuple[int, ...], yes: bool) -> int:
     """Remove letters for good (admin); undo cannot bring them back."""
-    if not ids or not session.voice.confirm(f"Remove {len(ids)} letters for good?", yes):
+    what = "1 letter" if len(ids) == 1 else f"{len(ids)} letters"
+    if not ids or not session.voice.confirm(f"Remove {what} for good?", yes):
         return 0 if not ids else 1
     for one in held.purge(session.workspace, list(ids)):
         session.voice.say(one.sentence)

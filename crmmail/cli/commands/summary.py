@@ -45,9 +45,12 @@ def lines(session: Session, found: inbox.Summary) -> Iterator[Line]:
             yield Span(f"  … and {found.unread - len(found.newest)} more: crmmail inbox", "dim")
     elif not found.unread:
         yield "Inbox is empty. Well done!"
+    others = found.quarantine
+    everything = others + found.unconfirmed if others else 0  # as `crmmail quarantine` lists them
+    with_them = f", {found.unconfirmed} of them unconfirmed" if found.unconfirmed else ""
     for count, words, what in (
         (found.unconfirmed, ("unconfirmed answer", "unconfirmed answers"), "crmmail unconfirmed"),
-        (found.quarantine, ("letter in quarantine", "letters in quarantine"), "crmmail quarantine"),
+        (everything, ("letter in quarantine", f"letters in quarantine{with_them}"), "crmmail quarantine"),
         (found.failed_mail, ("mail could not be delivered", "mails could not be delivered"), "crmmail outbox"),
         (found.waiting_mail, ("mail waits to be sent", "mails wait to be sent"), "crmmail outbox"),
     ):

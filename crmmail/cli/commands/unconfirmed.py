@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
@@ -24,17 +25,17 @@ from crmmail.core import text
 from crmmail.services.incoming import unconfirmed
 from crmmail.services.incoming.unconfirmed import Waiting
 from crmmail.services.sending import send
-from crmmail.store.mails import EXCERPT
+from crmmail.store.mails import EXCERPT, Quarantined
 
 COLUMNS = (
     Column("id", "letter"),
     Column("record", "record", lambda row: _record(row), flex=True),
     Column("from_name", "from", width=28),
-    Column("from_address", "address", lambda row: text.mark_address(row["from_address"]), width=28),
+    Column("from_address", "address", shown=False),
     Column("subject", "subject", flex=True),
     Column("received", "when", justify="right"),
+    Column("why", "why", lambda row: _doubt(row), width=44, drop=2, wraps=True),
     Column("state", "state", drop=3),
-    Column("why", "why", width=40, drop=2),
 )
 KEYS = (
     "id", "reason", "from_address", "recipients", "subject", "received", "size", "state", "sentence", "from_name",
@@ -64,8 +65,7 @@ def unconfirmed_command() -> None:
 def unconfirmed_list(session: Session, everything: bool) -> None:
     """The letters that wait for a word, newest first."""
     found = [shapes.unconfirmed(one) for one in unconfirmed.listing(session.workspace, everything=everything)]
-    hidden = {"from_address", *(() if everything else ("state",))} if session.voice.terminal else {"state"}
-    columns = [one for one in COLUMNS if one.key not in hidden]
+    columns = [replace(one, shown=everything) if one.key == "state" else one for one in COLUMNS]
     session.voice.listing(found, senders.columns(session, columns), empty="Nothing waits for a word.", keys=KEYS)
 
 
@@ -76,17 +76,22 @@ def unconfirmed_list(session: Session, everything: bool) -> None:
 def unconfirmed_show(session: Session, letter: int) -> None:
     """One letter: whom it is from, why that is not believed, and what can be done."""
     one = unconfirmed.one(session.workspace, letter)
-    meaning = unconfirmed.meaning(session.workspace, one)
-    session.voice.document(shapes.unconfirmed(one), lambda: lines(session, one, meaning))
+    session.voice.document(shapes.unconfirmed(one), lambda: lines(session, one))
 
 
-def lines(session: Session, this: Waiting, meaning: str) -> Iterator[Line]:
+def fate(one: Quarantined) -> str:
+    """`accepted by agent, as message 12`: what became of a letter, or that it waits."""
+    who = f" by {one.decided_by}" if one.decided_by else ""
+    return f"{one.state}{who}{f', as message {one.message}' if one.message else ''}"
+
+
+def lines(session: Session, this: Waiting) -> Iterator[Line]:
     one, record = this.letter, this.record
     yield (Span(f"letter {one.id} ", "title"), Span(one.subject or "(no subject)", "title"))
     if record:
         yield f"perhaps an answer in #{record.id} {record.title} ({record.kind}{record.state and ', '}{record.state})"
-    yield f"from {senders.in_full(session, one.from_name, one.from_address) or 'nobody'}"
-    yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {one.state}"
+    yield f"from {senders.in_full(session, one.from_name, one.from_address, whole=True) or 'nobody'}"
+    yield f"to {', '.join(one.recipients) or 'nobody named'}   {size(one.size)}   {fate(one)}"
     yield (Span("not believed", "waiting"), f": {one.sentence}")
     yield ""
     yield Body(one.text.strip("\n") or "(no text)", "", "    ")
@@ -95,6 +100,7 @@ def lines(session: Session, this: Waiting, meaning: str) -> Iterator[Line]:
     if one.state == "waiting":
         yield ""
         other = "" if record else " --record N"
+        meaning = unconfirmed.meaning(session.workspace, this)
         yield (f"crmmail unconfirmed accept {one.id}{other}", Span(f"   {meaning}", "dim"))
         yield (f"crmmail unconfirmed refuse {one.id}", Span("   it stays out, and nobody is told", "dim"))
 
@@ -108,7 +114,7 @@ def lines(session: Session, this: Waiting, meaning: str) -> Iterator[Line]:
     ),
 )
 @ids_argument(metavar="LETTER…", kind=NUMBER)
-@click.option("--record", type=RECORD, metavar="N", help="It belongs into this record instead.")
+@click.option("--record", type=RECORD, metavar="N", help="Into this record instead; its followers get a copy.")
 @dry_run_option
 @pass_session
 def unconfirmed_accept(session: Session, ids: tuple[int, ...], record: int | None, dry_run: bool) -> int:
@@ -119,13 +125,15 @@ def unconfirmed_accept(session: Session, ids: tuple[int, ...], record: int | Non
     internal note, for only he himself can say that it is his.
     """
 
-    def take(number: int) -> list[Line]:
-        workspace = session.workspace
-        done = unconfirmed.accept(workspace, number, into=record, dry_run=dry_run)
-        mails = preview.fates(done.record, done.outside, workspace.now(), send.way_out(workspace))
-        return [*said(done.sentence, REHEARSED if dry_run else UNDO), *mails]
+    return each(session, ids, lambda number: accepted(session, number, record, dry_run=dry_run))
 
-    return each(session, ids, take)
+
+def accepted(session: Session, number: int, record: int | None, *, dry_run: bool = False) -> list[Line]:
+    """Accepts a letter; the line that says so, what it ordered, and whom its mails reach."""
+    workspace = session.workspace
+    done = unconfirmed.accept(workspace, number, into=record, dry_run=dry_run)
+    mails = preview.fates(done.record, done.outside, workspace.now(), send.way_out(workspace))
+    return [*said(done.sentence, REHEARSED if dry_run else UNDO), *mails, *(f"  {one}" for one in done.orders)]
 
 
 @unconfirmed_command.command(
@@ -137,6 +145,11 @@ def unconfirmed_accept(session: Session, ids: tuple[int, ...], record: int | Non
 def unconfirmed_refuse(session: Session, ids: tuple[int, ...]) -> int:
     """Keep letters out of their records; `list --all` still has them."""
     return each(session, ids, lambda number: said(unconfirmed.refuse(session.workspace, number).sentence))
+
+
+def _doubt(row: Row) -> str:
+    """Why a letter is not believed, without what all of them have in common: what it answers, and who sent it."""
+    return row["why"].rpartition(", but ")[2].removeprefix(f"{row['from_address']} ")
 
 
 def _record(row: Row) -> str:

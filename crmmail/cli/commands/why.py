@@ -62,8 +62,10 @@ def lines(found: list[Verdict], told: list[explain.Told], rule: str) -> Iterator
         yield f"{rule}: crmmail rules explain tells more"
     for one in found:
         where = f" #{one.thread}" if one.thread else f" letter {one.quarantine}" if one.quarantine else ""
-        yield (Span(f"{when.iso(one.at)}  ", "dim"), Span(f"{one.outcome}{where}", "title"), f": {one.sentence}")
-        yield Span(f"    {one.reason}" + (f", by {one.recipient}" if one.recipient else ""), "dim")
+        code = Span(f" [{one.reason}]", "dim")
+        yield (Span(f"{when.iso(one.at)}  ", "dim"), Span(f"{one.outcome}{where}", "title"), f": {one.sentence}", code)
+        if one.recipient:
+            yield Span(f"    by {one.recipient}", "dim")
         for piece in one.evidence:
             yield f"    {piece}"
     for hearer in told:

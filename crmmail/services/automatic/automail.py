@@ -338,7 +338,7 @@ def _eager(workspace: Workspace, wanted: Iterable[str]) -> set[str]:
     limit = workspace.config.loop_mails
     now = workspace.now()
     since = now - timedelta(minutes=workspace.config.loop_minutes)
-    return {one for one in wanted if limit and threads.letters(one, since, now) >= limit - 1}
+    return {one for one in wanted if limit and threads.letters(one, since, now) >= limit}
 
 
 def _machines(number: int) -> set[str]:

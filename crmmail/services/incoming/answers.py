@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmmail.core.known import answered_ids
-from crmmail.core.message import Mail
+from crmmail.core.message import Address, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.services.hearing.tell import own_addresses
@@ -97,6 +97,68 @@ def _mentioned(words: str) -> tuple[int, ...]:
     return tuple(one.id for one in directory.users() if one.active and one.login.lower() in named) if named else ()
 
 
+class Answered(NamedTuple):
+    """Whom a user's answer goes to."""
+
+    asked: Message | None  # the letter that it answers
+    people: tuple[Addressee, ...]
+    customer: list[Address]  # them, and who has it already
+
+
+def goes_to(workspace: Workspace, number: int, mail: Mail, holders: set[str]) -> Answered:
+    """Whom a user's answer by mail goes to: who wrote the letter that it names, or that he was told of."""
+    from crmmail.core import reply
+
+    asked, customer = correspondent.of_notification(records.record(number), _told_of(number, mail))
+    people = reply.addressees(
+        customer=[one for one in customer if one.address not in holders],
+        others=(),
+        to=(),
+        cc=(),
+        bcc=(),
+        everybody=False,
+        ours=own_addresses(workspace),
+        users=directory.users_by_address(one.address for one in customer),
+        known=threads.participants(number),
+    )
+    return Answered(asked, people, customer)
+
+
+def holding(mail: Mail) -> set[str]:
+    """The real mailboxes that have this letter already."""
+    return {one.address for one in (mail.sender, *mail.to, *mail.cc) if one.address}
+
+
+def foretold(workspace: Workspace, number: int, mail: Mail, route: Route, sender: Sender) -> str:
+    """What a user's own letter becomes in a record, whom it reaches, and what it orders; nothing is done."""
+    from crmmail.core import answer
+
+    spoken = read(workspace, mail, route, sender)
+    ordered = spoken.ordered
+    orders = ", ".join(one.line for one in ordered.orders) if ordered else ""
+    if ordered and ordered.bare:
+        return f"what it orders is done ({orders}), and nobody else gets it"
+    if spoken.kind == "note":
+        what = "it is an internal note of yours"
+    elif spoken.kind == "email_in":
+        what = "it is kept as the letter of a machine of yours, and goes to nobody"
+    elif not (
+        answer.words_by_mail(spoken.mail.text, number, envelope.opening_of(workspace, number)) or mail.attachments
+    ):
+        what = "it is your answer, but without words of its own, so nobody gets it"
+    else:
+        what = f"it is your answer, and {_gets_it(goes_to(workspace, number, mail, holding(mail)), mail)}"
+    return f"{what}; what it orders is done: {orders}" if orders else what
+
+
+def _gets_it(found: Answered, mail: Mail) -> str:
+    people, had = [one.address for one in found.people], holding(mail)
+    if people:
+        return f"{' and '.join(people)} {'get' if len(people) > 1 else 'gets'} it"
+    already = [one.address for one in found.customer if one.address in had]
+    return f"{' and '.join(already)} had it from you" if already else "nobody outside gets it: the record names none"
+
+
 def pass_on(
     workspace: Workspace,
     number: int,
@@ -118,25 +180,14 @@ def pass_on(
         notes: gets what `why` should tell.
         bare: it holds orders to the program and nothing else, and he knows that nobody reads those.
     """
-    from crmmail.core import answer, reply
+    from crmmail.core import answer
 
-    this, letter = records.record(number), messages.message(message)
+    letter = messages.message(message)
     _take_back_the_half(message)
     if bare:
         notes.append("not sent on: it holds orders and nothing else")
         return PassedOn(set(), empty=True)
-    asked, customer = correspondent.of_notification(this, _told_of(mail))
-    people = reply.addressees(
-        customer=[one for one in customer if one.address not in holders],
-        others=(),
-        to=(),
-        cc=(),
-        bcc=(),
-        everybody=False,
-        ours=own_addresses(workspace),
-        users=directory.users_by_address(one.address for one in customer),
-        known=threads.participants(number),
-    )
+    asked, people, customer = goes_to(workspace, number, mail, holders)
     empty = not (
         answer.words_by_mail(letter.text, number, envelope.opening_of(workspace, number)) or letter.attachments
     )
@@ -165,7 +216,7 @@ def _too_often(workspace: Workspace, number: int, people: Sequence[Addressee]) -
     limit = workspace.config.loop_mails
     since = workspace.now() - timedelta(minutes=workspace.config.loop_minutes)
     counted = outbox.answers_by_mail_since(number, [one.address for one in people], since) if limit else {}
-    return next((one for one, count in counted.items() if count >= limit - 1), "")
+    return next((one for one, count in counted.items() if count >= limit), "")
 
 
 def _take_back_the_half(message: int) -> None:
@@ -183,9 +234,16 @@ def _from_a_users_other_address(mail: Mail) -> bool:
     return any(copy.user is not None for copy in outbox.deliveries(numbers=rows))
 
 
-def _told_of(mail: Mail) -> Message | None:
-    """The message that he was told of, by the mail of ours that he answers."""
+def _told_of(number: int, mail: Mail) -> Message | None:
+    """The message that he was told of, by the mail of ours that he answers; or the customer's letter that he answers
+    itself, of which he has a copy."""
     ids = answered_ids(mail)
-    found = outbox.by_identifier(ids)
-    rows = [found[one.lower()] for one in ids if one.lower() in found]
-    return next((messages.message(copy.message) for copy in outbox.deliveries(numbers=rows[:1])), None)
+    ours, theirs = outbox.by_identifier(ids), messages.letters_named(number, ids)
+    for one in ids:
+        if one.lower() in ours:
+            return next(
+                (messages.message(copy.message) for copy in outbox.deliveries(numbers=[ours[one.lower()]])), None
+            )
+        if one in theirs:
+            return messages.message(theirs[one])
+    return None

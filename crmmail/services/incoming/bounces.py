@@ -6,7 +6,7 @@ reopens nothing and makes nothing.
 
 from __future__ import annotations
 
-from crmmail.core.failure import xtext
+from crmmail.core.address import from_xtext
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
@@ -42,7 +42,7 @@ def _speaks_of(mail: Mail, address: str) -> bool:
     """Does the bounce say that this very address is dead, or name nobody?  Where it names others, somebody passes his
     mail on to them; and who holds the id of one mail must not give up the address of another."""
     named = mail.report.recipients if mail.report else ()
-    return not named or any(address in (one, xtext(one)) for one in named)
+    return not named or any(address in (one, from_xtext(one)) for one in named)
 
 
 def own_mail_back(workspace: Workspace, mail: Mail) -> list[str]:

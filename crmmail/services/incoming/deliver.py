@@ -15,9 +15,9 @@ from crmmail.core.evidence import Evidence
 from crmmail.core.known import Envelope, Known
 from crmmail.core.message import Mail, Report
 from crmmail.core.route import Decision, Route
-from crmmail.errors import CrmmailError, EmptyMail, OverLimit, StoreBroken
+from crmmail.errors import CrmmailError, EmptyMail, OutOfMemory, OverLimit, StoreBroken
 from crmmail.mail import limits
-from crmmail.mail.parse import body_digest_key, is_beginning, parse
+from crmmail.mail.parse import body_digest_key, is_beginning, parse, reach
 from crmmail.services.incoming import bounces, filing
 from crmmail.services.incoming.held import MACHINE, hold, hold_unread
 from crmmail.services.shared.rehearsal import rehearsed
@@ -62,7 +62,10 @@ def deliver(workspace: Workspace, letter: bytes | Spool, envelope: Envelope, *, 
         raise StoreBroken(f"{came.trouble}: make some, or name another folder in $TMPDIR")
     key = body_digest_key(came.slices())
     counter = attempts.Attempts(workspace.store.place)
-    outcomes = _take(workspace, came, envelope._replace(size=came.size), counter, key, dry_run)
+    try:
+        outcomes = _take(workspace, came, envelope._replace(size=came.size), counter, key, dry_run)
+    except MemoryError:
+        raise OutOfMemory(f"there is not memory enough for this mail of {came.size} bytes") from None
     if not dry_run:
         settle = counter.give_up if outcomes[0].reason == "cut-off" else counter.forget
         settle(key)
@@ -88,6 +91,8 @@ def _take(
                 mail = _read(workspace, came, envelope)
         except OverLimit as error:
             unread = (error.reason, str(error))
+        except MemoryError:
+            raise
         except Exception as error:
             unread = ("unreadable", _bug("reading", error))
     kept = _pack(came)
@@ -99,6 +104,8 @@ def _take(
         if error.retry:
             raise
         return _keep_unread(workspace, kept, key, envelope, "crashed", _bug("filing", error), dry_run)
+    except MemoryError:
+        raise
     except Exception as error:
         return _keep_unread(workspace, kept, key, envelope, "crashed", _bug("filing", error), dry_run)
 
@@ -126,7 +133,7 @@ def _pack(came: Spool) -> _Kept:
         packed.write(piece)
     if packed.trouble:
         raise StoreBroken(f"{packed.trouble}: make some, or name another folder in $TMPDIR")
-    kept = _Kept(came.size, packed, came.beginning(4 * COMPARED))
+    kept = _Kept(came.size, packed, came.beginning(reach(COMPARED)))
     came.release()
     return kept
 
@@ -162,7 +169,7 @@ def _compared(known: Known, mail: Mail, kept: _Kept) -> Known:
         return known
     found = {}
     for twin in others:
-        there = mails.beginning(twin.original, 3 * COMPARED) if min(twin.size, kept.size) <= COMPARED else b""
+        there = mails.beginning(twin.original, reach(COMPARED)) if min(twin.size, kept.size) <= COMPARED else b""
         if not there:
             continue
         if is_beginning(there, kept.beginning):

@@ -65,7 +65,7 @@ def file_letter(
     news: News = []
     if system is not None:  # before anybody is told: whom a rule makes responsible hears of the letter itself
         changes = rules.react(workspace, number, before=rules.CREATION, letter=letter, news=news)
-    holders, empty = _holders(mail), False
+    holders, empty = answers.holding(mail), False
     ordered = spoken.ordered
     bare = ordered is not None and ordered.bare and route.thread is not None
     if spoken.kind == "email_out":
@@ -266,11 +266,6 @@ def _new_state(
 
 def _author(sender: Sender) -> int | None:
     return sender.user if sender.proven else None
-
-
-def _holders(mail: Mail) -> set[str]:
-    """The real mailboxes that have this letter already."""
-    return {one.address for one in (mail.sender, *mail.to, *mail.cc) if one.address}
 
 
 def kind_of(number: int) -> str:

@@ -9,17 +9,19 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from crmmail.core import automatic, record
+from crmmail.core import route as routing
+from crmmail.core.evidence import reply_evidence
 from crmmail.core.known import Envelope
-from crmmail.core.message import MADE, Mail
+from crmmail.core.message import MADE, Mail, Report
 from crmmail.core.route import Route
-from crmmail.core.sender import Sender
+from crmmail.core.sender import Sender, identify
 from crmmail.errors import CrmmailError, Refused
 from crmmail.mail.parse import parse
 from crmmail.services.hearing.tell import in_charge
 from crmmail.services.incoming import filing
 from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import directory, inbox, journal, mails, messages, offices, records, undoable
+from crmmail.store import directory, inbox, journal, mails, messages, offices, records, threads, undoable
 from crmmail.store.blobs import Bytes
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
@@ -107,7 +109,15 @@ def hold_unread(
 
 
 def route_to(workspace: Workspace, number: int, target: int) -> Settled:
-    """Puts a letter into a record that is there."""
+    """Puts a letter into a record that is there.
+
+    Raises:
+        Refused: it is an unconfirmed answer, of which somebody must say whose it is (`services.incoming.unconfirmed`).
+    """
+    if mails.quarantined(number).reason == "unconfirmed":
+        raise Refused(
+            f"letter {number} is an unconfirmed answer: crmmail unconfirmed accept {number} --record {target}"
+        )
     live = lives_on_as(records.record(target).id)
     route = Route("stored", "by-hand", f"put into record {target} by hand", thread=live)
     return _settle(workspace, number, route, "routed")
@@ -125,12 +135,25 @@ def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Sett
     with workspace.store.transaction():
         row = waiting(number)
         mail = read(row)
-        # A person vouches for the letter's place, not for its sender: it is filed as a stranger's, or as a machine's.
-        sender = Sender(mail.sender.address, None, False, "", machine(row, mail), False)
-        filed = file(workspace, row, mail, route._replace(internal=row.internal), sender, state)
+        sender, internal = _judged(workspace, row, mail)
+        filed = file(workspace, row, mail, route._replace(internal=internal), sender, state)
         sentence = f"letter {number} is in #{filed.record.id} {filed.record.title}"
         write(workspace, "quarantine", sentence, filed.changes, filed.record.id)
     return Settled(number, filed.record.id, sentence)
+
+
+def _judged(workspace: Workspace, row: Quarantined, mail: Mail) -> tuple[Sender, bool]:
+    """As whose a letter is filed, and does it stay inside?
+
+    A person vouches for its place, not for its sender: it is a stranger's, or a machine's.  What answers an internal
+    notice or has a colleague's address stays inside, also where nobody judged it when it came (too large, cut off).
+    """
+    settings, envelope = workspace.settings(), Envelope(recipients=(row.recipient,) if row.recipient else ())
+    known = threads.known(routing.ask(mail, envelope, settings), workspace.now())
+    found = identify(mail, envelope, known, settings)
+    evidence = reply_evidence(mail, envelope, found, known, settings, [])
+    internal = row.internal or found.user is not None or any(one.internal for one in evidence)
+    return Sender(found.address, None, False, "", machine(row, mail), found.refuted), internal
 
 
 def file(workspace: Workspace, row: Quarantined, mail: Mail, route: Route, sender: Sender, state: str) -> filing.Filed:
@@ -256,6 +279,18 @@ def listing(workspace: Workspace, *, everything: bool = False) -> list[Quarantin
 
 def one(workspace: Workspace, number: int) -> Quarantined:
     return mails.quarantined(number)
+
+
+def report(row: Quarantined) -> Report | None:
+    """What a bounce that waits says of the mail that did not arrive; None where it says nothing, or is no bounce."""
+    if row.reason != "bounce-unmatched":
+        return None
+    from crmmail.mail import bounce  # which other letters have no use for
+
+    try:
+        return bounce.read(read(row))
+    except CrmmailError:  # its bytes are gone
+        return None
 
 
 def leads_to(number: int, reason: str) -> str:

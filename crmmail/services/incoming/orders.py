@@ -21,6 +21,7 @@ from crmmail.store import directory, inbox, messages, outbox, records
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
+ORDER = "order: "  # how the evidence of a decision tells what came of one
 _NAMES = 30  # of users, that a sentence lists
 
 
@@ -90,7 +91,7 @@ def obey(
         elif any(later.field == order.field != "" and later in his for later in ordered.orders[at + 1 :]):
             result = Result(order.line, "again")
         else:
-            result, columns = _judge(workspace, this, order, user)
+            result, columns = _judge(workspace, this, order)
             changes |= columns
         found.append(result)
     changes = acts.what_follows(workspace, this, changes)
@@ -108,7 +109,7 @@ def obey(
     ]
     if ordered.beyond:
         found.append(Result("…", "beyond", str(orders.MOST)))
-    notes += [f"order: {one}" for one in found]
+    notes += [f"{ORDER}{one}" for one in found]
     if any(one.wrong for one in found):
         _answer(workspace, number, user, found)
 
@@ -131,7 +132,7 @@ def _instead(this: Record, order: Order) -> str:
     return f"crmmail {names[0]} {this.id}" if names else f"crmmail show {this.id}"
 
 
-def _judge(workspace: Workspace, this: Record, order: Order, user: int) -> tuple[Result, dict[str, Any]]:
+def _judge(workspace: Workspace, this: Record, order: Order) -> tuple[Result, dict[str, Any]]:
     """What comes of an order, and the columns that it sets."""
 
     def bad(outcome: str, value: str = order.value, possible: str = "") -> tuple[Result, dict[str, Any]]:

@@ -17,7 +17,8 @@ from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender, authentication
 from crmmail.errors import Refused
-from crmmail.services.incoming import held
+from crmmail.services.incoming import answers, held
+from crmmail.services.incoming.orders import ORDER
 from crmmail.services.sending import correspondent
 from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rehearsal import rehearsed
@@ -48,6 +49,7 @@ class Accepted(NamedTuple):
     message: int
     sentence: str
     outside: list[Delivery]  # the mails to people outside that it set going
+    orders: list[str]  # what it asked of the program, and what came of that
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -86,14 +88,25 @@ def _waiting(letters: Iterable[Quarantined]) -> list[Waiting]:
 
 def meaning(workspace: Workspace, this: Waiting) -> str:
     """What accepting a letter makes of it, for the one who may do so."""
-    who = this.letter.from_address or "an unclear sender"
     if this.letter.internal and not this.user:
         return "it is kept inside the record, for it answers an internal notice"
+    if not this.letter.from_address:
+        return "it is a letter of an unclear sender, and nobody takes part by it"
     if not this.user or (this.record and _is_customer(this.record, this.letter.from_address)):
-        return f"it is a letter of {who}, who takes part from then on"
+        return f"it is a letter of {this.letter.from_address}, who takes part from then on"
     if this.user != workspace.user().login:
-        return f"it is kept as an internal note of {this.user}'s; {this.user} himself can make it his answer"
-    return "it is an internal note of yours" if this.letter.internal else "it is your answer, and the customer gets it"
+        note = f"it is kept as an internal note of {this.user}'s"
+        if this.letter.internal:
+            return note
+        himself = f"crmmail --as {this.user} unconfirmed accept {this.letter.id}"
+        return f"{note}; only {this.user} himself, instead of you, can make it his answer: {himself}"
+    if this.letter.internal:
+        return "it is an internal note of yours"
+    if this.record is None:
+        return "it is your answer in that record"
+    mail = held.read(this.letter)
+    route, sender, _ = _taken_for(workspace, this, this.record, mail)
+    return answers.foretold(workspace, this.record.id, mail, route, sender)
 
 
 # --- deciding -----------------------------------------------------------------------------------------------
@@ -118,7 +131,8 @@ def accept(workspace: Workspace, number: int, *, into: int | None = None, dry_ru
         filed = held.file(workspace, row, mail, route, sender, STATES[0])
         sentence = f"letter {number} accepted into #{record.id} {record.title}, {what}"
         held.write(workspace, "accept", sentence, filed.changes, record.id)
-        answer = Accepted(number, filed.record, filed.message, sentence, _outside(filed.changes))
+        ordered = [note.removeprefix(ORDER) for note in filed.notes if note.startswith(ORDER)]
+        answer = Accepted(number, filed.record, filed.message, sentence, _outside(filed.changes), ordered)
     return answer
 
 

@@ -1,9 +1,9 @@
 """`crmmail doctor`: looks for what could be wrong, and says what to do.
 
-Each check is a function that yields findings; the tables below are the list of them, and `services/checks/` has them by
-subject.  `fail` is what loses or delays mail now (exit 1, so that monitoring sees it), `warn` what will one day, `ok`
-what was looked at and is well.  Where the store does not open, that is the first finding, and the checks of AROUND,
-which need none, still say what they see.
+Each check is a function that yields findings; the tables below are the list of them, and `services/keeping/checks/` has
+them by subject.  `fail` is what loses or delays mail now (exit 1, so that monitoring sees it), `warn` what will one
+day, `ok` what was looked at and is well.  Where the store does not open, that is the first finding, and the checks of
+AROUND, which need none, still say what they see.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from crmmail import config as configuration
-from crmmail.errors import ConfigBroken, CrmmailError, StoreBehind, StoreBroken, StoreBusy, StoreMissing
+from crmmail.errors import ConfigBroken, CrmmailError, StoreBehind, StoreBroken, StoreBusy, StoreDamaged, StoreMissing
 from crmmail.services.keeping.checks import (
     addresses,
     byitself,
@@ -76,7 +76,8 @@ ADVICE: dict[type[CrmmailError], str] = {
     StoreMissing: "crmmail init, or bring the store back from a backup",
     StoreBehind: "crmmail db migrate",
     StoreBusy: "look who holds it (fuser {place}); deliveries wait for it, too",
-    StoreBroken: "crmmail db check tells more; what is damaged is restored from a backup",
+    StoreDamaged: f"crmmail db check tells more; {database.RESTORE}",
+    StoreBroken: "mend what it says, then: crmmail db check",
 }
 
 T = TypeVar("T", Site, Workspace)
@@ -90,7 +91,8 @@ def examine(choice: Choice, environ: Mapping[str, str] | None = None) -> list[Fi
         with Workspace(choice, environ, check=False, patience=PATIENCE) as workspace:
             site = site._replace(config=workspace.config, now=workspace.now())
             first = list(_tried(store.schema_is_known, workspace, site.place))
-            inside = () if any(one.level == "fail" for one in first) else INSIDE
+            site = site._replace(opened=not any(one.level == "fail" for one in first))
+            inside = INSIDE if site.opened else ()
             found = [*first, *_all(AROUND, site, site.place), *_all(inside, workspace, site.place)]
     except CrmmailError as error:
         found = [_failed("store", error, site.place), *_all(AROUND, site, site.place)]
@@ -134,4 +136,10 @@ def _tried(check: Callable[[T], Iterator[Finding]], of: T, place: str) -> Iterat
 
 def _failed(check: str, error: CrmmailError, place: str) -> Finding:
     advice = next((words for kind, words in ADVICE.items() if isinstance(error, kind)), "see what it says")
-    return fail("settings" if isinstance(error, ConfigBroken) else check, str(error), advice.format(place=place))
+    advice = advice.format(place=place)
+    sentence = str(error).removesuffix(database.LOOK_CLOSER)
+    if database.RESTORE in sentence:
+        sentence, advice = sentence.removesuffix(f"; {database.RESTORE}"), database.RESTORE
+    elif type(error) is StoreBroken and os.path.exists(place) and not os.access(place, os.R_OK | os.W_OK):
+        advice = files.way_in(place)
+    return fail("settings" if isinstance(error, ConfigBroken) else check, sentence, advice)

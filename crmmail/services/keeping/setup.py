@@ -14,7 +14,7 @@ from crmmail.core import address as addresses
 from crmmail.errors import NotAllowed, Refused, UsageError
 from crmmail.services.keeping import people
 from crmmail.services.shared import fields
-from crmmail.store import database, directory, schema
+from crmmail.store import beside, database, directory, schema
 from crmmail.workspace import Choice, Workspace, os_login
 
 
@@ -102,7 +102,7 @@ def share(place: str, group: str) -> None:
     try:
         os.chown(folder, -1, number)
         os.chmod(folder, 0o2770)
-        for path in (place, schema.lock_file(place)):
+        for path in (place, beside.migrate(place)):
             os.chown(path, -1, number)
             os.chmod(path, 0o660)
     except PermissionError as error:

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 from crmmail import config as configuration
 from crmmail.config import HELP, KEYS
-from crmmail.errors import CrmmailError, NotFound, StoreBehind
+from crmmail.errors import CrmmailError, NotFound, StoreBehind, StoreMissing
 from crmmail.mail import smtp
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import directory, journal, schema, soundness
-from crmmail.store.database import is_made
-from crmmail.store.failing import fit
+from crmmail.store import beside, directory, journal, schema, soundness
+from crmmail.store.database import NOTHING_IN, RESTORE, is_made
 from crmmail.store.soundness import Damage
 from crmmail.workspace import Workspace, os_login
 
@@ -27,18 +26,24 @@ def status(workspace: Workspace) -> list[schema.Step]:
 
 
 def migrate(workspace: Workspace) -> list[str]:
-    """Applies what is pending; the names of what was applied."""
+    """Applies what is pending; the names of what was applied.
+
+    Raises:
+        StoreMissing: there is nothing in the store.  Tables would hide that it was cut off; only `init` makes them.
+    """
+    if not is_made(workspace.store):
+        raise StoreMissing(f"{workspace.store.place}: {NOTHING_IN}")
     return schema.migrate(workspace.store)
 
 
-def check(workspace: Workspace) -> list[str]:
-    """What is damaged, a line each; [] when the store is sound."""
-    return schema.check(workspace.store)
-
-
-def damages(workspace: Workspace, step: Callable[[], None]) -> list[Damage]:
+def damages(workspace: Workspace, step: Callable[[], None] = lambda: None) -> list[Damage]:
     """What is damaged; `step` is called `steps` times."""
     return list(soundness.damages(workspace.store, step))
+
+
+def remedy(found: list[Damage]) -> str:
+    """What to do about damage; "" where there is none, or where each says so itself."""
+    return "" if all("restore " in one.sentence for one in found) else f"what to do: {RESTORE}"
 
 
 def steps(workspace: Workspace) -> int:
@@ -74,11 +79,11 @@ def last_backup() -> datetime | None:
 
 def ticked(workspace: Workspace) -> None:
     """`crmmail tick` runs: the time of an empty file beside the store says when, at the price of no transaction."""
-    path, now = _tick(workspace.store.place), workspace.now().timestamp()
+    path, now = beside.tick(workspace.store.place), workspace.now().timestamp()
     try:
         file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
-            fit(file, workspace.store.place)
+            beside.fit(file, workspace.store.place)
             os.utime(file, (now, now))
         finally:
             os.close(file)
@@ -89,13 +94,9 @@ def ticked(workspace: Workspace) -> None:
 def last_tick(place: str) -> datetime | None:
     """When `crmmail tick` last ran on the store at `place`; None where it never did."""
     try:
-        return datetime.fromtimestamp(os.stat(_tick(place)).st_mtime, UTC)
+        return datetime.fromtimestamp(os.stat(beside.tick(place)).st_mtime, UTC)
     except (OSError, ValueError, OverflowError):
         return None
-
-
-def _tick(place: str) -> str:
-    return place + ".tick"
 
 
 class Value(NamedTuple):

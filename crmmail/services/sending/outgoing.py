@@ -31,6 +31,10 @@ __all__ = [
     "needs_utf8", "own_words",
 ]  # fmt: skip
 
+MAX_INNER = 50  # mails inside a mail; each is read
+LETTERS = ("email_out", "auto")  # kinds of message that leave as letters of ours
+HEARD_OUTSIDE = ("email_in", *LETTERS)  # kinds of which a follower outside gets a copy
+
 
 def delivery(number: int) -> Delivery:
     """One row of the outbox."""
@@ -38,9 +42,6 @@ def delivery(number: int) -> Delivery:
     if not found:
         raise NotFound(f"there is no mail {number} in the outbox: `crmmail outbox --all` lists them")
     return found[0]
-
-
-MAX_INNER = 50  # mails inside a mail; each is read
 
 
 class Facts(NamedTuple):
@@ -136,10 +137,6 @@ def check_reader(workspace: Workspace, copy: Delivery, facts: Facts) -> None:
             outside = threads.outsiders(copy.record)
         if copy.to in outside:
             raise Refused(f"message {copy.message} is internal, and {copy.to} is the customer of #{copy.record}")
-
-
-LETTERS = ("email_out", "auto")  # kinds of message that leave as letters of ours
-HEARD_OUTSIDE = ("email_in", *LETTERS)  # kinds of which a follower outside gets a copy
 
 
 def _check_path(message: Message, copy: Delivery, mark: token.Token | None) -> None:

@@ -14,7 +14,7 @@ from crmmail import config as configuration
 from crmmail import log
 from crmmail.config import Config
 from crmmail.errors import ConfigBroken, CrmmailError
-from crmmail.store import failing
+from crmmail.store import beside, failing
 from crmmail.store.failing import Mark
 from crmmail.workspace import Choice, Workspace, clock
 
@@ -26,7 +26,7 @@ def note(choice: Choice, environ: Mapping[str, str], error: Exception) -> None:
     place, now = place_of(choice, environ), moment(environ)
     kind = type(error).__name__ if isinstance(error, CrmmailError) else "bug"
     why = str(error) if isinstance(error, CrmmailError) else f"{type(error).__name__}: {error}"
-    there = [failing.beside(place)] if place and os.path.exists(place) else []
+    there = [beside.failing(place)] if place and os.path.exists(place) else []
     for path in (*there, in_state(environ)):
         if failing.note(path, now, kind=kind, why=why, place=place):
             break
@@ -36,7 +36,7 @@ def note(choice: Choice, environ: Mapping[str, str], error: Exception) -> None:
 def over(workspace: Workspace) -> None:
     """A delivery succeeded, so they do not fail any more."""
     place = workspace.store.place
-    failing.clear(failing.beside(place), place)
+    failing.clear(beside.failing(place))  # whatever way its store was named by, or where it lay before
     failing.clear(in_state(workspace.environ), place)
 
 
@@ -46,7 +46,7 @@ def current(place: str, environ: Mapping[str, str]) -> tuple[str, Mark] | None:
     Args:
         place: the store's path; "" where it is not known.
     """
-    for path in ([failing.beside(place)] if place else []) + [in_state(environ)]:
+    for path in ([beside.failing(place)] if place else []) + [in_state(environ)]:
         mark = failing.read(path)
         if mark is not None:
             return path, mark
@@ -55,7 +55,9 @@ def current(place: str, environ: Mapping[str, str]) -> tuple[str, Mark] | None:
 
 def sentence(mark: Mark, now: datetime) -> str:
     """`deliveries fail since 10:02: no room left on the disk …`"""
-    why = f": {mark.why}" if mark.why else ", and there was no room to write down why"
+    unread = "what says why cannot be read by you"
+    nothing = unread if mark.kind == failing.UNREADABLE else "there was no room to write down why"
+    why = f": {mark.why}" if mark.why else f", and {nothing}"
     return f"deliveries fail since {clock_time(mark.since, now)}{why}"
 
 

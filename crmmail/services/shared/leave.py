@@ -1,6 +1,7 @@
 """Who is on leave, and who stands in for him: new work goes to the deputy, old work stays where it is (F231).
 
-`users away` and `users back` say it (`services.people`); here it is asked.  A leave ends by itself when its time is up.
+`users away` and `users back` say it (`services.keeping.people`); here it is asked.  A leave ends by itself when its
+time is up.
 """
 
 from __future__ import annotations

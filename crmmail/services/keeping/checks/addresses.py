@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from crmmail.core import address as addresses
 from crmmail.core import pairing
-from crmmail.services.keeping.checks.finding import MOST, Finding, fail, ok, warn
+from crmmail.services.keeping.checks.finding import MOST, Finding, fail, many, ok, warn
 from crmmail.store import directory, health, mails, offices
 from crmmail.workspace import Workspace
 
@@ -40,7 +40,7 @@ def aliases_make_records(workspace: Workspace) -> Iterator[Finding]:
                 f"crmmail aliases remove {catchall}",
             )
     if known:
-        yield ok("aliases", f"{len(known)} addresses make records")
+        yield ok("aliases", many(len(known), "address makes records", "addresses make records"))
 
 
 def nothing_of_ours_writes_to_us(workspace: Workspace) -> Iterator[Finding]:

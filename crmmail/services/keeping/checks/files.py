@@ -10,9 +10,7 @@ from collections.abc import Iterator
 
 from crmmail.config import log_file
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, ok, warn
-from crmmail.store.attempts import Attempts
-from crmmail.store.failing import beside
-from crmmail.store.schema import lock_file
+from crmmail.store import beside
 
 OTHERS, GROUP = 0o007, 0o070
 SQLITE = b"SQLite format 3\0"
@@ -33,12 +31,12 @@ def store_is_private(site: Site) -> Iterator[Finding]:
     if around & 0o002:
         sentence = f"every local user can put files beside {place}, a journal that SQLite would believe among them"
         found.append(fail("permissions", sentence, f"chmod o-w {folder}, or move the store into a folder of its own"))
-    if not os.access(place, os.W_OK):
-        sentence = f"{place} cannot be written by you"
-        found.append(fail("permissions", sentence, "run as its owner, or `crmmail init --group`"))
+    if not os.access(place, os.R_OK | os.W_OK):
+        what = "written" if os.access(place, os.R_OK) else "read"
+        found.append(fail("permissions", f"{place} cannot be {what} by you", way_in(place)))
     elif not os.access(folder, os.W_OK):
         sentence = f"{folder} cannot be written by you; the journal lies there"
-        found.append(fail("permissions", sentence, f"chmod u+w {folder}"))
+        found.append(fail("permissions", sentence, way_in(folder)))
     if mode & stat.S_IWGRP and not around & stat.S_IWGRP:
         sentence = f"its group may write {place}, and not the folder, where the journal lies"
         found.append(fail("permissions", sentence, f"chmod 2770 {folder}"))
@@ -48,6 +46,16 @@ def store_is_private(site: Site) -> Iterator[Finding]:
     yield from found or [ok("permissions", f"{place} is {mode:04o}")]
 
 
+def way_in(path: str) -> str:
+    """What to do about a file or folder that is there, and that the system does not let you use."""
+    facts = os.stat(path)
+    if facts.st_uid != os.getuid():
+        return f"run as {_login(facts.st_uid)}"
+    if facts.st_mode & 0o600 == 0o600:
+        return f"look how the disk of {path} is mounted"
+    return f"chmod u+rw {path}"
+
+
 def companions_fit(site: Site) -> Iterator[Finding]:
     """What lies beside the store is as open as the store, and belongs to whom the store does."""
     if not site.place or not os.path.isfile(site.place):
@@ -55,7 +63,7 @@ def companions_fit(site: Site) -> Iterator[Finding]:
     store = os.stat(site.place)
     shared = bool(store.st_mode & stat.S_IWGRP)
     names = [site.place + end for end in ("-journal", "-wal", "-shm")]
-    for path in (*names, lock_file(site.place), beside(site.place), Attempts(site.place).folder):
+    for path in (*names, *beside.every(site.place)):
         try:
             facts = os.stat(path)
         except OSError:
@@ -109,6 +117,7 @@ def log_is_well(site: Site) -> Iterator[Finding]:
     there = path if os.path.exists(path) else os.path.dirname(path)
     while there and not os.path.exists(there):
         there = os.path.dirname(there)
+    there = there or "."
     if not os.access(there, os.W_OK):
         yield warn("log", f"{path} cannot be written", f"chmod u+w {there}, or `crmmail config set log.file PATH`")
     elif os.path.isfile(path) and _mode(path) & OTHERS:

@@ -31,6 +31,7 @@ class Site(NamedTuple):
     config: Config  # without what the store holds, where it cannot be opened
     environ: Mapping[str, str]
     now: datetime
+    opened: bool = False  # the store has been opened, and its schema is ours
 
 
 def ok(check: str, sentence: str) -> Finding:

@@ -24,7 +24,10 @@ def schema_is_known(workspace: Workspace) -> Iterator[Finding]:
     steps = schema.status(workspace.store)
     pending = [one.name for one in steps if not one.applied]
     newer = database.newest_applied(workspace.store)
-    if newer > database.NEWEST:
+    if not database.is_made(workspace.store):
+        advice = "restore a backup, or crmmail init if it never was a store"
+        yield fail("schema", "no crmmail tables are in the store; every delivery says 75", advice)
+    elif newer > database.NEWEST:
         sentence = f"made by a newer crmmail ({newer}; this one knows {database.NEWEST}); every delivery says 75"
         yield fail("schema", sentence, "upgrade crmmail")
     elif pending:
