@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,15 @@ def room_of(path: Path) -> str:
     return first.removesuffix(".py")
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All that a file is made of."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """(line, module) of every import in a file, wherever in it; `from crmmail import log` is crmmail.log."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, one.name) for one in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,7 +134,7 @@ WORLD = {"os.environ", "os.getenv", "open", "input", "print", "os.getcwd", "sock
 
 @pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "core"], ids=lambda path: path.name)
 def test_core_has_no_clock_and_asks_nobody(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call | ast.Attribute):
             named = ast.unparse(node.func if isinstance(node, ast.Call) else node)
             assert named not in CLOCKS | WORLD, (
@@ -138,7 +145,7 @@ def test_core_has_no_clock_and_asks_nobody(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_only_services_open_a_transaction(path: Path) -> None:
     room = room_of(path)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             what = node.func.attr
             assert what != "transaction" or room == "services", (
@@ -224,7 +231,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     arrows: dict[str, set[str]] = {}
     for name, path in known.items():
         found = {one for _, one in imports(path)}
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and node.module:
                 found |= {f"{node.module}.{one.name}" for one in node.names}
         arrows[name] = found & set(known) - {name}
