@@ -17,7 +17,7 @@ from quick import QUICK
 
 from crmmail.core.failure import Failure
 from crmmail.errors import ConfigBroken
-from crmmail.mail import smtp
+from crmmail.mail import smtp, smtp_url
 from crmmail.mail.smtp import Connection, Server
 
 MAIL = b"From: agent@crm.test\r\nSubject: Offer\r\n\r\nHere it is.\r\n"
@@ -32,7 +32,7 @@ def no_password() -> str:
 def connected(
     url: str, password: Callable[[], str] = no_password, timeout: float = 5, deadline: float = 10
 ) -> Iterator[Connection]:
-    place = smtp.server(url)
+    place = smtp_url.read(url)
     with Connection(place, password, helo="crm.test", timeout=timeout, deadline=deadline) as connection:
         yield connection
 
@@ -664,7 +664,7 @@ def test_who_is_here(host: str, here: bool) -> None:
     ],
 )
 def test_where_mail_leaves(url: str, expected: Server) -> None:
-    assert smtp.server(url) == expected
+    assert smtp_url.read(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -694,7 +694,7 @@ def test_where_mail_leaves(url: str, expected: Server) -> None:
 )
 def test_what_is_no_way_out(url: str, because: str) -> None:
     with pytest.raises(ConfigBroken, match=r"smtp\.url cannot be used: ") as caught:
-        smtp.server(url)
+        smtp_url.read(url)
     assert because in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -712,13 +712,13 @@ def test_what_is_no_way_out(url: str, because: str) -> None:
 )
 def test_a_password_in_the_address_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ConfigBroken) as caught:
-        smtp.server(url)
+        smtp_url.read(url)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_password_in_the_address_says_where_it_belongs() -> None:
     with pytest.raises(ConfigBroken, match=r"smtp\.password_command"):
-        smtp.server("smtp://agent:hunter2@mx.crm.example")
+        smtp_url.read("smtp://agent:hunter2@mx.crm.example")
 
 
 # --- a server made by hand, for what aiosmtpd would never do --------------------------------------------------

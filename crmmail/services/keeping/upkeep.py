@@ -10,7 +10,7 @@ from typing import NamedTuple
 from crmmail import config as configuration
 from crmmail.config import HELP, KEYS
 from crmmail.errors import CrmmailError, NotFound, StoreBehind, StoreMissing
-from crmmail.mail import smtp
+from crmmail.mail import smtp_url
 from crmmail.services.shared.rights import need_admin
 from crmmail.store import beside, directory, journal, schema, soundness
 from crmmail.store.database import NOTHING_IN, RESTORE, is_made
@@ -128,7 +128,7 @@ def put_setting(workspace: Workspace, key: str, value: str | None) -> Value:
     if value is not None:
         configuration.understand(KEYS[key], value, key)
         if key == "smtp.url" and value:
-            smtp.server(value)  # it knows more of what can be wrong, and says so
+            smtp_url.read(value)  # it knows more of what can be wrong, and says so
     with workspace.store.transaction():
         if value is None:
             directory.drop_setting(key)

@@ -22,7 +22,7 @@ from crmmail.core import retry
 from crmmail.core.failure import Failure
 from crmmail.core.letter import Letter
 from crmmail.errors import CrmmailError, StoreBroken, StoreBusy
-from crmmail.mail import smtp
+from crmmail.mail import smtp, smtp_url
 from crmmail.secret import smtp_password
 from crmmail.services.sending import outgoing, trouble, worker
 from crmmail.store import journal, outbox
@@ -98,7 +98,7 @@ def send(
     if not way_out(workspace):
         return []
     config = workspace.config
-    server = smtp.server(config.smtp_url)
+    server = smtp_url.read(config.smtp_url)
     helo = next(iter(config.mail_domains), "localhost.localdomain")
     with smtp.Connection(
         server,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from crmmail.errors import ConfigBroken
-from crmmail.mail import smtp
+from crmmail.mail import smtp_url
 from crmmail.secret import smtp_password
 from crmmail.services.keeping.checks.finding import RECENT, Finding, fail, local, many, warn
 from crmmail.services.keeping.setup import cron_line
@@ -27,7 +27,7 @@ def mail_can_leave(workspace: Workspace) -> Iterator[Finding]:
         yield warn("outgoing", sentence, "crmmail config set smtp.url smtp://host:port")
     else:
         try:
-            if smtp.server(config.smtp_url).user and not smtp_password(
+            if smtp_url.read(config.smtp_url).user and not smtp_password(
                 config.smtp_password_command, config.smtp_password_file, workspace.environ
             ):
                 yield warn(
