@@ -24,7 +24,7 @@ from peewee import (
     TextField,
 )
 
-from crmmail.store import tables
+from crmmail.store import index, tables
 from crmmail.store.fields import JSONText, UTCField
 
 TYPES: tuple[tuple[type[Field], str], ...] = (  # the first that fits
@@ -41,7 +41,7 @@ TYPES: tuple[tuple[type[Field], str], ...] = (  # the first that fits
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([*_head(), *(line for table in tables.TABLES for line in _table(table))]) + "\n"
+    return "\n".join([*_head(), *(line for table in tables.TABLES for line in _table(table)), *_index()]) + "\n"
 
 
 def _head() -> Iterator[str]:
@@ -73,6 +73,19 @@ def _table(table: type[tables.Table]) -> Iterator[str]:
     if lines:
         yield ""
         yield f"Indexes: {'; '.join(lines)}."
+
+
+def _index() -> Iterator[str]:
+    """The one table that is none of peewee's: each database has its own kind."""
+    yield ""
+    yield "## crm_search"
+    yield ""
+    first, _, contents, *_ = (inspect.getdoc(index) or "").split("\n\n")
+    yield from _sentences(f"{first}\n\n{contents}")
+    yield ""
+    columns = ", ".join(f"`{one}`" for one in index.COLUMNS)
+    yield f"SQLite: a table of FTS5 without texts; its `rowid` is the message's, its columns are {columns}."
+    yield "PostgreSQL: `message_id` (key) and `document`, a tsvector in which the words of the sender are marked A."
 
 
 def _column(field: Field, remark: str) -> tuple[str, ...]:
@@ -108,9 +121,10 @@ def _indexes(table: type[tables.Table]) -> Iterator[str]:
     if isinstance(table._meta.primary_key, CompositeKey):
         names = (table._meta.fields[name].column_name for name in table._meta.primary_key.field_names)
         yield ", ".join(f"`{name}`" for name in names) + " (key)"
-    for index in table._meta.fields_to_index():
-        columns = [f"`{getattr(column, 'column_name', column)}`" for column in index._expressions]
-        yield ", ".join(columns) + (" (unique)" if index._unique else "")
+    for one in table._meta.fields_to_index():
+        columns = [f"`{getattr(column, 'column_name', column)}`" for column in one._expressions]
+        only = " (of some rows)" if getattr(one, "_where", None) is not None else ""
+        yield ", ".join(columns) + (" (unique)" if one._unique else "") + only
 
 
 def _remarks(table: type[tables.Table]) -> dict[str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
-from peewee import JOIN, fn
-
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotFound
-from crmmail.store import tables as t
+from crmmail.store import sql
+from crmmail.store.values import moment
 
 
 class Activity(NamedTuple):
@@ -25,7 +24,7 @@ class Activity(NamedTuple):
 
 def put_activity(record: int, user: int | None, summary: str, due: datetime, created: datetime) -> int:
     """Makes one; its number."""
-    return int(t.Activity.create(thread=record, user=user, summary=summary, due=due, created=created).id)
+    return sql.insert("crm_activity", thread_id=record, user_id=user, summary=summary, due=due, created=created)
 
 
 def activity(number: int, now: datetime) -> Activity:
@@ -34,7 +33,7 @@ def activity(number: int, now: datetime) -> Activity:
     Raises:
         NotFound: there is none.
     """
-    row = _base().where(t.Activity.id == number).objects().first()
+    row = sql.row(f"{_SELECT} WHERE a.id = ?", number)
     if row is None:
         raise NotFound(f"there is no activity {number} (crmmail activity lists what is to do)")
     return _activity(row, now)
@@ -57,42 +56,27 @@ def activities(
         until: only what is due before that moment.
         done: what was done too.
     """
-    query = _base().order_by(t.Activity.due, t.Activity.id)
-    if not done:
-        query = query.where(t.Activity.done.is_null())
-    if user is not None:
-        query = query.where(t.Activity.user == user)
-    if record is not None:
-        query = query.where(t.Activity.thread == record)
-    if until is not None:
-        query = query.where(t.Activity.due < until)
-    return [_activity(row, now) for row in query.objects()]
+    wanted = [("a.user_id = ?", user), ("a.thread_id = ?", record), ("a.due < ?", until)]
+    asked = [(condition, value) for condition, value in wanted if value is not None]
+    held = [*([] if done else ["a.done IS NULL"]), *(condition for condition, _ in asked)] or ["1 = 1"]
+    rows = sql.rows(f"{_SELECT} WHERE {' AND '.join(held)} ORDER BY a.due, a.id", *(value for _, value in asked))
+    return [_activity(row, now) for row in rows]
 
 
 def count(user: int, until: datetime) -> int:
     """How much somebody has to do before a moment."""
-    query = t.Activity.select(fn.COUNT(t.Activity.id)).where(t.Activity.done.is_null(), t.Activity.due < until)
-    return int(query.where(t.Activity.user == user).scalar() or 0)
+    waiting = "SELECT COUNT(*) FROM crm_activity WHERE done IS NULL AND due < ? AND user_id = ?"
+    return int(sql.value(waiting, until, user))
 
 
-def _base() -> Any:
-    return (
-        t.Activity.select(t.Activity, t.Thread.title, t.User.login)
-        .join(t.Thread)
-        .switch(t.Activity)
-        .join(t.User, JOIN.LEFT_OUTER)
-    )
+_SELECT = """
+    SELECT a.id, a.thread_id, h.title, u.login, a.summary, a.due, a.created, a.done
+    FROM crm_activity a JOIN crm_thread h ON h.id = a.thread_id LEFT JOIN crm_user u ON u.id = a.user_id"""
 
 
-def _activity(row: Any, now: datetime) -> Activity:
+def _activity(row: sql.Row, now: datetime) -> Activity:
+    number, record, title, login, summary, due, created, done = row
+    until = moment(due)
     return Activity(
-        row.id,
-        row.thread_id,
-        row.title,
-        row.login or "",
-        row.summary,
-        row.due,
-        row.created,
-        row.done,
-        row.done is None and row.due < now,
+        number, record, title, login or "", summary, until, moment(created), moment(done), done is None and until < now
     )

@@ -12,13 +12,15 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from crmmail.store import beside
 
 LIMIT = 3
+LONGEST_KEY = 128  # characters
 GIVEN_UP = "given-up"
+STEADY = "steady"  # the name before the dot of the file of a process that stays
 
 
 class Attempts:
@@ -39,8 +41,7 @@ class Attempts:
         path = os.path.join(self.folder, f"{key}.{os.urandom(6).hex()}")
         file = -1
         try:
-            self._make_folder()
-            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            file = self._made(path)
             beside.fit(file, self.place)  # another user of the group must see whether it is locked
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(file, b".")  # an empty file counts for nothing: its maker may be about to lock it
@@ -58,6 +59,14 @@ class Attempts:
                     _remove(path)
                 os.close(file)
 
+    def _made(self, path: str) -> int:
+        """A new file, and the folder around it where there is none yet."""
+        try:
+            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileNotFoundError:
+            self._make_folder()
+            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+
     def _make_folder(self) -> None:
         """Whoever may use the store may count: 0700, or 2770 where a group shares it, whatever the umask."""
         try:
@@ -73,6 +82,8 @@ class Attempts:
         try:
             for entry in os.scandir(self.folder):
                 key, _, mark = entry.name.partition(".")
+                if key == STEADY:
+                    continue
                 marks.setdefault(key, {})[mark] = entry.stat().st_mtime
         except OSError:
             pass
@@ -102,15 +113,101 @@ class Attempts:
             return []
 
 
-def _is_dead(path: str) -> bool:
-    """Was this attempt cut off?  One that is alive holds its lock; one that has just ended is gone."""
+class Steady(Attempts):
+    """Counts for a process that stays, for which a file a mail would take too long: one file, locked while the process
+    lives, in which stands which mail it has in hand.  Whoever comes after a dead one counts that mail.
+
+    Args:
+        beat: called whenever a mail is taken in hand.
+    """
+
+    def __init__(self, place: str, beat: Callable[[], object]) -> None:
+        super().__init__(place)
+        self._beat = beat
+        self._file = self._opened()
+
+    @contextmanager
+    def judging(self, key: str) -> Iterator[None]:
+        self._beat()
+        self._in_hand(key)
+        try:
+            yield
+        except MemoryError:
+            self._add(key)
+            raise
+        finally:
+            self._in_hand("")
+
+    def close(self) -> None:
+        """Ends it; nothing is in hand."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        self._bury()
+
+    def _opened(self) -> int:
+        try:
+            self._make_folder()
+            self._bury()
+            file = os.open(self._path(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except OSError:
+            return -1
+        try:
+            beside.fit(file, self.place)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass
+        return file
+
+    def _bury(self) -> None:
+        """Counts what the dead had in hand, and removes their files."""
+        for path in self._files(f"{STEADY}."):
+            if _is_dead(path, empty=True):
+                try:
+                    with open(path, encoding="ascii", errors="replace") as file:
+                        key = file.read().strip()
+                    if key:
+                        self._add(key)
+                    os.unlink(path)
+                except OSError:
+                    pass
+
+    def _in_hand(self, key: str) -> None:
+        if self._file >= 0:
+            try:
+                os.pwrite(self._file, key.ljust(LONGEST_KEY).encode(), 0)
+            except OSError:
+                pass
+
+    def _path(self, key: str = STEADY) -> str:
+        return os.path.join(self.folder, f"{key}.{os.urandom(6).hex()}")
+
+    def _add(self, key: str) -> None:
+        """One more dead attempt at this mail."""
+        try:
+            file = os.open(self._path(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                beside.fit(file, self.place)
+                os.write(file, b".")
+            finally:
+                os.close(file)
+        except OSError:
+            pass
+
+
+def _is_dead(path: str, *, empty: bool = False) -> bool:
+    """Was this attempt cut off?  One that is alive holds its lock; one that has just ended is gone.
+
+    Args:
+        empty: an empty file is one, too.
+    """
     try:
         file = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return os.fstat(file).st_size > 0 and os.fstat(file).st_nlink > 0
+        return (empty or os.fstat(file).st_size > 0) and os.fstat(file).st_nlink > 0
     except OSError:
         return False
     finally:

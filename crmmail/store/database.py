@@ -7,41 +7,61 @@
                           processes checkpoint at the same moment
     foreign_keys ON       SQLite's default is off
 
-One process has one store open at a time; the tables are bound to it by `tables.database`.
+One process has one store open at a time.  What a delivery needs runs on its connection as `sql` has it; peewee's own
+Database sits on the same connection and is made when somebody first asks for a table.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import peewee
-from peewee import SQL, NodeList, SqliteDatabase, fn
-
-from crmmail.errors import ConfigBroken, NotFound, StoreBehind, StoreBroken, StoreBusy, StoreDamaged, StoreMissing
-from crmmail.store import tables
+from crmmail.core import url as urls
+from crmmail.core.typed import Any
+from crmmail.errors import (
+    ConfigBroken,
+    CrmmailError,
+    NotFound,
+    StoreBehind,
+    StoreBroken,
+    StoreBusy,
+    StoreDamaged,
+    StoreMissing,
+)
+from crmmail.store import place as places
+from crmmail.store import sql
+from crmmail.store import tables as t
+from crmmail.store.sql import Connection
 
 # The newest file in migrations/: a store that has not applied it is behind.  A test holds this to the folder.
-NEWEST = "0003_rules"
+NEWEST = "0004_scale"
 HISTORY = "crm_migration"
 WAL_IS_SAFE = (3, 51, 3)
 LOOK_CLOSER = "; `crmmail db check` looks closer"
 RESTORE = "keep this file as it is, and restore a backup (`crmmail db backup` makes them)"
 NOTHING_IN = "no crmmail tables are in it: restore a backup, or run `crmmail init` if it never was a store"
-TROUBLE = (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error)  # what the driver raises
 
 
 class Store:
     """An open store.  Only `services` calls `transaction`; every other door reads and writes inside one."""
 
-    def __init__(self, place: str, database: SqliteDatabase) -> None:
+    def __init__(self, place: str, connection: Connection) -> None:
         self.place = place
-        self.database = database
+        self.connection = connection
+        sql.use(connection)
+        if "crmmail.store.models.all" in sys.modules:  # else they bind themselves when they are read
+            t.database.initialize(self.database)
+
+    @property
+    def database(self) -> Any:
+        """peewee's Database, on the same connection."""
+        from crmmail.store import shared
+
+        return shared.database(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -49,32 +69,33 @@ class Store:
 
         Raises:
             StoreBusy: somebody held the lock for longer than the time-out.
+            StoreContended: PostgreSQL could not fit it in with what others did; nothing of it was done.
             StoreBroken: anything else the database says, whatever its words (disk full surfaces as "cannot
                 rollback", corruption as DatabaseError); an integer that does not fit is a NotFound.
         """
-        with speaking_plainly(self.place), self.database.atomic():
+        with speaking_plainly(self.place), sql.savepoint():
             yield
 
-    def wait(self, seconds: int) -> None:
+    def wait(self, seconds: float) -> None:
         """How long to wait for somebody else's lock from now on."""
-        self.database.execute_sql(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+        self.connection.wait(seconds)
 
     def journal_mode(self) -> str:
-        """`wal`, `truncate` …"""
+        """`wal`, `truncate` …; of SQLite only."""
         with speaking_plainly(self.place):
-            return str(self.database.execute_sql("PRAGMA journal_mode").fetchone()[0]).lower()
+            return str(sql.value("PRAGMA journal_mode")).lower()
 
     def synchronous(self) -> int:
-        """0 off, 1 normal, 2 full, 3 extra."""
+        """0 off, 1 normal, 2 full, 3 extra; of SQLite only."""
         with speaking_plainly(self.place):
-            return int(self.database.execute_sql("PRAGMA synchronous").fetchone()[0])
+            return int(sql.value("PRAGMA synchronous"))
 
     def close(self) -> None:
-        self.database.close()
+        self.connection.close()
 
 
 def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bool = False) -> Store:
-    """Opens the store at `place` (a path).
+    """Opens the store at `place` (a path, or a URL of a PostgreSQL server).
 
     Args:
         busy_timeout: seconds to wait for somebody else's lock.
@@ -84,14 +105,9 @@ def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bo
     Raises:
         StoreMissing, StoreBehind, StoreBroken, StoreBusy, ConfigBroken: see `errors`.
     """
-    if place.startswith("sqlite:"):
-        place = place.removeprefix("sqlite:").removeprefix("//")
-    if "://" in place:
-        scheme = place.partition("://")[0]
-        raise ConfigBroken(
-            f"cannot open a {scheme} store yet: give the path of an SQLite file with --db or $CRMMAIL_DB"
-        )
-    path = os.path.abspath(os.path.expanduser(place))
+    if places.is_url(place):
+        return _on_a_server(place, busy_timeout, check)
+    path = places.of(place)
     if create and not os.path.exists(path):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     if not os.path.exists(path):
@@ -102,45 +118,67 @@ def open(place: str, *, busy_timeout: float = 30, check: bool = True, create: bo
         except OSError:
             pass
         raise StoreMissing(f"no store at {path}: make one with `crmmail init`, or name another with --db")
-    journal = "WAL" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "TRUNCATE"
-    database = SqliteDatabase(
+    with speaking_plainly(path):
+        driver = _connected(path, busy_timeout)
+        if os.access(path, os.W_OK):
+            driver = _in_journal_mode(driver, path, busy_timeout)
+        store = Store(path, Connection(driver))
+        if check:
+            check_schema(path)
+    return store
+
+
+def _on_a_server(url: str, busy_timeout: float, check: bool) -> Store:
+    """Opens a database that is there; `createdb` makes one."""
+    scheme, place = url.partition("://")[0], places.of(url)
+    if scheme not in urls.SCHEMES:
+        raise ConfigBroken(f"cannot open a {scheme} store: give the path of a file, or postgresql://USER@HOST/DATABASE")
+    from crmmail.store import postgres  # psycopg comes with it
+
+    store = Store(place, postgres.opened(url, busy_timeout))
+    if check:
+        with speaking_plainly(place):
+            check_schema(place)
+    return store
+
+
+def _connected(path: str, busy_timeout: float) -> sqlite3.Connection:
+    driver = sqlite3.connect(
         f"file:{_quoted(path)}?mode=rw",  # rw: a store that vanished must not come back empty
         uri=True,
         timeout=busy_timeout,
-        lock_type="IMMEDIATE",
-        pragmas=(("foreign_keys", 1), ("synchronous", "FULL")),
+        isolation_level=None,  # transactions are begun by us
+        cached_statements=512,  # what letters ask differs by how many addresses and ids stand in them
     )
     # SQLite's own LOWER and LIKE know only ASCII: "ПРИНТЕР" would not find "принтер".
-    database.register_function(lambda text: text.casefold() if text else "", "casefold", 1)
-    with speaking_plainly(path):
-        database.connect()
-        if os.access(path, os.W_OK):
-            _set_journal(database, journal, busy_timeout)
-        tables.database.initialize(database)
-        if check:
-            check_schema(path, database)
-    return Store(path, database)
+    driver.create_function("casefold", 1, lambda text: text.casefold() if text else "")
+    driver.execute("PRAGMA foreign_keys=ON")
+    driver.execute("PRAGMA synchronous=FULL")
+    return driver
 
 
-def _set_journal(database: SqliteDatabase, wanted: str, patience: float) -> None:
-    """Sets the journal mode, which SQLite does only while nobody else has the store open, and for which it never waits.
+def _in_journal_mode(driver: sqlite3.Connection, path: str, patience: float) -> sqlite3.Connection:
+    """Sets the journal mode, which SQLite does only while nobody else has the store open, and for which it never waits;
+    the connection, which may be another one then.
 
     The change to WAL can wait until we are alone.  Out of WAL we wait ourselves, for `patience` seconds, and with the
     store shut: two that waited with it open would wait for each other.
     """
+    wanted = "WAL" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "TRUNCATE"
     until = time.monotonic() + patience
-    while database.execute_sql("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
+    while driver.execute("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
         try:
-            database.execute_sql(f"PRAGMA journal_mode={wanted}")
-            return
-        except peewee.OperationalError as error:
+            driver.execute(f"PRAGMA journal_mode={wanted}")
+            return driver
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or (wanted != "WAL" and time.monotonic() > until):
                 raise
             if wanted == "WAL":
-                return
-        database.close()
+                return driver
+        driver.close()
         time.sleep(0.01 + os.urandom(1)[0] / 2000)  # not all at the same moments
-        database.connect()
+        driver = _connected(path, patience)
+    return driver
 
 
 def _quoted(path: str) -> str:
@@ -148,10 +186,10 @@ def _quoted(path: str) -> str:
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def check_schema(path: str, database: SqliteDatabase) -> None:
+def check_schema(path: str) -> None:
     """Refuses a store that is behind or ahead of this program, and a file in which there is none: SQLite takes one that
     was cut off at its beginning for a new database."""
-    applied = _newest(database)
+    applied = _newest()
     if not applied:
         raise StoreMissing(f"{path}: {NOTHING_IN}")
     if applied < NEWEST:
@@ -163,37 +201,33 @@ def check_schema(path: str, database: SqliteDatabase) -> None:
 def newest_applied(store: Store) -> str:
     """The newest migration that the store has seen, which this program need not know; "" where it has seen none."""
     with speaking_plainly(store.place):
-        return _newest(store.database)
+        return _newest()
 
 
-def _newest(database: SqliteDatabase) -> str:
-    try:
-        row = database.execute_sql(f"SELECT name FROM {HISTORY} ORDER BY name DESC LIMIT 1").fetchone()
-    except peewee.OperationalError as error:
-        if "no such table" not in str(error):
-            raise
-        row = None
-    return row[0] if row else ""
+def _newest() -> str:
+    if not sql.connection().has_table(HISTORY):
+        return ""
+    return sql.value(f"SELECT name FROM {HISTORY} ORDER BY name DESC LIMIT 1") or ""
 
 
 def is_made(store: Store) -> bool:
     """Has it tables at all?"""
     with speaking_plainly(store.place):
-        return bool(store.database.table_exists(tables.Setting))
+        return store.connection.has_table("crm_setting")
 
 
 def has(column: Any, words: str) -> Any:
     """The condition that a text column contains these words, in any letter case of any alphabet.
 
-    INSTR, because LIKE refuses a pattern of more than 50,000 bytes.
+    INSTR, because LIKE refuses a pattern of more than 50,000 bytes.  On PostgreSQL both functions are ours (`schema`).
     """
-    return fn.INSTR(fn.CASEFOLD(column), words.casefold()) > 0
+    return t.fn.INSTR(t.fn.CASEFOLD(column), words.casefold()) > 0
 
 
 def every(conditions: Sequence[Any]) -> Any:
     """The condition that all of these hold.  peewee nests what `&` and `where` put together, and SQLite's parser gives
     up at a hundred brackets."""
-    return NodeList(list(conditions), " AND ", parens=True)
+    return t.peewee.NodeList(list(conditions), " AND ", parens=True)
 
 
 def among(column: Any, numbers: Sequence[int]) -> Any:
@@ -201,7 +235,11 @@ def among(column: Any, numbers: Sequence[int]) -> Any:
 
     As one parameter: SQLite takes no more than 32,766, and peewee needs longer for ten thousand than SQLite does.
     """
-    return column.in_(SQL("(SELECT value FROM json_each(?))", [json.dumps(list(numbers))]))
+    import json  # which a delivery has no use for
+
+    if sql.postgres():
+        return t.peewee.NodeList([column, t.peewee.SQL("= ANY(%s)", [list(numbers)])])
+    return column.in_(t.peewee.SQL("(SELECT value FROM json_each(?))", [json.dumps(list(numbers))]))
 
 
 @contextmanager
@@ -209,14 +247,29 @@ def speaking_plainly(place: str) -> Iterator[None]:
     """Turns what the database driver raises into our errors."""
     try:
         yield
-    except TROUBLE as error:
-        raise plainly(error, place) from error
     except OverflowError as error:
         raise NotFound("no such number: it has more digits than any here") from error
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        raise plainly(error, place) from error
 
 
-def plainly(error: BaseException, place: str) -> StoreBroken | StoreBusy:
-    """What the database driver raised (TROUBLE), in our words."""
+def is_trouble(error: BaseException) -> bool:
+    """Is it what a database's driver raises, or peewee of it?"""
+    if isinstance(error, sqlite3.Error) or _of_psycopg(error) is not None:
+        return True
+    peewee = sys.modules.get("peewee")  # where nobody has read it, nobody can have raised it
+    return peewee is not None and isinstance(error, peewee.DatabaseError | peewee.InterfaceError)
+
+
+def plainly(error: BaseException, place: str) -> CrmmailError:
+    """What the database driver raised (`is_trouble`), in our words."""
+    said = _of_psycopg(error)
+    if said is not None:
+        from crmmail.store import postgres
+
+        return postgres.plainly(said, place)
     words = _first_words(error)
     if "locked" in words or "busy" in words:
         return StoreBusy(f"{place} is locked by another process: try again")
@@ -233,6 +286,15 @@ def plainly(error: BaseException, place: str) -> StoreBroken | StoreBusy:
     if "malformed" in words:
         return StoreDamaged(f"{place}: the database says: {words}{LOOK_CLOSER}")
     return StoreBroken(f"{place}: the database says: {words}{LOOK_CLOSER}")
+
+
+def _of_psycopg(error: BaseException) -> Any:
+    """What PostgreSQL's driver raised, if it did; where nobody has read it, nobody can have raised it."""
+    if sys.modules.get("psycopg") is None:
+        return None
+    from crmmail.store import postgres
+
+    return postgres.of_psycopg(error)
 
 
 def _is_out_of_files(place: str) -> bool:

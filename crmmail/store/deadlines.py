@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
-
-from peewee import JOIN
 
 from crmmail.core.record import KINDS
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound
+from crmmail.store import sql
 from crmmail.store import tables as t
+from crmmail.store.standing import standing
+from crmmail.store.values import moment
 
 
 class Sla(NamedTuple):
@@ -35,25 +36,17 @@ class Deadline(NamedTuple):
 # --- where deadlines come from ------------------------------------------------------------------------------
 
 
+@standing
 def slas() -> list[Sla]:
     """All rows, in the order in which they were made."""
-    rows = (
-        t.Sla.select(t.Sla, t.Section, t.PartnerCategory)
-        .join(t.Section, JOIN.LEFT_OUTER)
-        .switch(t.Sla)
-        .join(t.PartnerCategory, JOIN.LEFT_OUTER)
-        .order_by(t.Sla.id)
+    rows = sql.rows(
+        "SELECT x.id, s.code, g.name, x.priority, x.within, x.working FROM crm_sla x"
+        " LEFT JOIN crm_section s ON s.id = x.section_id"
+        " LEFT JOIN crm_partner_category g ON g.id = x.partner_category_id ORDER BY x.id"
     )
     return [
-        Sla(
-            row.id,
-            row.section.code if row.section_id else "",
-            row.partner_category.name if row.partner_category_id else "",
-            row.priority,
-            row.within,
-            row.working,
-        )
-        for row in rows
+        Sla(number, code or "", name or "", priority, within, bool(working))
+        for number, code, name, priority, within, working in rows
     ]
 
 
@@ -78,8 +71,11 @@ def put_sla(**columns: Any) -> int:
 
 def category_of(contact: int) -> str:
     """The partner category of a contact, "" if none."""
-    row = t.Contact.select(t.Contact.category).where(t.Contact.thread == contact).first()
-    return row.category.name if row and row.category_id else ""
+    name = sql.value(
+        "SELECT g.name FROM crm_contact k JOIN crm_partner_category g ON g.id = k.category_id WHERE k.thread_id = ?",
+        contact,
+    )
+    return name or ""
 
 
 # --- the deadlines there are --------------------------------------------------------------------------------
@@ -92,18 +88,16 @@ def deadlines(*, user: int | None = None, until: datetime | None = None) -> list
         user: only his; None: everybody's.
         until: only what is due before that moment.
     """
-    query = (
-        t.Case.select(t.Case.deadline, t.Thread.id, t.Thread.title, t.User.login)
-        .join(t.Thread)
-        .switch(t.Case)
-        .join(t.User, JOIN.LEFT_OUTER, on=(t.Case.responsible == t.User.id))
-        .where(
-            t.Case.deadline.is_null(False), t.Case.state.not_in(KINDS["case"].done), t.Thread.moved_to.is_null()
-        )
-        .order_by(t.Case.deadline, t.Thread.id)
-    )  # fmt: skip
-    if user is not None:
-        query = query.where(t.Case.responsible == user)
-    if until is not None:
-        query = query.where(t.Case.deadline < until)
-    return [Deadline(row.id, row.title, row.login or "", row.deadline) for row in query.objects()]
+    states = [state for state in KINDS["case"].states if state not in KINDS["case"].done]
+    wanted = [("r.responsible_id = ?", user), ("r.deadline < ?", until)]
+    asked = [(condition, value) for condition, value in wanted if value is not None]
+    rows = sql.rows(
+        f"""SELECT h.id, h.title, u.login, r.deadline
+        FROM crm_case r CROSS JOIN crm_thread h LEFT JOIN crm_user u ON u.id = r.responsible_id
+        WHERE h.id = r.thread_id AND r.state IN ({sql.marks(len(states))}) AND r.deadline IS NOT NULL
+            AND h.moved_to_id IS NULL {"".join(f" AND {condition}" for condition, _ in asked)}
+        ORDER BY r.deadline, h.id""",
+        *states,
+        *(value for _, value in asked),
+    )
+    return [Deadline(number, title, login or "", moment(due)) for number, title, login, due in rows]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
 
-from peewee import JOIN, fn
-
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound, Taken
-from crmmail.store import tables as t
+from crmmail.store import sql
+from crmmail.store.standing import standing
+from crmmail.store.values import moment
 
 
 class User(NamedTuple):
@@ -42,111 +42,148 @@ class Contact(NamedTuple):
 
 def settings() -> dict[str, str]:
     """All that the store holds, key → text, the secret among it."""
-    return {row.key: row.value for row in t.Setting.select()}
+    return dict(sql.rows("SELECT key, value FROM crm_setting"))
 
 
 def put_setting(key: str, value: str) -> None:
-    t.Setting.replace(key=key, value=value).execute()
+    sql.run(
+        "INSERT INTO crm_setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        key,
+        value,
+    )
 
 
 def drop_setting(key: str) -> None:
-    t.Setting.delete().where(t.Setting.key == key).execute()
+    sql.run("DELETE FROM crm_setting WHERE key = ?", key)
 
 
 # --- users --------------------------------------------------------------------------------------------------
 
 
+_USERS = """
+    SELECT u.id, u.login, u.name, u.os_login, u.admin, u.notify, u.lang, u.active, u.away_until, d.login
+    FROM crm_user u LEFT JOIN crm_user d ON d.id = u.deputy_id"""
+
+
+@standing
 def users() -> list[User]:
     """Everybody, by login."""
-    return _users(t.User.select().order_by(t.User.login))
+    return _users(sql.rows(f"{_USERS} ORDER BY u.login"))
 
 
+@standing
 def user(login: str) -> User:
     """The user with that login (case does not matter).
 
     Raises:
         NotFound: nobody has it; the sentence lists who there is.
     """
-    found = _users(t.User.select().where(fn.LOWER(t.User.login) == login.lower()))
+    found = _users(sql.rows(f"{_USERS} WHERE LOWER(u.login) = ?", login.lower()))
     if not found:
         known = ", ".join(one.login for one in users() if one.active)
         raise NotFound(f"there is no user {login!r}; users: {known or 'none yet'}")
     return found[0]
 
 
+@standing
 def user_by_id(number: int) -> User:
-    found = _users(t.User.select().where(t.User.id == number))
+    found = _users(sql.rows(f"{_USERS} WHERE u.id = ?", number))
     if not found:
         raise NotFound(f"there is no user number {number}")
     return found[0]
 
 
 def users_by_id(numbers: Iterable[int]) -> dict[int, User]:
-    wanted = list(numbers)
-    return {one.id: one for one in _users(t.User.select().where(t.User.id.in_(wanted)))} if wanted else {}
+    return dict(_users_by_id(tuple(numbers)))
 
 
+@standing
+def _users_by_id(numbers: tuple[int, ...]) -> dict[int, User]:
+    found: list[User] = []
+    for some in sql.parts(numbers):
+        found += _users(sql.rows(f"{_USERS} WHERE u.id IN ({sql.marks(len(some))})", *some))
+    return {one.id: one for one in found}
+
+
+@standing
 def admins() -> list[User]:
-    return _users(t.User.select().where(t.User.admin, t.User.active).order_by(t.User.id))
+    return _users(sql.rows(f"{_USERS} WHERE u.admin AND u.active ORDER BY u.id"))
 
 
-def _users(query: Any) -> list[User]:
-    rows = list(query)
-    addresses: dict[int, list[t.UserAddress]] = {row.id: [] for row in rows}
-    deputies = {row.deputy_id for row in rows if row.deputy_id is not None}
-    logins: dict[int, str] = {}
-    if deputies:
-        logins = dict(t.User.select(t.User.id, t.User.login).where(t.User.id.in_(deputies)).tuples())
-    found = t.UserAddress.select().where(t.UserAddress.user.in_(list(addresses)))
-    for address in found.order_by(t.UserAddress.main.desc(), t.UserAddress.address):
-        addresses[address.user_id].append(address)
+def _users(rows: list[sql.Row]) -> list[User]:
+    mine: dict[int, list[tuple[str, bool, bool]]] = {row[0]: [] for row in rows}
+    for some in sql.parts(mine):
+        named = (
+            f"SELECT user_id, address, main, virtual FROM crm_user_address WHERE user_id IN ({sql.marks(len(some))})"
+        )
+        for number, *address in sql.rows(f"{named} ORDER BY main DESC, address", *some):
+            mine[number].append(tuple(address))
     return [
         User(
-            row.id,
-            row.login,
-            row.name,
-            next((one.address for one in addresses[row.id] if one.main), ""),
-            tuple(one.address for one in addresses[row.id]),
-            frozenset(one.address for one in addresses[row.id] if one.virtual),
-            row.os_login or "",
-            row.admin,
-            row.notify,
-            row.lang,
-            row.active,
-            row.away_until,
-            logins.get(row.deputy_id, ""),
+            number,
+            login,
+            name,
+            next((address for address, main, _ in mine[number] if main), ""),
+            tuple(address for address, _, _ in mine[number]),
+            frozenset(address for address, _, virtual in mine[number] if virtual),
+            os_login or "",
+            bool(admin),
+            notify,
+            lang,
+            bool(active),
+            moment(away_until),
+            deputy or "",
         )
-        for row in rows
+        for number, login, name, os_login, admin, notify, lang, active, away_until, deputy in rows
     ]
 
 
 def add_user(
     login: str, *, name: str, admin: bool, notify: str, lang: str, os_login: str | None, created: datetime
 ) -> int:
-    return t.User.create(
-        login=login, name=name, admin=admin, notify=notify, lang=lang, os_login=os_login, created=created
-    ).id
+    return sql.insert(
+        "crm_user",
+        login=login,
+        name=name,
+        admin=admin,
+        notify=notify,
+        lang=lang,
+        os_login=os_login,
+        active=True,
+        created=created,
+    )
 
 
 def change_user(number: int, **columns: Any) -> None:
-    t.User.update(**columns).where(t.User.id == number).execute()
+    sql.change("crm_user", "id", number, **sql.named(columns))
 
 
 def put_user_address(number: int, address: str, *, main: bool, virtual: bool) -> None:
     """Adds an address to a user, or changes what it is; a new main address takes that place from the old one."""
     if main:
-        t.UserAddress.update(main=False).where(t.UserAddress.user == number).execute()
-    t.UserAddress.replace(address=address, user=number, main=main, virtual=virtual).execute()
+        sql.change("crm_user_address", "user_id", number, main=False)
+    sql.run(
+        "INSERT INTO crm_user_address (address, user_id, main, virtual) VALUES (?, ?, ?, ?) ON CONFLICT (address)"
+        " DO UPDATE SET user_id = excluded.user_id, main = excluded.main, virtual = excluded.virtual",
+        address,
+        number,
+        main,
+        virtual,
+    )
 
 
 def users_by_address(wanted: Iterable[str]) -> dict[str, int]:
     """Address → user, of active users."""
-    rows = (
-        t.UserAddress.select(t.UserAddress.address, t.UserAddress.user)
-        .join(t.User)
-        .where(t.UserAddress.address.in_(list(wanted)), t.User.active)
-    )
-    return {row.address: row.user_id for row in rows}
+    found: dict[str, int] = {}
+    for some in sql.parts(wanted):
+        found |= dict(
+            sql.rows(
+                "SELECT a.address, a.user_id FROM crm_user_address a JOIN crm_user u ON u.id = a.user_id"
+                f" WHERE a.address IN ({sql.marks(len(some))}) AND u.active",
+                *some,
+            )
+        )
+    return found
 
 
 # --- contacts -----------------------------------------------------------------------------------------------
@@ -154,33 +191,24 @@ def users_by_address(wanted: Iterable[str]) -> dict[str, int]:
 
 def contacts(numbers: Iterable[int] | None = None) -> list[Contact]:
     """The contacts with these numbers, or all, by name."""
-    query = (
-        t.Contact.select(t.Contact, t.Thread, t.PartnerCategory)
-        .join(t.Thread)
-        .switch(t.Contact)
-        .join(t.PartnerCategory, JOIN.LEFT_OUTER)
-        .order_by(fn.LOWER(t.Thread.title), t.Thread.id)
-    )
-    if numbers is not None:
-        query = query.where(t.Contact.thread.in_(list(numbers)))
-    rows = list(query)
-    found: dict[int, list[str]] = {row.thread_id: [] for row in rows}
-    addresses = t.ContactAddress.select().order_by(t.ContactAddress.id)
-    if numbers is not None:
-        addresses = addresses.where(t.ContactAddress.contact.in_(list(found)))
-    for one in addresses:
-        found[one.contact_id].append(one.address)
-    return [
-        Contact(
-            row.thread_id,
-            row.thread.title,
-            row.company or "",
-            row.category.name if row.category_id else "",
-            row.lang or "",
-            tuple(found[row.thread_id]),
-        )
-        for row in rows
+    rows, addresses = [], []
+    text = """
+        SELECT h.id, h.title, c.company, g.name, c.lang FROM crm_contact c JOIN crm_thread h ON h.id = c.thread_id
+        LEFT JOIN crm_partner_category g ON g.id = c.category_id"""
+    named = "SELECT id, contact_id, address FROM crm_contact_address"
+    if numbers is None:
+        rows, addresses = sql.rows(text), sql.rows(named)
+    for some in sql.parts(numbers or ()):
+        rows += sql.rows(f"{text} WHERE c.thread_id IN ({sql.marks(len(some))})", *some)
+        addresses += sql.rows(f"{named} WHERE contact_id IN ({sql.marks(len(some))})", *some)
+    mine: dict[int, list[str]] = {row[0]: [] for row in rows}
+    for _, card, address in sorted(addresses):
+        mine[card].append(address)
+    found = [
+        Contact(number, name, company or "", category or "", lang or "", tuple(mine[number]))
+        for number, name, company, category, lang in rows
     ]
+    return sorted(found, key=lambda one: (one.name.lower(), one.id))
 
 
 def contact(number: int) -> Contact:
@@ -192,25 +220,27 @@ def contact(number: int) -> Contact:
 
 def contacts_with(address: str) -> list[int]:
     """The contacts that have this address: any number of them (F10)."""
-    rows = t.ContactAddress.select(t.ContactAddress.contact).where(t.ContactAddress.address == address).distinct()
-    return [row.contact_id for row in rows.order_by(t.ContactAddress.contact)]
+    rows = sql.rows(
+        "SELECT DISTINCT contact_id FROM crm_contact_address WHERE address = ? ORDER BY contact_id", address
+    )
+    return [number for (number,) in rows]
 
 
 def add_contact_address(number: int, address: str) -> None:
-    t.ContactAddress.insert(contact=number, address=address).on_conflict_ignore().execute()
+    sql.put("crm_contact_address", contact_id=number, address=address)
 
 
 def contact_address(number: int, address: str) -> int:
     """The row of a contact's address."""
-    row = t.ContactAddress.get_or_none(t.ContactAddress.contact == number, t.ContactAddress.address == address)
+    row = sql.row("SELECT id FROM crm_contact_address WHERE contact_id = ? AND address = ?", number, address)
     if row is None:
         raise NotFound(f"contact {number} has no address {address}")
-    return row.id
+    return int(row[0])
 
 
 def partner_categories() -> list[str]:
     """The paths of all partner categories, in lower case."""
-    return [row.path for row in t.PartnerCategory.select().order_by(t.PartnerCategory.path)]
+    return [path for (path,) in sql.rows("SELECT path FROM crm_partner_category ORDER BY path")]
 
 
 def partner_category(path: str) -> int:
@@ -219,5 +249,5 @@ def partner_category(path: str) -> int:
     if not parts:
         raise Taken("a partner category needs a name, like 'Support contract / Gold'")
     key = " / ".join(part.lower() for part in parts)
-    row = t.PartnerCategory.get_or_none(t.PartnerCategory.path == key)
-    return row.id if row else t.PartnerCategory.create(path=key, name=" / ".join(parts)).id
+    row = sql.row("SELECT id FROM crm_partner_category WHERE path = ?", key)
+    return int(row[0]) if row else sql.insert("crm_partner_category", path=key, name=" / ".join(parts))

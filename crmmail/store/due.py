@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-from peewee import fn
 
 from crmmail.core import category, section
 from crmmail.core.delay import Delay, after
 from crmmail.core.record import KINDS
 from crmmail.core.rule import DAILY, HOURLY, NOBODY, Facts, Rule
-from crmmail.store import records
+from crmmail.core.typed import Any
+from crmmail.store import records, sql
 from crmmail.store import tables as t
+from crmmail.store.values import moment
 
 _THREE_DAYS = 3 * 86_400  # seconds
 
@@ -21,13 +20,14 @@ _THREE_DAYS = 3 * 86_400  # seconds
 def facts(number: int) -> Facts:
     """A record as `core.rule` sees it, but for the words of its last letter."""
     this = records.record(number)
-    table = t.RECORDS[this.kind]
-    dates = table.get_or_none(table.thread == number)
-    path = (
-        t.PartnerCategory.select(t.PartnerCategory.path)
-        .join(t.Contact, on=(t.Contact.category == t.PartnerCategory.id))
-        .where(t.Contact.thread == (this.partner.id if this.partner else -1))
-        .first()
+    acted, partner_wrote = None, None
+    if this.state:
+        acted, partner_wrote = sql.row(
+            f"SELECT acted, partner_wrote FROM crm_{this.kind} WHERE thread_id = ?", number
+        ) or (None, None)
+    path = sql.value(
+        "SELECT g.path FROM crm_contact k JOIN crm_partner_category g ON g.id = k.category_id WHERE k.thread_id = ?",
+        this.partner.id if this.partner else -1,
     )
     return Facts(
         id=this.id,
@@ -39,11 +39,11 @@ def facts(number: int) -> Facts:
         responsible=this.responsible,
         priority=this.priority or 3,
         partner=this.partner.id if this.partner else None,
-        partner_categories=category.chain(path.path) if path else (),
+        partner_categories=category.chain(path) if path else (),
         created=this.created,
-        acted=getattr(dates, "acted", None),
+        acted=moment(acted),
         deadline=this.deadline,
-        partner_wrote=getattr(dates, "partner_wrote", None),
+        partner_wrote=moment(partner_wrote),
     )
 
 
@@ -77,7 +77,7 @@ def due(rule: Rule, at: datetime, parents: Mapping[str, str], *, now: datetime) 
     query = table.select(table.thread).join(t.Thread).where(base <= latest, t.Thread.moved_to.is_null())
     for condition in _conditions(rule, table, parents):
         query = query.where(condition)
-    return [row.thread_id for row in query.where(~fn.EXISTS(acted)).order_by(table.thread)]
+    return [row.thread_id for row in query.where(~t.fn.EXISTS(acted)).order_by(table.thread)]
 
 
 def _settled(now: datetime, long_due: Any) -> Any:
@@ -93,10 +93,10 @@ def _settled(now: datetime, long_due: Any) -> Any:
 
 def _conditions(rule: Rule, table: Any, parents: Mapping[str, str]) -> list[Any]:
     """Those conditions of a rule that the database can test with its indexes."""
-    done = KINDS[rule.kind].done
+    kind = KINDS[rule.kind]
     found = [table.state == state for state in (rule.state_from, rule.state_to) if state]
-    if not {rule.state_from, rule.state_to} & set(done):
-        found.append(table.state.not_in(done))
+    if not {rule.state_from, rule.state_to} & set(kind.done):
+        found.append(table.state.in_([state for state in kind.states if state not in kind.done]))
     if rule.section:
         codes = section.descendants(rule.section, {**parents, rule.section: parents.get(rule.section, "")})
         wanted = codes if rule.subsections else [rule.section]
@@ -107,7 +107,7 @@ def _conditions(rule: Rule, table: Any, parents: Mapping[str, str]) -> list[Any]
     if rule.responsible == NOBODY:
         found.append(table.responsible.is_null())
     elif rule.responsible:
-        named = fn.LOWER(t.User.login) == rule.responsible.lower()
+        named = t.fn.LOWER(t.User.login) == rule.responsible.lower()
         found.append(table.responsible.in_(t.User.select(t.User.id).where(named)))
     if (rule.priority_min, rule.priority_max) != (1, 5):
         found.append(table.priority.between(rule.priority_min, rule.priority_max))

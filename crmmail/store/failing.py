@@ -10,12 +10,11 @@ changes no answer: then a failure is merely not told.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from datetime import UTC, datetime
-from typing import NamedTuple
 
+from crmmail.core.typed import NamedTuple
 from crmmail.store import beside
 
 SIZE = 4096  # bytes, a block of most disks
@@ -100,14 +99,18 @@ def _lock(file: int) -> None:
 
 
 def _packed(mark: Mark) -> bytes:
+    from json import dumps  # which a delivery that succeeds has no use for
+
     facts = {**mark._asdict(), "since": mark.since.isoformat(), "last": mark.last.isoformat()}
-    data = json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")
+    data = dumps(facts, ensure_ascii=False).encode("utf-8", "replace")
     return data[: SIZE - 1].ljust(SIZE - 1) + b"\n"
 
 
 def _understood(data: bytes) -> Mark | None:
+    from json import loads
+
     try:
-        facts = json.loads(data)
+        facts = loads(data)
         return Mark(
             datetime.fromisoformat(facts["since"]).astimezone(UTC),
             datetime.fromisoformat(facts["last"]).astimezone(UTC),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
-
-from peewee import JOIN
 
 from crmmail.core import audience
-from crmmail.store import directory
-from crmmail.store import tables as t
+from crmmail.core.typed import NamedTuple
+from crmmail.store import directory, sql
+from crmmail.store.standing import standing
+from crmmail.store.values import unjson
 
 
 class Follower(NamedTuple):
@@ -39,47 +38,47 @@ class Subscription(NamedTuple):
 
 
 def subtypes() -> list[str]:
-    return [row.code for row in t.Subtype.select().order_by(t.Subtype.position)]
+    return [code for (code,) in sql.rows("SELECT code FROM crm_subtype ORDER BY position")]
 
 
 def followers(thread: int) -> list[Follower]:
     """Users first, then contacts and addresses."""
-    rows = list(
-        t.Follower.select(t.Follower, t.Thread.title.alias("contact_name"))
-        .join(t.Thread, JOIN.LEFT_OUTER, on=(t.Thread.id == t.Follower.contact))
-        .where(t.Follower.thread == thread)
-        .order_by(t.Follower.id)
-        .objects()
+    rows = sql.rows(
+        "SELECT id, user_id, contact_id, address, types FROM crm_follower WHERE thread_id = ? ORDER BY id", thread
     )
-    users = directory.users_by_id(row.user_id for row in rows if row.user_id is not None)
-    outside = [row.contact_id for row in rows if row.contact_id is not None]
+    users = directory.users_by_id(user for _, user, *_ in rows if user is not None)
+    outside = [contact for _, _, contact, *_ in rows if contact is not None]
     cards = {one.id: one for one in directory.contacts(outside)} if outside else {}
     found = []
-    for row in rows:
-        types = tuple(row.types) if row.types is not None else None
-        if row.user_id is not None:
-            user = users[row.user_id]
-            found.append(Follower(row.id, thread, user.id, None, user.login, user.name, user.email, types, True))
-        elif row.contact_id is not None:
-            card = cards[row.contact_id]
-            address = card.addresses[0] if card.addresses else ""
-            found.append(Follower(row.id, thread, None, card.id, str(card.id), card.name, address, types, False))
+    for number, user, contact, address, types in rows:
+        if user is not None:
+            this = users[user]
+            who = Follower(number, thread, user, None, this.login, this.name, this.email, _types(types), True)
+        elif contact is not None:
+            card = cards[contact]
+            first = card.addresses[0] if card.addresses else ""
+            who = Follower(number, thread, None, contact, str(contact), card.name, first, _types(types), False)
         else:
-            found.append(Follower(row.id, thread, None, None, "", "", row.address or "", types, False))
+            who = Follower(number, thread, None, None, "", "", address or "", _types(types), False)
+        found.append(who)
     return sorted(found, key=lambda one: not one.internal)
+
+
+def _types(kept: str | None) -> tuple[str, ...] | None:
+    return tuple(unjson(kept)) if kept is not None else None
 
 
 def listeners(thread: int) -> list[audience.Follower]:
     """The followers as `core.audience` wants them; users who have left hear nothing."""
-    users = {one.id: one for one in directory.users()}
-    found = []
-    for one in followers(thread):
-        if one.user is None:
-            found.append(audience.Follower(None, one.contact, one.address, one.types))
-            continue
-        if users[one.user].active:
-            found.append(_listener(users[one.user], one.types))
-    return found
+    rows = followers(thread)
+    users = directory.users_by_id(one.user for one in rows if one.user is not None)
+    return [
+        audience.Follower(None, one.contact, one.address, one.types)
+        if one.user is None
+        else _listener(users[one.user], one.types)
+        for one in rows
+        if one.user is None or users[one.user].active
+    ]
 
 
 def users_as_listeners(numbers: Collection[int]) -> list[audience.Follower]:
@@ -101,59 +100,48 @@ def put_follower(
     types: Sequence[str] | None = None,
 ) -> int | None:
     """Adds a follower; the id of the new row, None where he follows already."""
-    same = t.Follower.thread == thread
-    same &= (t.Follower.user == user) if user is not None else t.Follower.user.is_null()
-    same &= (t.Follower.contact == contact) if contact is not None else t.Follower.contact.is_null()
-    same &= (t.Follower.address == address) if address is not None else t.Follower.address.is_null()
-    if t.Follower.select().where(same).exists():
+    same = {"user_id": user, "contact_id": contact, "address": address}
+    held = " AND ".join(f"{name} IS NULL" if one is None else f"{name} = ?" for name, one in same.items())
+    given = [one for one in same.values() if one is not None]
+    if sql.row(f"SELECT 1 FROM crm_follower WHERE thread_id = ? AND {held}", thread, *given) is not None:
         return None
     listed = list(types) if types is not None else None
-    row = t.Follower.create(thread=thread, user=user, contact=contact, address=address, types=listed, created=created)
-    return int(row.id)
+    return sql.insert("crm_follower", thread_id=thread, **same, types=listed, created=created)
 
 
 def following(user: int) -> list[tuple[int, tuple[str, ...] | None]]:
     """(thread, types) of all that a user follows."""
-    rows = t.Follower.select().where(t.Follower.user == user).order_by(t.Follower.thread.desc())
-    return [(row.thread_id, tuple(row.types) if row.types is not None else None) for row in rows]
+    rows = sql.rows("SELECT thread_id, types FROM crm_follower WHERE user_id = ? ORDER BY thread_id DESC", user)
+    return [(thread, _types(types)) for thread, types in rows]
 
 
 # --- auto-subscription --------------------------------------------------------------------------------------
 
 
+@standing
 def subscriptions(kind: str | None = None) -> list[Subscription]:
-    rows: Any = (
-        t.AutoFollow.select(t.AutoFollow, t.User, t.Section)
-        .join(t.User)
-        .switch(t.AutoFollow)
-        .join(t.Section, JOIN.LEFT_OUTER)
-        .order_by(t.AutoFollow.id)
+    """Of a kind those of users who are here; or all."""
+    rows = sql.rows(
+        "SELECT a.id, a.kind, s.code, a.user_id, u.login, a.types, u.active"
+        " FROM crm_auto_follow a JOIN crm_user u ON u.id = a.user_id LEFT JOIN crm_section s ON s.id = a.section_id"
+        " ORDER BY a.id"
     )
-    if kind:
-        rows = rows.where(t.AutoFollow.kind == kind, t.User.active)
     return [
-        Subscription(
-            row.id,
-            row.kind,
-            row.section.code if row.section_id else "",
-            row.user_id,
-            row.user.login,
-            tuple(row.types) if row.types is not None else None,
-        )
-        for row in rows
+        Subscription(number, of, section or "", user, login, _types(types))
+        for number, of, section, user, login, types, active in rows
+        if not kind or (of == kind and active)
     ]
 
 
 def put_subscription(kind: str, user: int, types: Sequence[str] | None, section: int | None = None) -> int:
-    same = (t.AutoFollow.kind == kind) & (t.AutoFollow.user == user)
-    same &= (t.AutoFollow.section == section) if section is not None else t.AutoFollow.section.is_null()
     listed = list(types) if types is not None else None
-    row = t.AutoFollow.get_or_none(same)
-    if row is None:
-        return int(t.AutoFollow.create(kind=kind, user=user, types=listed, section=section).id)
-    t.AutoFollow.update(types=listed).where(t.AutoFollow.id == row.id).execute()
-    return int(row.id)
+    there = sql.rows("SELECT id, section_id FROM crm_auto_follow WHERE kind = ? AND user_id = ?", kind, user)
+    number = next((number for number, where in there if where == section), None)
+    if number is None:
+        return sql.insert("crm_auto_follow", kind=kind, user_id=user, types=listed, section_id=section)
+    sql.change("crm_auto_follow", "id", number, types=listed)
+    return int(number)
 
 
 def drop_subscription(number: int) -> None:
-    t.AutoFollow.delete().where(t.AutoFollow.id == number).execute()
+    sql.run("DELETE FROM crm_auto_follow WHERE id = ?", number)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 from peewee import fn
 
+from crmmail.core.typed import NamedTuple
 from crmmail.store import tables as t
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from peewee import fn
 
 from crmmail.core import retry
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.store import tables as t
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
-
-from peewee import JOIN, Case, fn
 
 from crmmail.core.record import KINDS
 from crmmail.core.section import Counts, Section
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound
-from crmmail.store import directory
-from crmmail.store import tables as t
+from crmmail.store import directory, sql
+from crmmail.store.standing import standing
+from crmmail.store.values import unjson
 
 
 class Alias(NamedTuple):
@@ -41,16 +40,23 @@ class Category(NamedTuple):
 
 def owner(address: str) -> str:
     """Whose address that is, in words, "" if free: `alias 3 (leads)`, `user bob`."""
-    alias = t.Alias.get_or_none(t.Alias.address == address)
+    alias = sql.row(
+        "SELECT a.kind, s.code FROM crm_alias a LEFT JOIN crm_section s ON s.id = a.section_id WHERE a.address = ?",
+        address,
+    )
     if alias:
-        return f"the alias for {alias.kind}s" + (f" of section {alias.section.code}" if alias.section else "")
-    row = t.UserAddress.get_or_none(t.UserAddress.address == address)
-    return f"user {row.user.login}" if row else ""
+        kind, section = alias
+        return f"the alias for {kind}s" + (f" of section {section}" if section else "")
+    login = sql.value(
+        "SELECT u.login FROM crm_user_address a JOIN crm_user u ON u.id = a.user_id WHERE a.address = ?", address
+    )
+    return f"user {login}" if login else ""
 
 
+@standing
 def alias_addresses() -> frozenset[str]:
     """Every address of ours to which nothing of ours may be sent."""
-    return frozenset(row[0] for row in t.Alias.select(t.Alias.address).tuples())
+    return frozenset(address for (address,) in sql.rows("SELECT address FROM crm_alias"))
 
 
 # --- sections and categories --------------------------------------------------------------------------------
@@ -63,33 +69,20 @@ def our_names() -> frozenset[str]:
     return frozenset(" ".join(name.lower().split()) for name in (*people, *houses))
 
 
+@standing
 def sections() -> list[Section]:
-    parent = t.Section.alias()
-    rows = (
-        t.Section.select(t.Section, parent.code.alias("parent_code"), t.User.login.alias("manager_login"))
-        .join(parent, JOIN.LEFT_OUTER, on=(t.Section.parent == parent.id))
-        .switch(t.Section)
-        .join(t.User, JOIN.LEFT_OUTER, on=(t.Section.manager == t.User.id))
-        .order_by(t.Section.code)
-        .objects()
-    )
+    rows = sql.rows("""
+        SELECT s.id, s.code, s.name, p.code, u.login, s.address, s.on_user_reply, s.on_partner_reply, s.assign,
+            s.active, s.reopen_window, s.reopen_cancelled
+        FROM crm_section s LEFT JOIN crm_section p ON p.id = s.parent_id LEFT JOIN crm_user u ON u.id = s.manager_id
+        ORDER BY s.code""")
     return [
         Section(
-            row.id,
-            row.code,
-            row.name,
-            row.parent_code or "",
-            row.manager_login or "",
-            row.address or "",
-            row.on_user_reply,
-            row.on_partner_reply,
-            row.assign,
-            row.active,
-            row.reopen_window,
-            row.reopen_cancelled,
+            number, code, name, parent or "", manager or "", address or "", user, partner, assign, bool(active), window,
+            bool(cancelled),
         )
-        for row in rows
-    ]
+        for number, code, name, parent, manager, address, user, partner, assign, active, window, cancelled in rows
+    ]  # fmt: skip
 
 
 def section(code: str) -> Section:
@@ -108,8 +101,7 @@ def section(code: str) -> Section:
 
 def address_of(code: str) -> str:
     """Where answers about a section's records come back; "" where it has no address, or there is no section."""
-    row = t.Section.select(t.Section.address).where(t.Section.code == code).first() if code else None
-    return (row.address or "") if row else ""
+    return next((one.address for one in sections() if one.code == code), "") if code else ""
 
 
 def manager(code: str) -> directory.User | None:
@@ -121,87 +113,84 @@ def manager(code: str) -> directory.User | None:
 
 def counts(now: datetime) -> dict[str, Counts]:
     """The unfinished cases of each section that has some, by code; one query."""
-    one = t.Case
-
-    def how_many(condition: Any, name: str) -> Any:
-        return fn.SUM(Case(None, [(condition, 1)], 0)).alias(name)
-
-    rows = (
-        t.Section.select(
-            t.Section.code,
-            how_many(one.state == "open", "open"),
-            how_many(one.state == "pending", "pending"),
-            how_many(one.responsible.is_null(), "unassigned"),
-            how_many(one.deadline < now, "late"),
-            fn.COUNT(one.thread).alias("unfinished"),
-        )
-        .join(one, on=(one.section == t.Section.id))
-        .join(t.Thread, on=(t.Thread.id == one.thread))
-        .where(one.state.not_in(KINDS["case"].done), t.Thread.moved_to.is_null())
-        .group_by(t.Section.code)
-        .tuples()
+    finished = KINDS["case"].done
+    rows = sql.rows(
+        f"""
+        SELECT s.code, SUM(CASE WHEN c.state = 'open' THEN 1 ELSE 0 END),
+            SUM(CASE WHEN c.state = 'pending' THEN 1 ELSE 0 END),
+            SUM(CASE WHEN c.responsible_id IS NULL THEN 1 ELSE 0 END),
+            SUM(CASE WHEN c.deadline < ? THEN 1 ELSE 0 END), COUNT(*)
+        FROM crm_section s JOIN crm_case c ON c.section_id = s.id JOIN crm_thread h ON h.id = c.thread_id
+        WHERE c.state NOT IN ({sql.marks(len(finished))}) AND h.moved_to_id IS NULL GROUP BY s.code""",
+        now,
+        *finished,
     )
     return {code: Counts(*numbers) for code, *numbers in rows}
 
 
 def put_section(code: str, **columns: Any) -> int:
     """Makes or changes a section; ids, not codes, in `parent` and `manager`."""
-    row = t.Section.get_or_none(t.Section.code == code)
-    if row is None:
-        return t.Section.create(code=code, **columns).id
+    number = sql.value("SELECT id FROM crm_section WHERE code = ?", code)
+    if number is None:
+        policies = {"on_user_reply": "close", "on_partner_reply": "open", "assign": "none", "active": True}
+        return sql.insert("crm_section", code=code, **policies | sql.named(columns))
     if columns:
-        t.Section.update(**columns).where(t.Section.id == row.id).execute()
-    return row.id
+        sql.change("crm_section", "id", number, **sql.named(columns))
+    return int(number)
 
 
 def categories(section_id: int | None = None) -> list[Category]:
-    query = t.Category.select(t.Category, t.Section).join(t.Section)
-    if section_id is not None:
-        query = query.where(t.Category.section == section_id)
-    rows = query.order_by(t.Section.code, t.Category.name)
-    return [Category(row.id, row.section.code, row.name, row.active, row.probability) for row in rows]
+    """Those of a section, or all."""
+    rows = sql.rows(
+        "SELECT g.id, s.code, g.name, g.active, g.probability, s.id FROM crm_category g"
+        " JOIN crm_section s ON s.id = g.section_id ORDER BY s.code, g.name"
+    )
+    return [
+        Category(number, code, name, bool(active), probability)
+        for number, code, name, active, probability, section in rows
+        if section_id in (None, section)
+    ]
 
 
 def probability(category: int) -> float | None:
     """The usual probability of a case of that category."""
-    row = t.Category.get_or_none(t.Category.id == category)
-    return row.probability if row else None
+    found: float | None = sql.value("SELECT probability FROM crm_category WHERE id = ?", category)
+    return found
 
 
 def put_category(section_id: int, name: str, *, active: bool = True, **columns: Any) -> int:
-    row = t.Category.get_or_none(t.Category.section == section_id, fn.LOWER(t.Category.name) == name.lower())
-    if row is None:
-        return t.Category.create(section=section_id, name=name, active=active, **columns).id
-    t.Category.update(active=active, **columns).where(t.Category.id == row.id).execute()
-    return row.id
+    number = sql.value("SELECT id FROM crm_category WHERE section_id = ? AND LOWER(name) = ?", section_id, name.lower())
+    if number is None:
+        return sql.insert("crm_category", section_id=section_id, name=name, active=active, **columns)
+    sql.change("crm_category", "id", number, active=active, **columns)
+    return int(number)
 
 
 # --- aliases ------------------------------------------------------------------------------------------------
 
 
+@standing
 def aliases() -> list[Alias]:
-    rows = (
-        t.Alias.select(t.Alias, t.Section, t.User)
-        .join(t.Section, JOIN.LEFT_OUTER)
-        .switch(t.Alias)
-        .join(t.User, JOIN.LEFT_OUTER)
-        .order_by(t.Alias.address)
-    )
+    rows = sql.rows("""
+        SELECT a.id, a.address, a.kind, s.code, u.login, a.policy, a.on_reply, a.defaults, a.keep_original,
+            a.loop_limit, a.active
+        FROM crm_alias a LEFT JOIN crm_section s ON s.id = a.section_id LEFT JOIN crm_user u ON u.id = a.user_id
+        ORDER BY a.address""")
     return [
         Alias(
-            row.id,
-            row.address,
-            row.kind,
-            row.section.code if row.section_id else "",
-            row.user.login if row.user_id else "",
-            row.policy,
-            row.on_reply,
-            row.defaults or {},
-            row.keep_original,
-            row.loop_limit,
-            row.active,
+            number,
+            address,
+            kind,
+            section or "",
+            user or "",
+            policy,
+            on_reply,
+            unjson(defaults) or {},
+            bool(keep),
+            limit,
+            bool(active),
         )
-        for row in rows
+        for number, address, kind, section, user, policy, on_reply, defaults, keep, limit, active in rows
     ]
 
 
@@ -218,8 +207,9 @@ def alias_by_id(number: int) -> Alias:
 
 def put_alias(address: str, **columns: Any) -> int:
     """Makes or changes an alias; ids, not names, in `section` and `user`."""
-    row = t.Alias.get_or_none(t.Alias.address == address)
-    if row is None:
-        return t.Alias.create(address=address, **columns).id
-    t.Alias.update(**columns).where(t.Alias.id == row.id).execute()
-    return row.id
+    number = sql.value("SELECT id FROM crm_alias WHERE address = ?", address)
+    if number is None:
+        usual = {"policy": "everyone", "on_reply": "thread", "defaults": {}, "keep_original": True, "active": True}
+        return sql.insert("crm_alias", address=address, **usual | sql.named(columns))
+    sql.change("crm_alias", "id", number, **sql.named(columns))
+    return int(number)

@@ -7,14 +7,14 @@ whatever `$CRMMAIL_NOW` says, for they are about processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
-
-from peewee import fn
 
 from crmmail.core.message import Address
+from crmmail.core.typed import Any, NamedTuple
+from crmmail.store import sql
 from crmmail.store import tables as t
+from crmmail.store.values import moment
 
 
 class Delivery(NamedTuple):
@@ -45,13 +45,16 @@ TROUBLE = ("failed", "bounced")  # states that nobody mends but a person
 # --- writing ------------------------------------------------------------------------------------------------
 
 
+_USUAL = {"state": "queued", "attempts": 0, "role": "copy", "why": ""}
+
+
 def put_delivery(message: int, thread: int, **columns: Any) -> int:
     """One recipient of one outgoing mail, queued."""
-    return t.Delivery.create(message=message, thread=thread, **columns).id
+    return sql.insert("crm_delivery", message_id=message, thread_id=thread, **_USUAL | sql.named(columns))
 
 
 def change(number: int, **columns: Any) -> None:
-    t.Delivery.update(**columns).where(t.Delivery.id == number).execute()
+    sql.change("crm_delivery", "id", number, **sql.named(columns))
 
 
 # --- claiming -----------------------------------------------------------------------------------------------
@@ -127,52 +130,63 @@ def in_work(numbers: Sequence[int], now: datetime, alive: Callable[[str], bool])
 # --- reading ------------------------------------------------------------------------------------------------
 
 
+def newest_waiting() -> tuple[int, int]:
+    """The numbers of the newest outgoing mail and of the newest call of a hook: other ones than before mean that there
+    is something to send or to run."""
+    found = sql.row("SELECT (SELECT MAX(id) FROM crm_delivery), (SELECT MAX(id) FROM crm_hook_call)")
+    return (found[0] or 0, found[1] or 0) if found else (0, 0)
+
+
+_SELECT = """
+    SELECT d.id, d.message_id, d.thread_id, d.address, d.state, d.attempts, COALESCE(d.reason, ''),
+        COALESCE(NULLIF(m.subject, ''), h.title), d.identifier, d.user_id, d.contact_id, d.purpose, d.role, d.why,
+        COALESCE(d.failure, ''), d.due, d.created, d.sent, d.content_hash IS NOT NULL
+    FROM crm_delivery d JOIN crm_message m ON m.id = d.message_id JOIN crm_thread h ON h.id = d.thread_id
+    WHERE"""
+
+
+def _delivery(row: sql.Row) -> Delivery:
+    *begin, due, created, sent, left = row
+    return Delivery._make((*begin, moment(due), moment(created), moment(sent), bool(left)))
+
+
 def deliveries(
-    *,
-    messages: Sequence[int] | None = None,
-    states: Sequence[str] | None = None,
-    numbers: Sequence[int] | None = None,
-    limit: int | None = None,
-    newest: bool = False,
+    *, messages: Sequence[int] | None = None, states: Sequence[str] | None = None, numbers: Sequence[int] | None = None
 ) -> list[Delivery]:
-    """Outgoing mails, oldest first; with `newest` the limit keeps the newest."""
-    query = (
-        t.Delivery.select(*_COLUMNS)
-        .join(t.Message)
-        .join(t.Thread, on=(t.Delivery.thread == t.Thread.id))
-        .order_by(t.Delivery.id.desc() if newest else t.Delivery.id)
-    )
-    if messages is not None:
-        query = query.where(t.Delivery.message.in_(list(messages)))
-    if numbers is not None:
-        query = query.where(t.Delivery.id.in_(list(numbers)))
-    if states is not None:
-        query = query.where(t.Delivery.state.in_(list(states)))
-    found = [Delivery(*row) for row in query.limit(limit).tuples()]
-    return found[::-1] if newest else found
+    """Outgoing mails of these messages, in these states, with these numbers; oldest first."""
+    found: list[Delivery] = []
+    for key, wanted in (("message_id", messages), ("id", numbers)):
+        for some in sql.parts(wanted or ()):
+            found += map(_delivery, sql.rows(f"{_SELECT} d.{key} IN ({sql.marks(len(some))})", *some))
+    if messages is None and numbers is None:
+        found = list(listed(identified(states)))
+    return sorted(one for one in found if states is None or one.state in states)
 
 
-_COLUMNS = (  # in the order of Delivery; tuples, for an object a row takes five times as long
-    t.Delivery.id,
-    t.Delivery.message,
-    t.Delivery.thread,
-    t.Delivery.address,
-    t.Delivery.state,
-    t.Delivery.attempts,
-    fn.COALESCE(t.Delivery.reason, ""),
-    fn.COALESCE(fn.NULLIF(t.Message.subject, ""), t.Thread.title),
-    t.Delivery.identifier,
-    t.Delivery.user,
-    t.Delivery.contact,
-    t.Delivery.purpose,
-    t.Delivery.role,
-    t.Delivery.why,
-    fn.COALESCE(t.Delivery.failure, ""),
-    t.Delivery.due,
-    t.Delivery.created,
-    t.Delivery.sent,
-    t.Delivery.content_hash.is_null(False),
-)
+def identified(states: Sequence[str] | None, *, limit: int | None = None, before: int | None = None) -> list[int]:
+    """The numbers of outgoing mails, oldest first.
+
+    Args:
+        states: in any of these; None: all there ever were.
+        limit: the newest so many of them.
+        before: of those that are older than this one.
+    """
+    # One state at a time, for only then do the rows of the index stand in the order of their numbers.
+    found: list[int] = []
+    older = " AND id < ?" if before is not None else ""
+    until = [before] if before is not None else []
+    for condition in [f"state = '{one}'" for one in states] if states is not None else ["id > 0"]:
+        newest = f" ORDER BY id DESC LIMIT {limit}" if limit is not None else ""
+        found += [row[0] for row in sql.rows(f"SELECT id FROM crm_delivery WHERE {condition}{older}{newest}", *until)]
+    found.sort()
+    return found[-limit:] if limit is not None else found
+
+
+def listed(numbers: Iterable[int]) -> Iterator[Delivery]:
+    """Outgoing mails by their numbers, read a part at a time."""
+    for some in sql.parts(numbers):
+        found = {row[0]: _delivery(row) for row in sql.rows(f"{_SELECT} d.id IN ({sql.marks(len(some))})", *some)}
+        yield from (found[one] for one in some if one in found)
 
 
 def unread(number: int) -> Delivery:
@@ -183,17 +197,18 @@ def unread(number: int) -> Delivery:
     )
 
 
-def envelope(of: Any) -> Any:
+def envelope(of: str) -> str:
     """SQL: the worst that became of the letters of a message or thread: bounced, failed, queued (tried in vain), or
     null.  Notifications to users count for nothing here: they are told in their inbox.
 
     Args:
-        of: the condition that says whose deliveries, such as `Delivery.thread == Thread.id`.
+        of: the condition that says whose deliveries, such as `d.thread_id = h.id`.
     """
-    tried = (t.Delivery.state == "queued") & (t.Delivery.attempts > 0)
-    letters = (t.Delivery.purpose == "mail") | t.Delivery.user.is_null()
-    worst = t.Delivery.select(fn.MIN(t.Delivery.state))  # which the alphabet happens to sort by weight
-    return worst.where(of, letters, t.Delivery.state.in_(TROUBLE) | tried)
+    # The alphabet happens to sort the states by weight.
+    return f"""
+        SELECT MIN(d.state) FROM crm_delivery d
+        WHERE {of} AND d.state IN ('bounced', 'failed', 'queued') AND (d.state <> 'queued' OR d.attempts > 0)
+            AND (d.purpose = 'mail' OR d.user_id IS NULL)"""
 
 
 ENVELOPES = {"bounced": "bounced", "failed": "failed", "queued": "waiting"}  # state → as people and programs read it
@@ -205,58 +220,77 @@ def count_due(due: datetime, numbers: Sequence[int] | None = None) -> int:
     return int((query.where(t.Delivery.id.in_(list(numbers))) if numbers is not None else query).count())
 
 
-def has_left_since(moment: datetime) -> bool:
+def has_left_since(then: datetime) -> bool:
     """Has any mail left since then?"""
-    return bool(t.Delivery.select(t.Delivery.id).where(t.Delivery.sent >= moment).tuples().first())
+    return sql.row("SELECT 1 FROM crm_delivery WHERE sent >= ? LIMIT 1", then) is not None
 
 
 def counts() -> dict[str, int]:
     """State → how many outgoing mails."""
-    rows = t.Delivery.select(t.Delivery.state, fn.COUNT(t.Delivery.id)).group_by(t.Delivery.state)
-    return dict(rows.tuples())
+    return dict(sql.rows("SELECT state, COUNT(*) FROM crm_delivery GROUP BY state"))
+
+
+def count_trouble() -> int:
+    """How many mails failed for good, or came back."""
+    return int(sql.value("SELECT COUNT(*) FROM crm_delivery WHERE state IN ('failed', 'bounced')"))
 
 
 def count_late(due: datetime) -> int:
     """How many mails wait that were tried in vain, or should have left by then."""
-    late = (t.Delivery.attempts > 0) | (t.Delivery.due < due)
-    return int(t.Delivery.select().where(t.Delivery.state == "queued", late).count())
+    late = "SELECT COUNT(*) FROM crm_delivery WHERE state = 'queued' AND (attempts > 0 OR due < ?)"
+    return int(sql.value(late, due))
 
 
 def oldest_waiting() -> datetime | None:
     """Since when the oldest queued mail has been due."""
-    value: datetime | None = t.Delivery.select(fn.MIN(t.Delivery.due)).where(t.Delivery.state == "queued").scalar()
-    return value
+    found: datetime | None = moment(sql.value("SELECT MIN(due) FROM crm_delivery WHERE state = 'queued'"))
+    return found
 
 
 def copies_since(thread: int, addresses: Iterable[str], since: datetime) -> dict[str, int]:
     """Address → how many copies of a record's letters were written to it, outside the house, since then."""
-    row = t.Delivery
-    mine = (row.thread == thread) & row.address.in_(list(addresses)) & row.user.is_null() & (row.created > since)
-    counted = row.select(row.address, fn.COUNT(row.id)).where(mine, row.purpose == "notification")
-    return dict(counted.group_by(row.address).tuples())
+    wanted = list(addresses)
+    rows = sql.rows(
+        "SELECT address, COUNT(*) FROM crm_delivery WHERE thread_id = ? AND created > ? AND purpose = 'notification'"
+        f" AND user_id IS NULL AND address IN ({sql.marks(len(wanted))}) GROUP BY address",
+        thread,
+        since,
+        *wanted,
+    )
+    return dict(rows)
 
 
 def answers_by_mail_since(thread: int, addresses: Iterable[str], since: datetime) -> dict[str, int]:
     """Address → how many answers that users gave by mail were written to it about a record since then."""
-    row = t.Delivery
-    mine = (row.thread == thread) & row.address.in_(list(addresses)) & (row.created > since) & (row.purpose == "mail")
-    counted = row.select(row.address, fn.COUNT(row.id)).join(t.Message).where(mine, t.Message.original.is_null(False))
-    return dict(counted.group_by(row.address).tuples())
+    wanted = list(addresses)
+    rows = sql.rows(
+        "SELECT d.address, COUNT(*) FROM crm_delivery d JOIN crm_message m ON m.id = d.message_id"
+        " WHERE d.thread_id = ? AND d.created > ? AND d.purpose = 'mail' AND m.original_id IS NOT NULL"
+        f" AND d.address IN ({sql.marks(len(wanted))}) GROUP BY d.address",
+        thread,
+        since,
+        *wanted,
+    )
+    return dict(rows)
 
 
 def by_identifier(identifiers: Iterable[str]) -> dict[str, int]:
     """Message-ID → the row that it was made for."""
-    wanted = [one.lower() for one in identifiers]
-    rows = t.Delivery.select(t.Delivery.id, t.Delivery.identifier).where(t.Delivery.identifier.in_(wanted))
-    return {row.identifier: row.id for row in rows}
+    found: dict[str, int] = {}
+    for some in sql.parts(one.lower() for one in identifiers):
+        text = f"SELECT identifier, id FROM crm_delivery WHERE identifier IN ({sql.marks(len(some))})"
+        found |= dict(sql.rows(text, *some))
+    return found
 
 
 def identifiers(thread: int, address: str) -> list[tuple[int, str]]:
     """(message, Message-ID) of the mails about a record that left, or will, to an address."""
-    rows = t.Delivery.select(t.Delivery.message, t.Delivery.identifier).where(
-        t.Delivery.thread == thread, t.Delivery.address == address, t.Delivery.state != "cancelled"
+    return sql.rows(
+        "SELECT message_id, identifier FROM crm_delivery"
+        " WHERE thread_id = ? AND address = ? AND state <> 'cancelled' ORDER BY id",
+        thread,
+        address,
     )
-    return [(row.message_id, row.identifier) for row in rows.order_by(t.Delivery.id)]
 
 
 class Named(NamedTuple):
@@ -286,17 +320,25 @@ def named(messages: Iterable[int]) -> dict[int, Named]:
 
 def mark_bad(address: str, since: datetime, reason: str, delivery: int) -> None:
     """Remembers that an address does not exist."""
-    t.BadAddress.replace(address=address, since=since, reason=reason, delivery=delivery).execute()
+    sql.run(
+        "INSERT INTO crm_bad_address (address, since, reason, delivery_id) VALUES (?, ?, ?, ?) ON CONFLICT (address)"
+        " DO UPDATE SET since = excluded.since, reason = excluded.reason, delivery_id = excluded.delivery_id",
+        address,
+        since,
+        reason,
+        delivery,
+    )
 
 
 def bad(addresses: Iterable[str] | None = None) -> dict[str, tuple[datetime, str]]:
     """Address → since when and why, of those of them (of all there are) that bounced."""
-    rows = t.BadAddress.select()
-    if addresses is not None:
-        rows = rows.where(t.BadAddress.address.in_(list(addresses)))
-    return {row.address: (row.since, row.reason) for row in rows}
+    text = "SELECT address, since, reason FROM crm_bad_address"
+    rows = sql.rows(text) if addresses is None else []
+    for some in sql.parts(addresses or ()):
+        rows += sql.rows(f"{text} WHERE address IN ({sql.marks(len(some))})", *some)
+    return {address: (moment(since), reason) for address, since, reason in rows}
 
 
 def forgive(address: str) -> None:
     """The address is alive: somebody wrote from it, or a person believes so."""
-    t.BadAddress.delete().where(t.BadAddress.address == address).execute()
+    sql.run("DELETE FROM crm_bad_address WHERE address = ?", address)

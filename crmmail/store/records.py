@@ -1,20 +1,18 @@
 """Records: a thread, and its row in the table of its kind, one read or written at a time (`finding` has the many).
 
-Reading goes through one query over all kinds (`base`), so a listing never asks once a record.
+Reading goes through one query over all kinds, so a listing never asks once a record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
 
-from peewee import JOIN, fn
-
+from crmmail.core.record import KINDS, PRIORITIES
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound
-from crmmail.store import outbox
-from crmmail.store import tables as t
-from crmmail.store.prepared import ByNumber
+from crmmail.store import outbox, sql
+from crmmail.store.values import moment
 
 
 class Partner(NamedTuple):
@@ -52,98 +50,61 @@ class Record(NamedTuple):
 
 # --- reading ------------------------------------------------------------------------------------------------
 
-PARTNER = t.Thread.alias()
-RESPONSIBLE = t.User.alias()
-_author = t.User.alias()
-STATE = fn.COALESCE(t.Case.state, t.Lead.state)
-CATEGORY = fn.COALESCE(t.Category.name, t.PartnerCategory.name)
-PRIORITY = fn.COALESCE(t.Case.priority, t.Lead.priority)
-PARTNER_NAME = fn.COALESCE(t.Case.partner_name, t.Lead.partner_name)
-# Of a contact: the first of its addresses.
-_first = t.ContactAddress.select(fn.MIN(t.ContactAddress.id)).where(t.ContactAddress.contact == t.Thread.id)
-_own = t.ContactAddress.select(t.ContactAddress.address).where(t.ContactAddress.id == _first)
-EMAIL = fn.COALESCE(t.Case.email, t.Lead.email, _own)
+# One row a record, with what every kind has to tell about it; each table is found by its key.  An e-mail of a contact's
+# is the first of its addresses.
+_SELECT = f"""
+    SELECT h.id, h.kind, h.title, COALESCE(c.state, l.state), s.code, COALESCE(g.name, pg.name), u.login,
+        COALESCE(c.priority, l.priority), p.id, p.title, COALESCE(c.partner_name, l.partner_name),
+        COALESCE(c.email, l.email, (SELECT a.address FROM crm_contact_address a
+            WHERE a.id = (SELECT MIN(f.id) FROM crm_contact_address f WHERE f.contact_id = h.id))),
+        c.deadline, COALESCE(c.revenue, l.revenue), c.cost, COALESCE(c.probability, l.probability), k.company, k.lang,
+        h.address, h.moved_to_id, w.login, h.created, h.updated, COALESCE(c.closed, l.closed),
+        ({outbox.envelope("d.thread_id = h.id")}), EXISTS (SELECT 1 FROM crm_record_contact r WHERE r.thread_id = h.id)
+    FROM crm_thread h
+    LEFT JOIN crm_case c ON c.thread_id = h.id
+    LEFT JOIN crm_lead l ON l.thread_id = h.id
+    LEFT JOIN crm_contact k ON k.thread_id = h.id
+    LEFT JOIN crm_section s ON s.id = COALESCE(c.section_id, l.section_id)
+    LEFT JOIN crm_category g ON g.id = c.category_id
+    LEFT JOIN crm_partner_category pg ON pg.id = k.category_id
+    LEFT JOIN crm_user u ON u.id = COALESCE(c.responsible_id, l.responsible_id)
+    LEFT JOIN crm_thread p ON p.id = COALESCE(c.partner_id, l.partner_id)
+    LEFT JOIN crm_user w ON w.id = h.author_id
+    WHERE h.id"""
 
 
-def base(*extra: Any) -> Any:
-    """One row a record, with what every kind has to tell about it."""
-    return joined(
-        t.Thread.select(
-            t.Thread.id,
-            t.Thread.kind,
-            t.Thread.title,
-            t.Thread.address,
-            t.Thread.moved_to,
-            t.Thread.created,
-            t.Thread.updated,
-            STATE.alias("state"),
-            t.Section.code.alias("section_code"),
-            CATEGORY.alias("category_name"),
-            RESPONSIBLE.login.alias("responsible_login"),
-            _author.login.alias("author_login"),
-            PRIORITY.alias("priority"),
-            PARTNER.id.alias("partner_id"),
-            PARTNER.title.alias("partner_title"),
-            PARTNER_NAME.alias("partner_name"),
-            EMAIL.alias("email"),
-            t.Case.deadline,
-            fn.COALESCE(t.Case.revenue, t.Lead.revenue).alias("revenue"),
-            t.Case.cost,
-            fn.COALESCE(t.Case.probability, t.Lead.probability).alias("probability"),
-            t.Case.closed.alias("case_closed"),
-            t.Lead.closed.alias("lead_closed"),
-            t.Contact.company,
-            t.Contact.lang,
-            outbox.envelope(t.Delivery.thread == t.Thread.id).alias("envelope"),
-            *extra,
-        )
-    ).join(_author, JOIN.LEFT_OUTER, on=(_author.id == t.Thread.author))
-
-
-def joined(rows: Any) -> Any:
-    """Rows that have a thread, with the tables that tell of its record; `conditions` are about those."""
-    return (
-        rows.join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Thread.id))
-        .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Thread.id))
-        .join(t.Contact, JOIN.LEFT_OUTER, on=(t.Contact.thread == t.Thread.id))
-        .join(t.Section, JOIN.LEFT_OUTER, on=(t.Section.id == fn.COALESCE(t.Case.section, t.Lead.section)))
-        .join(t.Category, JOIN.LEFT_OUTER, on=(t.Category.id == t.Case.category))
-        .join(t.PartnerCategory, JOIN.LEFT_OUTER, on=(t.PartnerCategory.id == t.Contact.category))
-        .join(RESPONSIBLE, JOIN.LEFT_OUTER, on=(RESPONSIBLE.id == fn.COALESCE(t.Case.responsible, t.Lead.responsible)))
-        .join(PARTNER, JOIN.LEFT_OUTER, on=(PARTNER.id == fn.COALESCE(t.Case.partner, t.Lead.partner)))
-    )
-
-
-def of_row(row: Any) -> Record:
+def _record(row: sql.Row) -> Record:
+    (
+        number, kind, title, state, section, category, responsible, priority, partner, name, partner_name, email,
+        deadline, revenue, cost, probability, company, lang, address, moved_to, author, created, updated, closed,
+        envelope, _,
+    ) = row  # fmt: skip
     return Record(
-        row.id,
-        row.kind,
-        row.title,
-        row.state or "",
-        row.section_code or "",
-        row.category_name or "",
-        row.responsible_login or "",
-        row.priority,
-        Partner(row.partner_id, row.partner_title) if row.partner_id is not None else None,
-        row.partner_name or "",
-        row.email or "",
-        row.deadline,
-        row.revenue,
-        row.cost,
-        row.probability,
-        row.company or "",
-        row.lang or "",
-        row.address or "",
-        row.moved_to_id,
-        row.author_login or "",
-        row.created,
-        row.updated,
-        row.case_closed or row.lead_closed,
-        outbox.ENVELOPES.get(row.envelope or "", ""),
+        number,
+        kind,
+        title,
+        state or "",
+        section or "",
+        category or "",
+        responsible or "",
+        priority,
+        Partner(partner, name) if partner is not None else None,
+        partner_name or "",
+        email or "",
+        moment(deadline),
+        revenue,
+        cost,
+        probability,
+        company or "",
+        lang or "",
+        address or "",
+        moved_to,
+        author or "",
+        moment(created),
+        moment(updated),
+        moment(closed),
+        outbox.ENVELOPES.get(envelope or "", ""),
     )
-
-
-_ONE = ByNumber(lambda number: base().where(t.Thread.id == number).objects())
 
 
 def record(number: int) -> Record:
@@ -152,21 +113,32 @@ def record(number: int) -> Record:
     Raises:
         NotFound: there is none.
     """
-    row = _ONE.first(number)
+    row = sql.row(f"{_SELECT} = ?", number)
     if row is None:
         raise NotFound(f"there is no record {number}")
-    found = of_row(row)
-    return found._replace(contacts=contacts_of(number)) if found.state else found
+    found = _record(row)
+    return found._replace(contacts=contacts_of(number)) if row[-1] else found
+
+
+def several(numbers: Iterable[int]) -> dict[int, Record]:
+    """Records by their numbers."""
+    return {one.id: one for one in listed(numbers)}
+
+
+def listed(numbers: Iterable[int]) -> Iterator[Record]:
+    """Records by their numbers, in that order, read a part at a time: no statement lasts, and no list grows, while
+    somebody reads what is printed."""
+    for some in sql.parts(numbers):
+        found = {row[0]: row for row in sql.rows(f"{_SELECT} IN ({sql.marks(len(some))})", *some)}
+        yield from (_record(found[one]) for one in some if one in found)
 
 
 def contacts_of(number: int) -> tuple[Partner, ...]:
     """The further contacts of a case or lead (F193), in the order in which they were named."""
-    rows = (
-        t.RecordContact.select(t.RecordContact.contact, t.Thread.title)
-        .join(t.Thread, on=(t.Thread.id == t.RecordContact.contact))
-        .where(t.RecordContact.thread == number)
-        .order_by(t.RecordContact.id)
-        .tuples()
+    rows = sql.rows(
+        "SELECT r.contact_id, h.title FROM crm_record_contact r JOIN crm_thread h ON h.id = r.contact_id"
+        " WHERE r.thread_id = ? ORDER BY r.id",
+        number,
     )
     return tuple(Partner(*row) for row in rows)
 
@@ -180,38 +152,39 @@ class Dates(NamedTuple):
 
 def dates(number: int, kind: str) -> Dates:
     """Of a case or lead."""
-    row = t.RECORDS[kind].get(thread=number)
-    return Dates(row.partner_wrote, row.answered)
+    row = sql.row(f"SELECT partner_wrote, answered FROM crm_{kind} WHERE thread_id = ?", number)
+    assert row is not None
+    return Dates(*map(moment, row))
 
 
 def hanging(number: int) -> list[tuple[str, list[int], str]]:
     """(table, keys, column) of the rows that name a record and hang on none of its messages: what is to be done about
     it, the letters in quarantine that may belong to it, and the inbox items about these."""
-    activities = t.Activity.select(t.Activity.id).where(t.Activity.thread == number)
-    held = t.Quarantine.select(t.Quarantine.id).where(t.Quarantine.candidate == number)
-    items = t.Notification.select(t.Notification.id).where(
-        t.Notification.thread == number, t.Notification.message.is_null()
+    about = (
+        ("activity", "thread", "thread_id = ?"),
+        ("quarantine", "candidate", "candidate_id = ?"),
+        ("notification", "thread", "thread_id = ? AND message_id IS NULL"),
     )
     return [
-        ("activity", [row.id for row in activities], "thread"),
-        ("quarantine", [row.id for row in held], "candidate"),
-        ("notification", [row.id for row in items], "thread"),
+        (table, [key for (key,) in sql.rows(f"SELECT id FROM crm_{table} WHERE {is_it}", number)], column)
+        for table, column, is_it in about
     ]
 
 
 def contact_row(number: int, contact: int) -> int | None:
     """The row that makes somebody a further contact of a record."""
-    row = t.RecordContact.get_or_none(t.RecordContact.thread == number, t.RecordContact.contact == contact)
-    return row.id if row else None
+    row = sql.row("SELECT id FROM crm_record_contact WHERE thread_id = ? AND contact_id = ?", number, contact)
+    return int(row[0]) if row else None
 
 
-def several(numbers: Iterable[int]) -> dict[int, Record]:
-    """Records by their numbers."""
-    return {row.id: of_row(row) for row in base().where(t.Thread.id.in_(list(numbers))).objects()}
+def updated(number: int) -> datetime:
+    """When something happened in a record last."""
+    found: datetime = moment(sql.value("SELECT updated FROM crm_thread WHERE id = ?", number))
+    return found
 
 
 def exists(number: int) -> bool:
-    return bool(t.Thread.select().where(t.Thread.id == number).exists())
+    return sql.row("SELECT 1 FROM crm_thread WHERE id = ?", number) is not None
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -219,22 +192,27 @@ def exists(number: int) -> bool:
 
 def put_record(kind: str, title: str, created: datetime, *, author: int | None, address: str, **columns: Any) -> int:
     """Makes a record; its number.  Columns are those of the kind's table, ids where it has foreign keys."""
-    thread = t.Thread.create(
-        kind=kind, title=title, created=created, updated=created, author=author, address=address or None
+    number = sql.insert(
+        "crm_thread",
+        kind=kind,
+        title=title,
+        created=created,
+        updated=created,
+        author_id=author,
+        address=address or None,
     )
-    table = t.RECORDS[kind]
-    table.create(thread=thread.id, **columns)
-    return int(thread.id)
+    usual = {"priority": PRIORITIES["normal"]} if KINDS[kind].states else {}
+    sql.put(f"crm_{kind}", thread_id=number, **usual | sql.named(columns))
+    return number
 
 
 def change(number: int, kind: str, **columns: Any) -> None:
     """Changes columns of a record; `title`, `address`, `updated` and `moved_to` are the thread's own."""
     own = {key: columns.pop(key) for key in ("title", "address", "updated", "moved_to") if key in columns}
     if own:
-        t.Thread.update(**own).where(t.Thread.id == number).execute()
+        sql.change("crm_thread", "id", number, **sql.named(own))
     if columns:
-        table = t.RECORDS[kind]
-        table.update(**columns).where(table.thread == number).execute()
+        sql.change(f"crm_{kind}", "thread_id", number, **sql.named(columns))
 
 
 def touch(number: int, kind: str, at: datetime, *, partner: bool = False, answered: bool = False) -> None:
@@ -244,22 +222,18 @@ def touch(number: int, kind: str, at: datetime, *, partner: bool = False, answer
         partner: it was a letter from outside.
         answered: it was a user's letter to somebody outside; the first one counts.
     """
-    table = t.RECORDS[kind]
-    if "acted" not in table._meta.fields:
+    if not KINDS[kind].states:
         return
-    columns = {"acted": at, **({"partner_wrote": at} if partner else {})}
-    if answered:
-        columns["answered"] = fn.COALESCE(table.answered, t.Thread.created.db_value(at))
-    table.update(**columns).where(table.thread == number).execute()
+    columns = ["acted = ?", *(["partner_wrote = ?"] if partner else [])]
+    columns += ["answered = COALESCE(answered, ?)"] if answered else []
+    sql.run(f"UPDATE crm_{kind} SET {', '.join(columns)} WHERE thread_id = ?", *[at] * len(columns), number)
 
 
 def link_partner(address: str, contact: int) -> list[int]:
     """Makes `contact` the partner of the records that came from its address and have none; their numbers."""
     linked: list[int] = []
-    for table in (t.Case, t.Lead):
-        rows = table.select(table.thread).where(table.email == address, table.partner.is_null())
-        numbers = [row.thread_id for row in rows]
-        if numbers:
-            table.update(partner=contact).where(table.thread.in_(numbers)).execute()
-            linked += numbers
+    for table in ("crm_case", "crm_lead"):
+        theirs = "email = ? AND partner_id IS NULL"
+        linked += [number for (number,) in sql.rows(f"SELECT thread_id FROM {table} WHERE {theirs}", address)]
+        sql.run(f"UPDATE {table} SET partner_id = ? WHERE {theirs}", contact, address)
     return sorted(linked)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound
-from crmmail.store import tables as t
+from crmmail.store import sql
+from crmmail.store.standing import standing
+from crmmail.store.values import moment, unjson
 
 
 class Kept(NamedTuple):
@@ -39,14 +41,14 @@ class Firing(NamedTuple):
 # --- the rules ----------------------------------------------------------------------------------------------
 
 
+_KEPT = "SELECT r.id, r.name, r.sequence, r.active, r.dated, r.spec, r.changed FROM crm_rule r"
+
+
+@standing
 def rules(*, active: bool | None = None, dated: bool | None = None) -> list[Kept]:
     """By sequence and number; None: whether or not."""
-    query = t.Rule.select().order_by(t.Rule.sequence, t.Rule.id)
-    if active is not None:
-        query = query.where(t.Rule.active == active)
-    if dated is not None:
-        query = query.where(t.Rule.dated == dated)
-    return [_kept(row) for row in query]
+    found = [_kept(row) for row in sql.rows(f"{_KEPT} ORDER BY r.sequence, r.id")]
+    return [one for one in found if active in (None, one.active) and dated in (None, one.dated)]
 
 
 def rule(name: str) -> Kept:
@@ -65,27 +67,29 @@ def rule(name: str) -> Kept:
 
 def wrote(message: int) -> Kept | None:
     """The rule that wrote a message; None where none did."""
-    row = t.Rule.select().join(t.Message, on=(t.Message.rule == t.Rule.id)).where(t.Message.id == message).first()
+    row = sql.row(f"{_KEPT} JOIN crm_message m ON m.rule_id = r.id WHERE m.id = ?", message)
     return _kept(row) if row else None
 
 
 def put_rule(number: int | None, **columns: Any) -> int:
     """Makes a rule (None), or changes one."""
     if number is None:
-        return int(t.Rule.create(**columns).id)
-    t.Rule.update(**columns).where(t.Rule.id == number).execute()
+        usual = {"sequence": 10, "active": True, "dated": False, "spec": {}}
+        return sql.insert("crm_rule", **usual | columns)
+    sql.change("crm_rule", "id", number, **columns)
     return number
 
 
 def acted(number: int) -> bool:
     """Did a rule ever do something, or try to?  Then it must stay, for the history names it."""
-    return bool(t.Firing.select().where(t.Firing.rule == number).exists())
+    return sql.row("SELECT 1 FROM crm_firing WHERE rule_id = ? LIMIT 1", number) is not None
 
 
-def _kept(row: Any) -> Kept:
-    broken = not isinstance(row.spec, dict)
-    spec = {} if broken else row.spec
-    return Kept(row.id, row.name, row.sequence, row.active, row.dated, spec, row.changed, broken)
+def _kept(row: sql.Row) -> Kept:
+    number, name, sequence, active, dated, kept, changed = row
+    spec = unjson(kept)
+    broken = not isinstance(spec, dict)
+    return Kept(number, name, sequence, bool(active), bool(dated), {} if broken else spec, moment(changed), broken)
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------
@@ -96,41 +100,38 @@ def put_firing(
 ) -> int:
     """Notes that a rule acted on a record, or that it could not; a later try takes the place of a failed one."""
     if base is not None:
-        same = (t.Firing.rule == rule) & (t.Firing.thread == record) & (t.Firing.base == base)
-        t.Firing.delete().where(same & t.Firing.failed.is_null(False)).execute()
-    row = t.Firing.create(rule=rule, thread=record, base=base, at=at, sentence=sentence, failed=failed or None)
-    return int(row.id)
+        sql.run(
+            "DELETE FROM crm_firing WHERE rule_id = ? AND thread_id = ? AND base = ? AND failed IS NOT NULL",
+            rule,
+            record,
+            base,
+        )
+    return sql.insert(
+        "crm_firing", rule_id=rule, thread_id=record, base=base, at=at, sentence=sentence, failed=failed or None
+    )
+
+
+_FIRINGS = """
+    SELECT f.id, f.rule_id, r.name, f.thread_id, f.base, f.at, f.sentence, f.failed, r.changed
+    FROM crm_firing f JOIN crm_rule r ON r.id = f.rule_id"""
 
 
 def firings(*, record: int | None = None, rule: int | None = None, limit: int | None = None) -> list[Firing]:
     """The newest first."""
-    query = _firings().order_by(t.Firing.id.desc()).limit(limit)
-    if record is not None:
-        query = query.where(t.Firing.thread == record)
-    if rule is not None:
-        query = query.where(t.Firing.rule == rule)
-    return [_firing(row) for row in query]
+    asked = {"f.thread_id = ?": record, "f.rule_id = ?": rule}
+    held = [condition for condition, one in asked.items() if one is not None]
+    where = f"WHERE {' AND '.join(held)}" if held else ""
+    cut = f"LIMIT {limit}" if limit is not None else ""
+    rows = sql.rows(f"{_FIRINGS} {where} ORDER BY f.id DESC {cut}", *(one for one in asked.values() if one is not None))
+    return [_firing(row) for row in rows]
 
 
 def failures(since: datetime) -> list[Firing]:
     """What rules could not do since then and have not done later, the newest first."""
-    query = _firings().where(t.Firing.failed.is_null(False), t.Firing.at >= since)
-    return [_firing(row) for row in query.order_by(t.Firing.id.desc())]
+    rows = sql.rows(f"{_FIRINGS} WHERE f.failed IS NOT NULL AND f.at >= ? ORDER BY f.id DESC", since)
+    return [_firing(row) for row in rows]
 
 
-def _firings() -> Any:
-    return t.Firing.select(t.Firing, t.Rule.id, t.Rule.name, t.Rule.changed).join(t.Rule)
-
-
-def _firing(row: Any) -> Firing:
-    return Firing(
-        row.id,
-        row.rule_id,
-        row.rule.name,
-        row.thread_id,
-        row.base,
-        row.at,
-        row.sentence,
-        row.failed or "",
-        row.rule.changed,
-    )
+def _firing(row: sql.Row) -> Firing:
+    number, rule, name, record, base, at, sentence, failed, changed = row
+    return Firing(number, rule, name, record, moment(base), moment(at), sentence, failed or "", moment(changed))

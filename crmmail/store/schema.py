@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from playhouse.migrations import Runner
 
-from crmmail.errors import StoreBroken
-from crmmail.store import beside
+from crmmail.core.typed import NamedTuple
+from crmmail.errors import Refused, StoreBroken
+from crmmail.store import beside, index, sql
 from crmmail.store.database import HISTORY, Store, speaking_plainly
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
@@ -26,10 +26,13 @@ class Step(NamedTuple):
     applied: str  # ISO date, "" if pending
 
 
-def migrate(store: Store) -> list[str]:
-    """Applies what is pending, in order; the names of what was applied."""
+def migrate(store: Store, step: Callable[[], None] = lambda: None) -> list[str]:
+    """Applies what is pending, in order; the names of what was applied.  Then all messages are put into the index that
+    are not in it, after each of which `step` is called; deliveries go on meanwhile."""
     with locked(store.place), speaking_plainly(store.place):
-        return list(Runner(store.database, FOLDER, HISTORY).up())
+        done = _on_postgres(store) if store.connection.postgres else list(Runner(store.database, FOLDER, HISTORY).up())
+        index.fill(step)
+    return done
 
 
 def status(store: Store) -> list[Step]:
@@ -44,7 +47,10 @@ def backup(store: Store, target: str) -> int:
 
     Raises:
         StoreBroken: the file is there already, or cannot be written.
+        Refused: it is a database on a server, which has a program for that.
     """
+    if store.connection.postgres:
+        raise Refused(f"a database is copied by its own program: pg_dump --format=custom --file={target} {store.place}")
     try:
         file = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)  # as secret as the store
     except FileExistsError:
@@ -61,6 +67,41 @@ def backup(store: Store, target: str) -> int:
         raise
     finally:
         os.close(file)
+
+
+# What SQLite has by itself, or gets from `database`: functions that the store's statements use.
+FUNCTIONS = (
+    # lower() knows the letters that the database's locale knows, so it is told one that knows all.
+    """CREATE OR REPLACE FUNCTION casefold(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    $$ SELECT replace(translate(lower(words COLLATE "{alphabet}"), 'ς', 'σ'), 'ß', 'ss') $$""",
+    """CREATE OR REPLACE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    $$ SELECT strpos($1, $2) $$""",
+)
+ALPHABETS = ("und-x-icu", "C.utf8", "C.UTF-8", "en_US.utf8")  # collations for lower(), the best first
+# Texts sort as their bytes do, as in SQLite, whatever the locale; no address is too long, and no amount is rounded.
+NARROW = {"character varying": 'text COLLATE "C"', "text": 'text COLLATE "C"', "real": "double precision"}
+COLUMNS = """
+SELECT table_name, column_name, data_type FROM information_schema.columns
+WHERE table_schema = current_schema() AND table_name LIKE 'crm@_%' ESCAPE '@' AND collation_name IS NULL
+"""
+
+
+def _on_postgres(store: Store) -> list[str]:
+    """The same migrations; then the columns that peewee makes narrower than SQLite's are made like those."""
+    store.connection.execute("SELECT pg_advisory_lock(hashtext('crmmail migrate'))")
+    try:
+        known = {name for (name,) in sql.rows("SELECT collname FROM pg_collation")}
+        alphabet = next((one for one in ALPHABETS if one in known), "default")
+        for function in FUNCTIONS:
+            store.connection.driver.execute(function.format(alphabet=alphabet))
+        done = list(Runner(store.database, FOLDER, HISTORY).up())
+        for table, column, kind in sql.rows(COLUMNS):
+            if kind in NARROW:
+                sql.run(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE {NARROW[kind]}')
+        return done
+    finally:
+        if not store.connection.driver.closed:
+            store.connection.execute("SELECT pg_advisory_unlock(hashtext('crmmail migrate'))")
 
 
 @contextmanager

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-from peewee import JOIN, fn
 
 from crmmail.core.query import Query
+from crmmail.core.record import KINDS
 from crmmail.core.stats import Case, Letter, Partner
-from crmmail.store import finding, records
-from crmmail.store import tables as t
+from crmmail.core.typed import Any
+from crmmail.store import finding, sql
+from crmmail.store.finding import Condition
+from crmmail.store.values import moment
 
-_target = t.Thread.alias()
 # A letter of a rule's or a program's is nobody's work, and a message of the system is no letter.
 _WORK = ("email_in", "email_out", "note", "call")
 
@@ -33,38 +32,28 @@ def cases(
     What was merged into another of its kind is left out, for it is counted there.  A lead that became a case is counted
     as a lead.
     """
-    rows = finding.fitting(kind, query, user=user, now=now, sections=sections)
-    rows = rows.join(_target, JOIN.LEFT_OUTER, on=(_target.id == t.Thread.moved_to))
-    rows = rows.where(_target.id.is_null() | (_target.kind != t.Thread.kind))
-    if begin:
-        rows = rows.where(t.Thread.created >= begin)
-    if end:
-        rows = rows.where(t.Thread.created < end)
-    rows = rows.select(
-        t.Thread.id,
-        t.Thread.created,
-        fn.COALESCE(t.Case.state, t.Lead.state),
-        t.Section.code,
-        t.Category.name,
-        records.RESPONSIBLE.login,
-        fn.COALESCE(t.Case.priority, t.Lead.priority),
-        records.PARTNER.id,
-        records.PARTNER.title,
-        fn.COALESCE(t.Case.email, t.Lead.email),
-        fn.COALESCE(t.Case.partner_name, t.Lead.partner_name),
-        fn.COALESCE(t.Case.closed, t.Lead.closed),
-        fn.COALESCE(t.Case.answered, t.Lead.answered),
-        fn.COALESCE(t.Case.revenue, t.Lead.revenue),
-        t.Case.cost,
-        fn.COALESCE(t.Case.probability, t.Lead.probability),
+    more = [
+        Condition("(h.moved_to_id IS NULL OR (SELECT x.kind FROM crm_thread x WHERE x.id = h.moved_to_id) <> h.kind)")
+    ]
+    more += [Condition("h.created >= ?", (begin,))] if begin else []
+    more += [Condition("h.created < ?", (end,))] if end else []
+    fits = finding.fitting(kind, query, user=user, now=now, sections=sections, more=more)
+    only_cases = "r.cost" if kind == "case" else "NULL"
+    category = "(SELECT x.name FROM crm_category x WHERE x.id = r.category_id)" if kind == "case" else "NULL"
+    rows = sql.rows(
+        f"""SELECT h.id, h.created, r.state, (SELECT x.code FROM crm_section x WHERE x.id = r.section_id), {category},
+            (SELECT x.login FROM crm_user x WHERE x.id = r.responsible_id), r.priority, p.id, p.title, r.email,
+            r.partner_name, r.closed, r.answered, r.revenue, {only_cases}, r.probability
+        {fits.text}""",
+        *fits.values,
     )
-    return [_case(kind, *row) for row in rows.tuples()]
+    return [_case(kind, *row) for row in rows]
 
 
 def _case(
     kind: str,
     number: int,
-    created: datetime,
+    created: Any,
     state: str,
     section: str | None,
     category: str | None,
@@ -74,12 +63,15 @@ def _case(
     title: str | None,
     email: str | None,
     name: str | None,
+    closed: Any,
+    answered: Any,
     *rest: Any,
 ) -> Case:
     # A supplier has costs before anybody has saved him as a contact, so his address stands for him; else his name.
     known_as = title if contact is not None else email or name
     partner = Partner(contact, known_as or "") if contact is not None or known_as else None
-    return Case(number, kind, state, section or "", category or "", user or "", priority, partner, created, *rest)
+    moments = (moment(created), moment(closed), moment(answered))
+    return Case(number, kind, state, section or "", category or "", user or "", priority, partner, *moments, *rest)
 
 
 def letters(
@@ -93,22 +85,25 @@ def letters(
 ) -> list[Letter]:
     """Messages that people wrote from `begin` to before `end`, of the records that fit; both copies of one letter count
     once."""
-    section = fn.COALESCE(t.Case.section, t.Lead.section)
-    rows = (
-        t.Message.select(t.Message.id, t.Message.kind, t.User.login, t.Section.code, t.Message.received)
-        .join(t.User, JOIN.LEFT_OUTER, on=(t.User.id == t.Message.author))
-        .join(t.Case, JOIN.LEFT_OUTER, on=(t.Case.thread == t.Message.thread))
-        .join(t.Lead, JOIN.LEFT_OUTER, on=(t.Lead.thread == t.Message.thread))
-        .join(t.Section, JOIN.LEFT_OUTER, on=(t.Section.id == section))
-        .where(t.Message.kind.in_(_WORK), ~t.Message.automatic, t.Message.superseded_by.is_null())
-    )
-    if begin:
-        rows = rows.where(t.Message.received >= begin)
-    if end:
-        rows = rows.where(t.Message.received < end)
-    if query != Query() or sections is not None:
-        fitting = finding.fitting(None, query, user=user, now=now, sections=sections)
-        rows = rows.where(t.Message.thread.in_(fitting.select(t.Thread.id)))
-    return [
-        Letter(number, kind, login or "", code or "", received) for number, kind, login, code, received in rows.tuples()
+    found = [
+        Condition(f"m.kind IN ({', '.join(repr(one) for one in _WORK)})"),
+        Condition("NOT m.automatic AND m.superseded_by_id IS NULL"),
+        *([Condition("m.received >= ?", (begin,))] if begin else []),
+        *([Condition("m.received < ?", (end,))] if end else []),
     ]
+    if query != Query() or sections is not None:
+        of_kinds = [finding.fitting(kind, query, user=user, now=now, sections=sections) for kind in KINDS]
+        values = tuple(value for one in of_kinds for value in one.values)
+        union = " UNION ALL ".join(f"SELECT h.id {one.text}" for one in of_kinds)
+        found.append(Condition(f"m.thread_id IN ({union})", values))
+    held = finding.every(found)
+    rows = sql.rows(
+        f"""SELECT m.id, m.kind, u.login, s.code, m.received FROM crm_message m
+        LEFT JOIN crm_user u ON u.id = m.author_id
+        LEFT JOIN crm_case c ON c.thread_id = m.thread_id
+        LEFT JOIN crm_lead l ON l.thread_id = m.thread_id
+        LEFT JOIN crm_section s ON s.id = COALESCE(c.section_id, l.section_id)
+        WHERE {held.text}""",
+        *held.values,
+    )
+    return [Letter(number, kind, login or "", code or "", moment(at)) for number, kind, login, code, at in rows]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from crmmail.core.typed import NamedTuple
 from crmmail.store import tables as t
 
 

@@ -6,21 +6,23 @@ says, and each goes by an index.  Nothing is judged here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-
-from peewee import JOIN, fn
 
 from crmmail.core.copies import BEFORE_ADDRESSES, COPIES
 from crmmail.core.known import AliasFact, Known, Place, Question, Sent, Twin
-from crmmail.store import directory
-from crmmail.store import tables as t
+from crmmail.core.typed import Any
+from crmmail.store import directory, sql
 
 OTHER_TWINS = 20  # letters of other content under one Message-ID that are looked at: a broken mailer has thousands
 
 
-def known(question: Question, now: datetime) -> Known:
-    """The facts about one letter."""
+def known(question: Question, now: datetime, *, counting: bool = True) -> Known:
+    """The facts about one letter.
+
+    Args:
+        counting: False: how many came of this sender does not matter, and is not asked.
+    """
     since = now - timedelta(minutes=question.since_minutes)
     parents, internal_parents = parents_of(question.answered)
     sent = sent_mails(question.reported)
@@ -31,61 +33,88 @@ def known(question: Question, now: datetime) -> Known:
     parts = participation(question.sender, contacts, [*threads, *former])
     copies = twins(question)
     covered = {address for copy in copies for address in copy.covered}
+    named = aliases({*question.addresses, *covered})
     return Known(
         twins=copies,
-        sent_before=bool(t.Delivery.select().where(t.Delivery.content_hash == question.content_hash).exists()),
+        sent_before=was_sent(question.content_hash),
         parents=parents,
         internal_parents=internal_parents,
         threads=threads,
         redirects=redirects,
         takes_part={former.get(thread, thread): role for thread, role in reversed(parts.items())},
-        aliases=aliases({*question.addresses, *covered}),
+        aliases=named,
         users=directory.users_by_address(question.addresses),
         contacts=tuple(contacts),
-        follows_kinds=follows_kinds(question.sender, contacts),
+        follows_kinds=follows_kinds(question.sender, contacts) if _for_followers(named) else frozenset(),
         sections=section_names(question.section),
-        new_records=new_records(question.sender, since, now),
-        messages=messages(question.sender, threads, since, now),
+        new_records=new_records(question.sender, since, now) if counting else 0,
+        messages=messages(question.sender, threads, since, now) if counting else {},
         sent=sent,
     )
 
 
+def was_sent(content_hash: str) -> bool:
+    """Did a mail with this content leave from here?"""
+    return sql.row("SELECT 1 FROM crm_delivery WHERE content_hash = ? LIMIT 1", content_hash) is not None
+
+
+# --- the same letter before -----------------------------------------------------------------------------------------
+
+
 def twins(question: Question) -> tuple[Twin, ...]:
     """Earlier mails with the same Message-ID, and what became of each."""
-    same_id = t.Original.message_id == question.message_id
-    same = t.Original.content_hash == question.content_hash
-    originals = [
-        *t.Original.select().where(same_id, same),
-        *t.Original.select().where(same_id, ~same).order_by(t.Original.id.desc()).limit(OTHER_TWINS),
-    ]
-    found = []
-    for original in originals:
-        decisions = list(t.Decision.select().where(t.Decision.original == original.id).order_by(t.Decision.id))
-        stored = [one for one in decisions if one.message_id]
-        held = next((one.quarantine_id for one in decisions if one.quarantine_id), None)
+    found = sql.rows(
+        "SELECT id, content_hash, from_address, size FROM crm_original WHERE message_id = ?"
+        f" ORDER BY content_hash = ? DESC, id DESC LIMIT {OTHER_TWINS + 1}",
+        question.message_id,
+        question.content_hash,
+    )
+    same = [one for one in found if one[1] == question.content_hash]
+    others = [one for one in found if one[1] != question.content_hash]
+    return tuple(
+        _twin(number, content == question.content_hash, sender, size)
+        for number, content, sender, size in same + others[:OTHER_TWINS]
+    )
+
+
+def _twin(original: int, same_content: bool, from_address: str, size: int) -> Twin:
+    decisions = sql.rows(
+        "SELECT d.reason, d.recipient, d.created, d.quarantine_id, d.message_id, m.thread_id"
+        " FROM crm_decision d LEFT JOIN crm_message m ON m.id = d.message_id WHERE d.original_id = ? ORDER BY d.id",
+        original,
+    )
+    filed, covered, held, early, joined = [], set(), None, False, True
+    for reason, recipient, created, quarantine, message, thread in decisions:
+        if message is not None:
+            filed.append(Place(thread, message, recipient or ""))
+            # The whole of a cut letter joins what the cut one made: that is no answer.
+            joined = joined and not (created or reason in COPIES)
+        if recipient:
+            covered.add(recipient)
+        held = quarantine if held is None else held
         # Too many answers wait without an address, too many new letters with the one that they are for.
-        early = any(one.reason in BEFORE_ADDRESSES or (one.reason == "loop" and not one.recipient) for one in decisions)
-        # The whole of a cut letter joins what the cut one made: that is no answer.
-        joined = bool(stored) and not any(one.created or one.reason in COPIES for one in stored)
-        message = t.Message.get_or_none(t.Message.id == stored[0].message_id) if stored else None
-        found.append(
-            Twin(
-                original=original.id,
-                same_content=original.content_hash == question.content_hash,
-                from_address=original.from_address,
-                size=original.size,
-                subject=message.subject if message else "",
-                text=message.text if message else None,
-                attachments=t.Attachment.select().where(t.Attachment.message == message).count() if message else 0,
-                thread=message.thread_id if message else None,
-                message=message.id if message else None,
-                quarantine=None if message else held,
-                reply=joined or early,
-                covered=frozenset(one.recipient for one in decisions if one.recipient),
-                filed=tuple(Place(one.message.thread_id, one.message_id, one.recipient or "") for one in stored),
-            )
-        )
-    return tuple(found)
+        early = early or reason in BEFORE_ADDRESSES or (reason == "loop" and not recipient)
+    first = filed[0] if filed else None
+    text = sql.row("SELECT subject, text FROM crm_message WHERE id = ?", first.message) if first else None
+    files = sql.value("SELECT COUNT(*) FROM crm_attachment WHERE message_id = ?", first.message) if first else 0
+    return Twin(
+        original=original,
+        same_content=same_content,
+        from_address=from_address,
+        size=size,
+        subject=text[0] if text else "",
+        text=text[1] if text else None,
+        attachments=files,
+        thread=first.thread if first else None,
+        message=first.message if first else None,
+        quarantine=None if first else held,
+        reply=(joined and first is not None) or early,
+        covered=frozenset(covered),
+        filed=tuple(filed),
+    )
+
+
+# --- what it answers ------------------------------------------------------------------------------------------------
 
 
 def parents_of(answered: Iterable[str]) -> tuple[dict[str, int], frozenset[str]]:
@@ -93,24 +122,28 @@ def parents_of(answered: Iterable[str]) -> tuple[dict[str, int], frozenset[str]]
     wanted = list(answered)
     if not wanted:
         return {}, frozenset()
-    found, internal = {}, set()
-    rows = t.Message.select(t.Message.message_id, t.Message.thread, t.Message.internal)
-    for row in rows.where(t.Message.message_id.in_(wanted)).order_by(t.Message.id.desc()):
-        found[row.message_id] = row.thread_id
-        if row.internal:
-            internal.add(row.message_id)
-    return found, frozenset(internal)
+    found = sql.rows(
+        "SELECT message_id, thread_id, internal FROM crm_message"
+        f" WHERE message_id IN ({sql.marks(len(wanted))}) ORDER BY id DESC",
+        *wanted,
+    )
+    internal = frozenset(one for one, _, is_internal in found if is_internal)
+    return {one: thread for one, thread, _ in found}, internal
 
 
 def sent_mails(reported: Iterable[str]) -> dict[str, Sent]:
     """The mails of ours that a bounce speaks of, in its order; of an id may be told only what stands before the @."""
     found = {}
+    select = "SELECT id, thread_id, address FROM crm_delivery WHERE"
     for one in reported:
-        whole = t.Delivery.identifier == one
-        begins = (t.Delivery.identifier > one) & (t.Delivery.identifier < one + "\U0010ffff")
-        row = t.Delivery.select().where(begins if one.endswith("@") else whole).first()
+        if one.endswith("@"):
+            row = sql.row(
+                f"{select} identifier > ? AND identifier < ? ORDER BY identifier LIMIT 1", one, one + "\U0010ffff"
+            )
+        else:
+            row = sql.row(f"{select} identifier = ?", one)
         if row is not None:
-            found[one] = Sent(row.id, row.thread_id, row.address)
+            found[one] = Sent(*row)
     return found
 
 
@@ -120,17 +153,18 @@ def live_threads(numbers: Iterable[int]) -> tuple[frozenset[int], dict[int, int]
     redirects: dict[int, int] = {}
     start = {number: {number} for number in numbers}  # where we stand → which numbers were asked for
     for _ in range(10):  # a chain of merges is short; a circle must not hang a delivery
+        onward: dict[int, set[int]] = {}
+        for some in sql.parts(start):
+            text = f"SELECT id, moved_to_id FROM crm_thread WHERE id IN ({sql.marks(len(some))})"
+            for number, moved_to in sql.rows(text, *some):
+                if moved_to is None:
+                    live.add(number)
+                    redirects |= {asked: number for asked in start[number] if asked != number}
+                else:
+                    onward.setdefault(moved_to, set()).update(start[number])
+        start = onward
         if not start:
             break
-        rows = t.Thread.select(t.Thread.id, t.Thread.moved_to).where(t.Thread.id.in_(list(start)))
-        onward: dict[int, set[int]] = {}
-        for row in rows:
-            if row.moved_to_id is None:
-                live.add(row.id)
-                redirects |= {asked: row.id for asked in start[row.id] if asked != row.id}
-            else:
-                onward.setdefault(row.moved_to_id, set()).update(start[row.id])
-        start = onward
     return frozenset(live), redirects
 
 
@@ -141,10 +175,15 @@ def merged_into(threads: Iterable[int]) -> dict[int, int]:
     for _ in range(10):  # as in `live_threads`
         if not start:
             break
-        rows = t.Thread.select(t.Thread.id, t.Thread.moved_to).where(t.Thread.moved_to.in_(list(start)))
-        start = {row.id: start[row.moved_to_id] for row in rows}
+        rows = sql.rows(
+            f"SELECT id, moved_to_id FROM crm_thread WHERE moved_to_id IN ({sql.marks(len(start))})", *start
+        )
+        start = {number: start[moved_to] for number, moved_to in rows}
         found |= start
     return found
+
+
+# --- who takes part -------------------------------------------------------------------------------------------------
 
 
 def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) -> dict[int, str]:
@@ -155,138 +194,148 @@ def participation(sender: str, contacts: Iterable[int], threads: Iterable[int]) 
     if not sender or not wanted:
         return {}
     found: dict[int, str] = {}
-
-    def note(rows: Iterable[tuple[int]], role: str) -> None:
-        for (thread,) in rows:
+    these, his = sql.marks(len(wanted)), sql.marks(len(cards))
+    for role, text, *values in _ways_to_take_part(sender, cards, these, his):
+        for (thread,) in sql.rows(text, *values, *wanted):
             found.setdefault(thread, role)
-
-    address = t.MessageAddress
-    spoken = (
-        address.select(address.thread)
-        .join(t.Message, on=(address.message == t.Message.id))
-        .where(address.address == sender, address.thread.in_(wanted), address.role != "bcc", ~t.Message.internal)
-    )
-    note(spoken.distinct().tuples(), "named in the conversation")
-    follower = t.Follower
-    mine = follower.address == sender
-    if cards:
-        mine |= follower.contact.in_(cards)
-    note(follower.select(follower.thread).where(mine, follower.thread.in_(wanted)).tuples(), "follower")
-    keys = company_keys(cards)
-    for table in (t.Case, t.Lead):
-        note(table.select(table.thread).where(table.email == sender, table.thread.in_(wanted)).tuples(), "its e-mail")
-        if not cards:
-            continue
-        partner = table.partner.in_(cards)
-        if keys:
-            partner |= t.Contact.company_key.in_(keys)
-        rows = table.select(table.thread).join(t.Contact, JOIN.LEFT_OUTER, on=(table.partner == t.Contact.thread))
-        note(rows.where(partner, table.thread.in_(wanted)).tuples(), "its partner, or of the same company")
-    if cards:
-        further = t.RecordContact
-        named = further.select(further.thread).where(further.contact.in_(cards), further.thread.in_(wanted))
-        note(named.tuples(), "one of its contacts")
+        if len(found) == len(wanted):
+            break
     for card in cards:
         if card in wanted:
             found.setdefault(card, "the contact itself")
     return found
 
 
+def _ways_to_take_part(sender: str, cards: Sequence[int], these: str, his: str) -> Iterator[tuple[Any, ...]]:
+    """(role, SQL that finds the threads, its first values), the ordinary way first."""
+    yield (
+        "named in the conversation",
+        "SELECT a.thread_id FROM crm_message_address a JOIN crm_message m ON m.id = a.message_id"
+        f" WHERE a.address = ? AND a.role <> 'bcc' AND NOT m.internal AND a.thread_id IN ({these})",
+        sender,
+    )
+    mine = f"(address = ? OR contact_id IN ({his}))" if cards else "address = ?"
+    yield "follower", f"SELECT thread_id FROM crm_follower WHERE {mine} AND thread_id IN ({these})", sender, *cards
+    keys = company_keys(cards)
+    for table in ("crm_case", "crm_lead"):
+        yield "its e-mail", f"SELECT thread_id FROM {table} WHERE email = ? AND thread_id IN ({these})", sender
+        if not cards:
+            continue
+        colleague = f" OR c.company_key IN ({sql.marks(len(keys))})" if keys else ""
+        yield (
+            "its partner, or of the same company",
+            f"SELECT r.thread_id FROM {table} r LEFT JOIN crm_contact c ON c.thread_id = r.partner_id"
+            f" WHERE (r.partner_id IN ({his}){colleague}) AND r.thread_id IN ({these})",
+            *cards,
+            *keys,
+        )
+    if cards:
+        yield (
+            "one of its contacts",
+            f"SELECT thread_id FROM crm_record_contact WHERE contact_id IN ({his}) AND thread_id IN ({these})",
+            *cards,
+        )
+
+
 def participants(thread: int) -> frozenset[str]:
     """Every address that has taken part in a conversation, is the record's own, its partner's, or follows it."""
-    address = t.MessageAddress
-    spoken = address.select(address.address).join(t.Message, on=(address.message == t.Message.id))
-    found = {one for (one,) in spoken.where(address.thread == thread, ~t.Message.internal).tuples()}
-    return outsiders(thread) | (found - {""})
+    spoken = sql.rows(
+        "SELECT DISTINCT a.address FROM crm_message_address a JOIN crm_message m ON m.id = a.message_id"
+        " WHERE a.thread_id = ? AND NOT m.internal",
+        thread,
+    )
+    return outsiders(thread) | ({one for (one,) in spoken} - {""})
 
 
 def outsiders(thread: int) -> frozenset[str]:
     """The addresses that are a record's own, its partner's, its further contacts', or follow it from outside."""
-    card, follower = t.ContactAddress, t.Follower
-    found: set[str] = set()
-    cards = {thread}
-    for row in follower.select().where(follower.thread == thread):
-        found.add(row.address or "")
-        cards.add(row.contact_id)
-    for table in (t.Case, t.Lead):
-        for row in table.select().where(table.thread == thread):
-            found.add(row.email or "")
-            cards.add(row.partner_id)
-    further = t.RecordContact
-    cards |= {one for (one,) in further.select(further.contact).where(further.thread == thread).tuples()}
-    known = [one for one in cards if one is not None]
-    found |= {one for (one,) in card.select(card.address).where(card.contact.in_(known)).tuples()}
-    return frozenset(found - {""})
+    rows = sql.rows(
+        "SELECT address, contact_id FROM crm_follower WHERE thread_id = ?"
+        " UNION SELECT email, partner_id FROM crm_case WHERE thread_id = ?"
+        " UNION SELECT email, partner_id FROM crm_lead WHERE thread_id = ?"
+        " UNION SELECT '', contact_id FROM crm_record_contact WHERE thread_id = ?",
+        *[thread] * 4,
+    )
+    found = {address for address, _ in rows}
+    for some in sql.parts({thread, *(card for _, card in rows if card is not None)}):
+        text = f"SELECT address FROM crm_contact_address WHERE contact_id IN ({sql.marks(len(some))})"
+        found |= {address for (address,) in sql.rows(text, *some)}
+    return frozenset(found - {"", None})
 
 
 def company_keys(contacts: Iterable[int]) -> list[str]:
     """The companies of these contacts: set by hand, never derived from a domain."""
-    rows = t.Contact.select(t.Contact.company_key).where(
-        t.Contact.thread.in_(list(contacts)), t.Contact.company_key.is_null(False)
-    )
-    return [row.company_key for row in rows]
+    cards = list(contacts)
+    if not cards:
+        return []
+    wanted = f"thread_id IN ({sql.marks(len(cards))}) AND company_key IS NOT NULL"
+    return [key for (key,) in sql.rows(f"SELECT company_key FROM crm_contact WHERE {wanted}", *cards)]
+
+
+# --- addresses of ours ----------------------------------------------------------------------------------------------
 
 
 def aliases(addresses: Iterable[str]) -> dict[str, AliasFact]:
-    rows = (
-        t.Alias.select(t.Alias, t.Section)
-        .join(t.Section, JOIN.LEFT_OUTER)
-        .where(t.Alias.address.in_(list(addresses)), t.Alias.active)
+    """The aliases in use among these addresses."""
+    wanted = list(addresses)
+    rows = sql.rows(
+        "SELECT a.id, a.address, a.kind, s.code, a.user_id, a.policy, a.on_reply, a.loop_limit, a.keep_original"
+        " FROM crm_alias a LEFT JOIN crm_section s ON s.id = a.section_id"
+        f" WHERE a.address IN ({sql.marks(len(wanted))}) AND a.active",
+        *wanted,
     )
     return {
-        row.address: AliasFact(
-            row.id,
-            row.address,
-            row.kind,
-            row.section.code if row.section_id else "",
-            row.user_id,
-            row.policy,
-            row.on_reply,
-            row.loop_limit,
-            row.keep_original,
-        )
-        for row in rows
+        address: AliasFact(number, address, kind, section or "", user, policy, on_reply, limit, bool(keep))
+        for number, address, kind, section, user, policy, on_reply, limit, keep in rows
     }
+
+
+def _for_followers(named: Mapping[str, AliasFact]) -> bool:
+    """Is one of these aliases open to followers only?"""
+    return any(alias.policy == "followers" for alias in named.values())
 
 
 def follows_kinds(sender: str, contacts: Iterable[int]) -> frozenset[str]:
     """The kinds of records that this sender follows, for aliases that let followers in."""
     if not sender:
         return frozenset()
-    mine = (t.Follower.address == sender) | t.Follower.contact.in_(list(contacts))
-    rows = t.Follower.select(t.Thread.kind).join(t.Thread).where(mine).distinct()
-    return frozenset(row[0] for row in rows.tuples())
+    cards = list(contacts)
+    mine = f" OR f.contact_id IN ({sql.marks(len(cards))})" if cards else ""
+    rows = sql.rows(
+        f"SELECT DISTINCT h.kind FROM crm_follower f JOIN crm_thread h ON h.id = f.thread_id WHERE f.address = ?{mine}",
+        sender,
+        *cards,
+    )
+    return frozenset(kind for (kind,) in rows)
 
 
 def section_names(wanted: str | None) -> dict[str, str]:
     """{what -s says: code} where there is such a section, by code or by number."""
     if wanted is None:
         return {}
-    is_it = fn.LOWER(t.Section.code) == wanted.lower()
-    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18:
-        is_it |= t.Section.id == int(wanted)
-    row = t.Section.select(t.Section.code).where(is_it, t.Section.active).first()
-    return {wanted: row.code} if row else {}
+    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= 18
+    code = sql.value(
+        "SELECT code FROM crm_section WHERE (LOWER(code) = ? OR id = ?) AND active ORDER BY id LIMIT 1",
+        wanted.lower(),
+        int(wanted) if is_number else -1,
+    )
+    return {wanted: code} if code is not None else {}
+
+
+# --- how much he wrote ----------------------------------------------------------------------------------------------
+
+# What a wrong clock dated into the future does not count.
+_LATELY = "FROM crm_decision WHERE sender = ? AND at > ? AND at <= ? AND counted"
 
 
 def new_records(sender: str, since: datetime, now: datetime) -> int:
-    """How many records this sender made since then.  What a wrong clock dated into the future does not count."""
-    made = t.Decision.select().where(
-        t.Decision.sender == sender,
-        t.Decision.at > since,
-        t.Decision.at <= now,
-        t.Decision.created,
-        t.Decision.counted,
-    )
-    return int(made.count())
+    """How many records this sender made since then."""
+    return int(sql.value(f"SELECT COUNT(*) {_LATELY} AND created", sender, since, now))
 
 
 def letters(sender: str, since: datetime, now: datetime) -> int:
     """How many letters of this sender came since then."""
-    came = t.Decision.select().where(
-        t.Decision.sender == sender, t.Decision.at > since, t.Decision.at <= now, t.Decision.counted
-    )
-    return int(came.count())
+    return int(sql.value(f"SELECT COUNT(*) {_LATELY}", sender, since, now))
 
 
 def messages(sender: str, threads: Iterable[int], since: datetime, now: datetime) -> dict[int, int]:
@@ -294,16 +343,12 @@ def messages(sender: str, threads: Iterable[int], since: datetime, now: datetime
     wanted = list(threads)
     if not wanted:
         return {}
-    rows = (
-        t.Decision.select(t.Decision.thread, fn.COUNT(t.Decision.id))
-        .where(
-            t.Decision.sender == sender,
-            t.Decision.at > since,
-            t.Decision.at <= now,
-            t.Decision.counted,
-            t.Decision.outcome == "stored",
-            t.Decision.thread.in_(wanted),
-        )
-        .group_by(t.Decision.thread)
+    rows = sql.rows(
+        f"SELECT thread_id, COUNT(*) {_LATELY} AND outcome = 'stored'"
+        f" AND thread_id IN ({sql.marks(len(wanted))}) GROUP BY thread_id",
+        sender,
+        since,
+        now,
+        *wanted,
     )
-    return dict(rows.tuples())
+    return dict(rows)

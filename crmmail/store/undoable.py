@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
 
-import peewee
-
+from crmmail.core.record import KINDS
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import Changed
+from crmmail.store import index, sql, values
 from crmmail.store import tables as t
 from crmmail.store.database import among
 
@@ -28,35 +28,20 @@ class Change(NamedTuple):
     after: Any
 
 
-JOURNALLED: dict[str, type[t.Table]] = {
-    "thread": t.Thread,
-    "case": t.Case,
-    "lead": t.Lead,
-    "contact": t.Contact,
-    "contact_address": t.ContactAddress,
-    "record_contact": t.RecordContact,
-    "original": t.Original,
-    "message": t.Message,
-    "message_address": t.MessageAddress,
-    "attachment": t.Attachment,
-    "quarantine": t.Quarantine,
-    "decision": t.Decision,
-    "activity": t.Activity,
-    "follower": t.Follower,
-    "auto_follow": t.AutoFollow,
-    "notification": t.Notification,
-    "star": t.Star,
-    "delivery": t.Delivery,
-    "template": t.Template,
-    "view": t.View,
-    "rule": t.Rule,
-    "firing": t.Firing,
-    "sla": t.Sla,
-    "section": t.Section,
-    "category": t.Category,
-    "alias": t.Alias,
-    "user": t.User,
-}
+# The tables that acts change.
+JOURNALLED = (
+    "thread", "case", "lead", "contact", "contact_address", "record_contact", "original", "message", "message_address",
+    "attachment", "quarantine", "decision", "activity", "follower", "auto_follow", "notification", "star", "delivery",
+    "template", "view", "rule", "firing", "sla", "section", "category", "alias", "user",
+)  # fmt: skip
+
+# Those whose rows belong to a record without being the record's own row.
+_OF_A_RECORD = frozenset(
+    (
+        "record_contact", "message", "message_address", "decision", "activity", "follower", "notification", "delivery",
+        "firing",
+    )
+)  # fmt: skip
 
 # Before and after of a mail that an act queued besides: undoing the act calls it off, unless it has left.
 CALLED_OFF = ("cancelled", "queued")
@@ -83,18 +68,35 @@ _MADE = (
 # --- changing -----------------------------------------------------------------------------------------------
 
 
-def update(table: str, key: Any, **columns: Any) -> list[Change]:
+def update(table: str, key: int, **columns: Any) -> list[Change]:
     """Sets columns of one row; what changed (a column that has the value already is no change)."""
-    row = _row(table, key)
+    if not columns:
+        return []
+    names, there = sql.named(columns), _key_column(table)
+    row = sql.row(f"SELECT {', '.join(names)} FROM crm_{table} WHERE {there} = ?", key)
+    if row is None:
+        raise Changed(f"{table} {key} is gone")
     found = []
-    for name, value in columns.items():
-        field = row._meta.fields[name]
-        before, after = _plain(field, row.__data__[name]), _plain(field, value)
+    for name, had, value in zip(columns, row, columns.values(), strict=True):
+        before, after = _kept(had), _kept(value)
+        before = bool(before) if isinstance(after, bool) else before
         if before != after:
             found.append(Change(table, key, name, before, after))
     if found:
-        _set(table, key, {change.field: columns[change.field] for change in found})
+        with index.changing(_indexed(found)):
+            sql.change(f"crm_{table}", there, key, **sql.named({one.field: columns[one.field] for one in found}))
     return found
+
+
+def _key_column(table: str) -> str:
+    return "thread_id" if table in KINDS else "id"
+
+
+def _kept(value: Any) -> Any:
+    """A value as a change holds it: a moment as text, what the store has as JSON as its text."""
+    if isinstance(value, datetime):
+        return values.written(value if value.tzinfo else values.moment(value))
+    return sql.adapted([value])[0]
 
 
 def update_all(table: str, keys: Sequence[int], field: str, value: Any) -> list[Change]:
@@ -102,7 +104,7 @@ def update_all(table: str, keys: Sequence[int], field: str, value: Any) -> list[
 
     A record has thousands of messages; a change a row would hold the lock for longer than a delivery can wait.
     """
-    model = JOURNALLED[table]
+    model = _model(table)
     number, column = model._meta.primary_key, model._meta.fields[field]
     after = _plain(column, value)
     had: dict[Any, list[int]] = {}
@@ -124,11 +126,11 @@ def update_record(number: int, kind: str, **columns: Any) -> list[Change]:
 
 def insert(table: str, **columns: Any) -> list[Change]:
     """Makes a row, unless an equal key is there: then no change."""
-    model = JOURNALLED[table]
+    model = _model(table)
     try:
-        with t.database.atomic():
+        with sql.savepoint():
             row = model.create(**columns)
-    except peewee.IntegrityError:
+    except t.peewee.IntegrityError:
         return []
     return [Change(table, _key(row), "*", None, None)]
 
@@ -145,9 +147,11 @@ def was_made(table: str, key: int, **still: Any) -> Change:
         still: columns whose values must be these when it is taken back: nobody has done anything with the row since.
             What belongs to a record must in any case still belong to it, and not to one that it was merged into.
     """
-    model = JOURNALLED[table]
-    if "thread" in model._meta.fields and model._meta.primary_key.name != "thread":
-        still["thread"] = _row(table, key).thread_id
+    if table in _OF_A_RECORD:
+        row = sql.row(f"SELECT thread_id FROM crm_{table} WHERE id = ?", key)
+        if row is None:
+            raise Changed(f"{table} {key} is gone")
+        still["thread"] = row[0]
     return Change(table, key, "*", None, still or None)
 
 
@@ -156,9 +160,10 @@ def delete(table: str, key: Any) -> list[Change]:
     row = _row(table, key, missing=None)
     if row is None:
         return []
-    image = _image(row)
-    _where(JOURNALLED[table].delete(), table, key).execute()
-    return [Change(table, key, "*", image, None)]
+    gone = [Change(table, key, "*", _image(row), None)]
+    with index.changing(_indexed(gone)):
+        _where(_model(table).delete(), table, key).execute()
+    return gone
 
 
 @contextmanager
@@ -167,7 +172,7 @@ def made(changes: list[Change]) -> Iterator[None]:
     before = {table: _highest(table) for table in _MADE}
     yield
     for table in _MADE:
-        model = JOURNALLED[table]
+        model = _model(table)
         key = model._meta.primary_key
         for row in model.select(key).where(key > before[table]).order_by(key):
             changes.append(was_made(table, _key(row)))
@@ -182,6 +187,23 @@ def revert(changes: Sequence[Change]) -> None:
     Raises:
         Changed: a row is no longer as the act left it, or something newer hangs on a row the act made.
     """
+    with index.changing(_indexed(changes)):
+        _revert(changes)
+
+
+def _indexed(changes: Sequence[Change]) -> list[int]:
+    """The messages of which the index has other words after these changes."""
+    found: set[int] = set()
+    for change in changes:
+        if change.table == "message" and (change.field == "*" or change.field in index.FIELDS):
+            found.add(change.key)
+        elif change.table in index.HANGING and change.field == "*":
+            hangs = f"SELECT message_id FROM crm_{change.table} WHERE id = ?"
+            found.add(change.before["message"] if change.before else sql.value(hangs, change.key))
+    return sorted(one for one in found if one is not None)
+
+
+def _revert(changes: Sequence[Change]) -> None:
     for change in reversed(changes):
         if _is_of_many(change):
             _revert_all(change)
@@ -196,14 +218,14 @@ def revert(changes: Sequence[Change]) -> None:
                 if _plain(row._meta.fields[name], row.__data__[name]) != value:
                     raise Changed(f"{_in_words(change)} was changed since")
             try:
-                with t.database.atomic():
-                    _where(JOURNALLED[change.table].delete(), change.table, change.key).execute()
-            except peewee.IntegrityError:
+                with sql.savepoint():
+                    _where(_model(change.table).delete(), change.table, change.key).execute()
+            except t.peewee.IntegrityError:
                 raise Changed(f"{_in_words(change)} cannot go again: something newer hangs on it") from None
         elif change.field == "*":
             if row is not None:
                 raise Changed(f"{_in_words(change)} is there again already")
-            model = JOURNALLED[change.table]
+            model = _model(change.table)
             fields = model._meta.fields
             row = model.insert(**{name: fields[name].python_value(value) for name, value in change.before.items()})
             with _in_its_place(change):
@@ -211,7 +233,7 @@ def revert(changes: Sequence[Change]) -> None:
         else:
             if change[3:] == CALLED_OFF and (row is None or row.state != "queued"):
                 continue  # it has left; what it tells of is taken back all the same
-            field = JOURNALLED[change.table]._meta.fields[change.field]
+            field = _model(change.table)._meta.fields[change.field]
             is_so = row is not None and _plain(field, row.__data__[change.field]) == change.after
             if change.field in _MOVES_ON and not is_so:
                 continue
@@ -228,7 +250,7 @@ def _is_of_many(change: Change) -> bool:
 
 def _revert_all(change: Change) -> None:
     """Puts a column of many rows back; all of them must be as the act left them."""
-    model = JOURNALLED[change.table]
+    model = _model(change.table)
     number, column = model._meta.primary_key, model._meta.fields[change.field]
     is_so = column == column.python_value(change.after) if change.after is not None else column.is_null()
     back = model.update({column: column.python_value(change.before)})
@@ -242,9 +264,9 @@ def _revert_all(change: Change) -> None:
 def _in_its_place(change: Change) -> Iterator[None]:
     """What was there before may stand in somebody else's place by now: a name, for instance, that was given again."""
     try:
-        with t.database.atomic():
+        with sql.savepoint():
             yield
-    except peewee.IntegrityError:
+    except t.peewee.IntegrityError:
         raise Changed(f"{_in_words(change)} cannot be as it was: something newer is in its place") from None
 
 
@@ -260,7 +282,7 @@ def _in_words(change: Change) -> str:
 
 def moment(value: datetime) -> str:
     """A moment as a change holds it."""
-    return str(t.Journal.at.db_value(value))
+    return values.written(value)
 
 
 def keys(change: Change) -> set[Any]:
@@ -270,7 +292,12 @@ def keys(change: Change) -> set[Any]:
     return {tuple(change.key) if isinstance(change.key, list) else change.key}
 
 
-# --- rows as plain data -------------------------------------------------------------------------------------
+# --- rows as plain data, by peewee ---------------------------------------------------------------------------
+
+
+def _model(table: str) -> Any:
+    """`record_contact` → RecordContact."""
+    return getattr(t, "".join(word.capitalize() for word in table.split("_")))
 
 
 def _plain(field: Any, value: Any) -> Any:
@@ -291,7 +318,7 @@ def _key(row: Any) -> Any:
 
 
 def _where(query: Any, table: str, key: Any) -> Any:
-    model = JOURNALLED[table]
+    model = _model(table)
     if isinstance(key, list | tuple):
         user, message = key
         return query.where(t.Star.user == user, t.Star.message == message)
@@ -299,16 +326,16 @@ def _where(query: Any, table: str, key: Any) -> Any:
 
 
 def _row(table: str, key: Any, **missing: None) -> Any:
-    row = _where(JOURNALLED[table].select(), table, key).first()
+    row = _where(_model(table).select(), table, key).first()
     if row is None and "missing" not in missing:
         raise Changed(f"{table} {key} is gone")
     return row
 
 
 def _set(table: str, key: Any, columns: dict[str, Any]) -> None:
-    _where(JOURNALLED[table].update(**columns), table, key).execute()
+    _where(_model(table).update(**columns), table, key).execute()
 
 
 def _highest(table: str) -> int:
-    key = JOURNALLED[table]._meta.primary_key
-    return JOURNALLED[table].select(peewee.fn.MAX(key)).scalar() or 0
+    key = _model(table)._meta.primary_key
+    return _model(table).select(t.fn.MAX(key)).scalar() or 0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from peewee import fn
-
-from crmmail.store import tables as t
+from crmmail.core.typed import NamedTuple
+from crmmail.store import finding, sql
 
 
 class Saved(NamedTuple):
@@ -19,16 +16,16 @@ class Saved(NamedTuple):
 
 def views(user: int) -> list[Saved]:
     """Those that a user can call: his own, then everybody's, by name."""
-    rows = t.View.select().where((t.View.user == user) | t.View.user.is_null())
-    return [_saved(row) for row in rows.order_by(t.View.user.is_null(), t.View.name)]
+    rows = sql.rows(f"{_SELECT} WHERE user_id = ? OR user_id IS NULL ORDER BY user_id IS NULL, name", user)
+    return [Saved(*row) for row in rows]
 
 
 def view(name: str, user: int | None) -> Saved | None:
     """The view of that name that a user has himself, or (None) that is everybody's."""
-    whose = t.View.user.is_null() if user is None else t.View.user == user
-    row = t.View.select().where(fn.CASEFOLD(t.View.name) == name.casefold(), whose).first()
-    return _saved(row) if row else None
+    named = finding.same("name", name)
+    whose = finding.Condition("user_id = ?", (user,)) if user is not None else finding.Condition("user_id IS NULL")
+    row = sql.row(f"{_SELECT} WHERE {named.text} AND {whose.text}", *named.values, *whose.values)
+    return Saved(*row) if row else None
 
 
-def _saved(row: Any) -> Saved:
-    return Saved(row.id, row.user_id, row.name, row.kind, row.query)
+_SELECT = "SELECT id, user_id, name, kind, query FROM crm_view"

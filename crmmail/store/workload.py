@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
-
-from peewee import fn
 
 from crmmail.core.record import KINDS
 from crmmail.core.section import Candidate
-from crmmail.store import tables as t
+from crmmail.store import sql
+from crmmail.store.values import moment
 
 
 def candidates(section: int, now: datetime | None = None) -> list[Candidate]:
     """Everybody who could get a new record of a section, with how busy he is; who is on leave `now` could not."""
-    loads: Counter[int] = Counter()
-    last: dict[int, str] = {}
+    present = "u.active" if now is None else "u.active AND (u.away_until IS NULL OR u.away_until <= ?)"
+    users = sql.rows(f"SELECT u.id FROM crm_user u WHERE {present} ORDER BY u.id", *([] if now is None else [now]))
+    return [Candidate(user, _load(user), _last_turn(user, section)) for (user,) in users]
+
+
+def _load(user: int) -> int:
+    """How many unfinished records somebody has."""
+    found = 0
     for name in ("case", "lead"):
-        table = t.RECORDS[name]
-        given = table.responsible.is_null(False)
-        busy = table.select(table.responsible, fn.COUNT(table.thread)).where(given)
-        busy = busy.where(table.state.not_in(KINDS[name].done)).group_by(table.responsible)
-        loads.update(dict(busy.tuples()))
-        turns = table.select(table.responsible, fn.MAX(table.assigned)).where(given, table.section == section)
-        for user, moment in turns.group_by(table.responsible).tuples():
-            last[user] = max(last.get(user, ""), str(moment or ""))
-    users: Iterable[Any] = t.User.select(t.User.id).where(t.User.active).order_by(t.User.id)
-    if now is not None:
-        users = users.where(t.User.away_until.is_null() | (t.User.away_until <= now))
-    return [Candidate(row.id, loads[row.id], last.get(row.id, "")) for row in users]
+        states = [state for state in KINDS[name].states if state not in KINDS[name].done]
+        busy = f"SELECT COUNT(*) FROM crm_{name} WHERE responsible_id = ? AND state IN ({sql.marks(len(states))})"
+        found += int(sql.value(busy, user, *states))
+    return found
+
+
+def _last_turn(user: int, section: int) -> str:
+    """When somebody was last given a record of a section; "" never."""
+    given = "SELECT MAX(assigned) FROM crm_{} WHERE section_id = ? AND responsible_id = ?"
+    return max(str(moment(sql.value(given.format(name), section, user)) or "") for name in ("case", "lead"))

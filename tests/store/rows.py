@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crmmail.core.message import Address
-from crmmail.store import blobs, directory, mails, messages, offices, records
+from crmmail.store import blobs, directory, mails, messages, offices, records, sql
 from crmmail.store import tables as t
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -49,9 +49,10 @@ def contact(name: str, *addresses: str, company: str = "", **columns: Any) -> in
 
 def message(thread: int, sender: str = "", to: str = "", cc: str = "", **columns: Any) -> int:
     plain = {"kind": "email_in", "subtype": "discussion", "from_address": sender, "date": NOW, "received": NOW}
-    number = messages.put_message(thread, **{**plain, **columns})
-    for role, named in (("from", sender), ("to", to), ("cc", cc)):
-        messages.put_addresses(number, thread, role, [Address("", one) for one in named.split()])
+    with sql.savepoint():
+        number = messages.put_message(thread, **{**plain, **columns})
+        for role, named in (("from", sender), ("to", to), ("cc", cc)):
+            messages.put_addresses(number, thread, role, [Address("", one) for one in named.split()])
     return number
 
 
@@ -64,7 +65,8 @@ def original(
 ) -> int:
     data = blobs.of(b"".join(mails.compressed([raw], len(raw))))
     plain = {"from_address": "ann@customer.example", "received": NOW, "size": len(raw), "data": data}
-    return mails.put_original(message_id, content_hash, **{**plain, **changes})
+    there = mails.find_original(message_id, content_hash)
+    return there or mails.put_original(message_id, content_hash, **{**plain, **changes})
 
 
 def quarantined(reason: str = "no-route", **columns: Any) -> int:

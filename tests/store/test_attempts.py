@@ -6,11 +6,12 @@ import multiprocessing
 import os
 import signal
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from crmmail.store.attempts import LIMIT, Attempts
+from crmmail.store.attempts import LIMIT, Attempts, Steady
 
 KEY = "c0ffee"
 
@@ -112,3 +113,73 @@ def test_whoever_may_use_the_store_may_count(tmp_path: Path, umask: int, store: 
     assert stat.S_IMODE(os.stat(attempts.folder).st_mode) == folder
     assert modes == {store}
     assert {stat.S_IMODE(mark.stat().st_mode) for mark in Path(attempts.folder).iterdir()} == {store}
+
+
+# --- a process that stays -----------------------------------------------------------------------------------
+
+
+class Server:
+    """A process that stays, and takes mails in hand until one kills it."""
+
+    def __init__(self, place: str) -> None:
+        self.beats = 0
+        self.counter = Steady(place, self._beat)
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+
+def _killed_while_it_stays(place: str) -> None:
+    counter = Server(place).counter
+    with counter.judging("innocent"):
+        pass
+    with counter.judging(KEY):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_a_server(place: str) -> None:
+    child = multiprocessing.get_context("fork").Process(target=_killed_while_it_stays, args=(place,))
+    child.start()
+    child.join(20)
+    assert child.exitcode == -signal.SIGKILL
+
+
+def test_a_server_that_is_killed_accuses_the_mail_in_hand_and_no_other(attempts: Attempts) -> None:
+    for number in range(1, LIMIT + 1):
+        kill_a_server(attempts.place)
+        server = Server(attempts.place)
+        assert (server.counter.count(KEY), server.counter.count("innocent")) == (number, 0)
+        assert Attempts(attempts.place).count(KEY) == number, "a process of its own knows it, too"
+        server.counter.close()
+    attempts.forget(KEY)
+    assert left(attempts) == []
+
+
+def test_a_server_that_lives_is_not_counted_and_leaves_nothing(attempts: Attempts) -> None:
+    server = Server(attempts.place)
+    with server.counter.judging(KEY):
+        assert attempts.count(KEY) == 0
+        assert Server(attempts.place).counter.count(KEY) == 0
+    with pytest.raises(ZeroDivisionError), server.counter.judging(KEY):
+        1 / 0  # noqa: B018
+    assert server.beats == 2
+    assert attempts.unsettled(time.time() + 60) == 0
+    server.counter.close()
+    assert attempts.count(KEY) == 0
+
+
+def test_for_a_server_memory_that_is_not_enough_counts_too(attempts: Attempts) -> None:
+    server = Server(attempts.place)
+    with pytest.raises(MemoryError), server.counter.judging(KEY):
+        raise MemoryError
+    assert attempts.count(KEY) == 1
+    server.counter.close()
+    assert len(left(attempts)) == 1
+
+
+def test_a_server_whose_folder_cannot_be_made_counts_nothing_and_goes_on() -> None:
+    server = Server("/proc/nowhere/crm.db")
+    with server.counter.judging(KEY):
+        pass
+    assert (server.beats, server.counter.count(KEY)) == (1, 0)
+    server.counter.close()

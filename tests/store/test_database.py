@@ -6,6 +6,8 @@ import multiprocessing.synchronize
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,9 @@ from crmmail.store import tables as t
 from crmmail.store.database import HISTORY, WAL_IS_SAFE, Store, speaking_plainly
 
 JOURNAL = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "truncate"
+
+
+pytestmark = pytest.mark.sqlite("its file, its pragmas, its words")
 
 
 def pragma(store: Store, name: str) -> object:
@@ -83,10 +88,33 @@ def test_looking_for_a_store_does_not_make_one(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["postgresql://host/crm", "mysql://root@x/y"])
-def test_a_store_of_another_kind(place: str) -> None:
-    with pytest.raises(ConfigBroken, match="give the path of an SQLite file"):
-        database.open(place)
+def test_a_store_of_another_kind() -> None:
+    with pytest.raises(ConfigBroken, match="cannot open a mysql store: give the path of a file, or postgresql://"):
+        database.open("mysql://root@x/y")
+
+
+WITHOUT_A_DRIVER = """
+import sys
+class Hidden:
+    def find_spec(self, name, *more):
+        if name == "psycopg":
+            raise ImportError(name)
+sys.meta_path.insert(0, Hidden())
+from crmmail import mda
+print(*mda.run(["--db", "postgresql://crm:geheim@db.example.com/crm"], b"Subject: x\\n\\nx"))
+"""
+
+
+def test_a_server_s_store_without_its_driver_says_what_to_install(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_DRIVER],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = "a store on PostgreSQL needs psycopg, which is not there: pip install 'crmmail[postgres]'"
+    assert done.stdout == f'75 ["crmmail-mda: {said}; the mail stays where it is"]\n', done.stderr
 
 
 def test_unchecked_it_opens_what_is_behind(tmp_path: Path) -> None:

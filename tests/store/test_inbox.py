@@ -12,7 +12,7 @@ from store.rows import NOW, ago
 from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.errors import NotFound
-from crmmail.store import directory, inbox, messages, undoable
+from crmmail.store import directory, inbox, items, messages, undoable
 from crmmail.store import tables as t
 from crmmail.store.database import Store
 
@@ -54,7 +54,7 @@ def filled() -> dict[str, int]:
 
 def listed(shop: dict[str, int], who: str = "bob", typed: str = "", **options: Any) -> str:
     """The names of somebody's items."""
-    found = inbox.items(shop[who], parse([typed], understand), now=NOW, **options)
+    found = items.items(shop[who], parse([typed], understand), now=NOW, **options)
     by_message = {shop[name]: name for name in ("help", "offer", "state")}
     return " ".join("held" if one.quarantine else by_message[one.message or 0] for one in found)
 
@@ -92,13 +92,13 @@ def test_finding(shop: dict[str, int], typed: str, names: str) -> None:
 
 def test_everybody_has_his_own(shop: dict[str, int]) -> None:
     assert listed(shop, "ann") == "help"
-    assert inbox.counts(shop["bob"]) == (4, 0)
-    assert inbox.counts(shop["ann"]) == (1, 0)
-    assert inbox.counts(99) == (0, 0)
+    assert items.counts(shop["bob"]) == (4, 0)
+    assert items.counts(shop["ann"]) == (1, 0)
+    assert items.counts(99) == (0, 0)
 
 
 def test_an_item_tells_of_its_message_and_record(shop: dict[str, int]) -> None:
-    held, state, _, help_item = inbox.items(shop["bob"])
+    held, state, _, help_item = items.items(shop["bob"])
     assert (help_item.record, help_item.kind, help_item.title) == (shop["case"], "case", "The printer burns")
     assert (help_item.message, help_item.subject, help_item.text) == (shop["help"], "Help!", "Ink smells")
     assert (help_item.from_name, help_item.from_address) == ("Ann", "ann@customer.example")
@@ -110,8 +110,8 @@ def test_an_item_tells_of_its_message_and_record(shop: dict[str, int]) -> None:
 
 def test_listing_changes_nothing(shop: dict[str, int]) -> None:
     before = list(t.Notification.select().dicts()), list(t.Message.select().dicts())
-    inbox.items(shop["bob"])
-    inbox.items(shop["bob"], unread_only=False, starred_only=True)
+    items.items(shop["bob"])
+    items.items(shop["bob"], unread_only=False, starred_only=True)
     assert (list(t.Notification.select().dicts()), list(t.Message.select().dicts())) == before
 
 
@@ -169,7 +169,7 @@ def test_a_star_is_of_one_user_and_survives_reading(shop: dict[str, int]) -> Non
     inbox.set_done(inbox.unread(shop["bob"]), NOW)
     assert listed(shop, starred_only=True) == "help"
     assert listed(shop, "ann", starred_only=True) == ""
-    assert inbox.counts(shop["bob"]) == (0, 1)
+    assert items.counts(shop["bob"]) == (0, 1)
     assert inbox.starred(shop["bob"], shop["help"]) and not inbox.starred(shop["ann"], shop["help"])
     undoable.delete("star", [shop["ann"], shop["help"]])
     assert listed(shop, starred_only=True) == "help"
@@ -180,14 +180,14 @@ def test_a_star_is_of_one_user_and_survives_reading(shop: dict[str, int]) -> Non
 def test_a_star_needs_no_item_and_the_newest_star_comes_first(shop: dict[str, int]) -> None:
     undoable.insert("star", user=shop["ann"], message=shop["offer"], created=ago(days=1))
     undoable.insert("star", user=shop["ann"], message=shop["help"], created=ago(days=2))
-    found = inbox.items(shop["ann"], starred_only=True)
+    found = items.items(shop["ann"], starred_only=True)
     assert [(one.message, one.id is None, one.unread, one.starred) for one in found] == [
         (shop["offer"], True, False, True),
         (shop["help"], False, True, True),
     ]
-    assert [one.starred for one in inbox.items(shop["ann"])] == [True]
+    assert [one.starred for one in items.items(shop["ann"])] == [True]
 
 
 def test_a_user_who_left_keeps_his_items(shop: dict[str, int]) -> None:
     directory.change_user(shop["bob"], active=False)
-    assert inbox.counts(shop["bob"]) == (4, 0)
+    assert items.counts(shop["bob"]) == (4, 0)

@@ -25,6 +25,9 @@ LIFE = (
 )
 
 
+pytestmark = pytest.mark.sqlite("damages the file")
+
+
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a shop in which something of everything has happened."""

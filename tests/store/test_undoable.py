@@ -33,7 +33,10 @@ def kept(changes: list[Change]) -> list[Change]:
 
 def snapshot() -> dict[str, list[Any]]:
     """Every row of every journalled table."""
-    return {name: list(model.select().dicts()) for name, model in undoable.JOURNALLED.items()}
+    models = {name: undoable._model(name) for name in undoable.JOURNALLED}
+    return {
+        name: list(model.select().order_by(*model._meta.get_primary_keys()).dicts()) for name, model in models.items()
+    }
 
 
 # --- changes ------------------------------------------------------------------------------------------------
@@ -232,7 +235,7 @@ def test_the_journal_tells_who_did_what(case: int) -> None:
     bob = rows.user("bob")
     changes = undoable.update("case", case, state="done")
     number = journal.write(bob, "bsmith", NOW, "close", f"closed {case}", changes, thread=case)
-    (entry,) = journal.of_thread(case)
+    (entry,) = journal.of_thread(case, 9)
     assert entry == (number, bob, "bob", "bsmith", NOW, "close", f"closed {case}", case, changes, True, None)
 
 
@@ -319,9 +322,15 @@ def test_more_rows_than_a_statement_has_parameters(three: list[int]) -> None:
 @pytest.mark.parametrize("name", undoable.JOURNALLED)
 def test_every_column_of_a_journalled_table_fits_into_json(store: Store, name: str) -> None:
     values = {"UTCField": NOW, "JSONText": ["a"], "BooleanField": True, "FloatField": 1.5, "BlobField": None}
-    for field in undoable.JOURNALLED[name]._meta.sorted_fields:
+    for field in undoable._model(name)._meta.sorted_fields:
         plain = undoable._plain(field, values.get(type(field).__name__, 1))
         assert json.loads(json.dumps(plain)) == plain
+
+
+@pytest.mark.parametrize("name", undoable.JOURNALLED)
+def test_it_knows_which_rows_belong_to_a_record(name: str) -> None:
+    meta = undoable._model(name)._meta
+    assert ("thread" in meta.fields and meta.primary_key.name != "thread") == (name in undoable._OF_A_RECORD)
 
 
 def test_deliveries_are_rows_like_others(case: int) -> None:

@@ -1,1 +1,1 @@
-"""The tables, by what they are about; `store.tables` lists them all."""
+"""The tables, by what they are about; `all` lists them, and `store.tables` is the door to it."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from peewee import DatabaseProxy, Model
 
+from crmmail.core.typed import Any
 from crmmail.store.fields import Word
 
 database = DatabaseProxy()
@@ -20,3 +19,10 @@ class Table(Model):
 def word(**options: Any) -> Word:
     """A short text: a code, a login, a state."""
     return Word(max_length=255, **options)
+
+
+def some(table: type[Table], name: str, *columns: Any, unique: bool = False, filled: Any = None) -> None:
+    """Gives a table an index of those rows only in which a column (the last one, unless another is named) has
+    something.  A letter then writes nothing into the indexes of what it has not."""
+    filled = columns[-1] if filled is None else filled
+    table.add_index(table.index(*columns, name=name, unique=unique, where=filled.is_null(False)))

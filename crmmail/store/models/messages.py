@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import AutoField, BlobField, BooleanField, CompositeKey, ForeignKeyField, IntegerField
 
 from crmmail.store.fields import JSONText, Text, UTCField
-from crmmail.store.models.base import Table, word
+from crmmail.store.models.base import Table, some, word
 from crmmail.store.models.records import Contact, Subtype, Thread
 from crmmail.store.models.rules import Rule
 from crmmail.store.models.shop import User
@@ -17,7 +17,7 @@ class Original(Table):
     id = AutoField()
     message_id = word()
     content_hash = word()
-    from_address = word(index=True)
+    from_address = word()
     mailbox = word(null=True)  # the mailbox that it was fetched from, where the mail tells (Delivered-To)
     received = UTCField()
     size = IntegerField()
@@ -34,29 +34,36 @@ class Message(Table):
     id = AutoField()
     thread = ForeignKeyField(Thread)
     kind = word()
-    subtype = ForeignKeyField(Subtype, column_name="subtype")
+    subtype = ForeignKeyField(Subtype, column_name="subtype", index=False)
     internal = BooleanField(default=False)
     automatic = BooleanField(default=False)
-    author = ForeignKeyField(User, null=True)
+    author = ForeignKeyField(User, null=True, index=False)
     from_name = Text(default="")
     from_address = word(default="")
     subject = Text(default="")
     text = Text(default="")
     html = Text(default="")
     date = UTCField()  # what the letter says; the order in a thread is that of the ids
-    received = UTCField()
+    received = UTCField(index=True)
     message_id = word(null=True, index=True)
     original = ForeignKeyField(Original, null=True)
-    superseded_by = ForeignKeyField("self", null=True)  # a copy that the line had cut short
-    answers = ForeignKeyField("self", null=True)  # the message that this letter of ours answers or forwards
+    superseded_by = ForeignKeyField("self", null=True, index=False)  # a copy that the line had cut short
+    answers = ForeignKeyField(
+        "self", null=True, index=False
+    )  # the message that this letter of ours answers or forwards
     format = word(default="plain")  # plain | markdown: leaves with an HTML alternative made of it
     details = JSONText(null=True)  # of a system message: [{"field", "old", "new"}]
-    rule = ForeignKeyField(Rule, null=True)  # which rule wrote it
+    rule = ForeignKeyField(Rule, null=True, index=False)  # which rule wrote it
     template = word(null=True)  # of an automatic mail: what it will be written from when it leaves
 
     class Meta:
         table_name = "crm_message"
-        indexes = ((("from_address", "received"), False),)
+
+
+some(Message, "message_with_author", Message.author)
+some(Message, "message_superseded", Message.superseded_by)
+some(Message, "message_answering", Message.answers)
+some(Message, "message_by_rule", Message.rule)
 
 
 class MessageAddress(Table):
@@ -115,7 +122,7 @@ class Quarantine(Table):
     text = Text(default="")  # the beginning, for the list
     candidate = ForeignKeyField(Thread, null=True)
     internal = BooleanField(default=False)  # answers what never left the house, and stays inside wherever it is put
-    state = word(default="waiting", index=True)  # waiting | routed | created | spam | purged
+    state = word(default="waiting")  # waiting | routed | created | spam | purged
     message = ForeignKeyField(Message, null=True)  # what it became
     received = UTCField()
     decided = UTCField(null=True)
@@ -123,6 +130,7 @@ class Quarantine(Table):
 
     class Meta:
         table_name = "crm_quarantine"
+        indexes = ((("state", "reason"), False),)
 
 
 class Decision(Table):
@@ -137,7 +145,7 @@ class Decision(Table):
     recipient = word(null=True)  # the address of ours that the route was for
     thread = ForeignKeyField(Thread, null=True)
     message = ForeignKeyField(Message, null=True)
-    quarantine = ForeignKeyField(Quarantine, null=True)
+    quarantine = ForeignKeyField(Quarantine, null=True, index=False)
     created = BooleanField(default=False)
     counted = BooleanField(default=True)  # counts for the loop limits
     sender = word(default="")
@@ -148,13 +156,16 @@ class Decision(Table):
         indexes = ((("sender", "at"), False),)
 
 
+some(Decision, "decision_quarantined", Decision.quarantine)
+
+
 class Notification(Table):
     """An item in somebody's inbox: about a message, or about a letter in quarantine."""
 
     id = AutoField()
-    user = ForeignKeyField(User)
-    message = ForeignKeyField(Message, null=True)
-    quarantine = ForeignKeyField(Quarantine, null=True)
+    user = ForeignKeyField(User, index=False)
+    message = ForeignKeyField(Message, null=True, index=False)
+    quarantine = ForeignKeyField(Quarantine, null=True, index=False)
     thread = ForeignKeyField(Thread, null=True)
     why = word()  # follower | addressed | mentioned | admin | manager | …
     created = UTCField()
@@ -162,36 +173,43 @@ class Notification(Table):
 
     class Meta:
         table_name = "crm_notification"
-        indexes = ((("user", "done", "id"), False), (("message", "user"), True), (("quarantine", "user"), True))
+        indexes = ((("user", "done", "id"), False), (("user", "id"), False), (("message", "user"), True))
+
+
+some(
+    Notification, "notification_of_letter", Notification.quarantine, Notification.user, unique=True,
+    filled=Notification.quarantine,
+)  # fmt: skip
 
 
 class Star(Table):
     """Set aside by one user for himself; stays until he takes it away (F58)."""
 
-    user = ForeignKeyField(User)
+    user = ForeignKeyField(User, index=False)
     message = ForeignKeyField(Message)
     created = UTCField()
 
     class Meta:
         table_name = "crm_star"
         primary_key = CompositeKey("user", "message")
+        indexes = ((("user", "created"), False),)
 
 
 class Delivery(Table):
     """One recipient of one outgoing mail: the outbox, and the red envelope when it fails (F84)."""
 
     id = AutoField()
-    message = ForeignKeyField(Message)
-    thread = ForeignKeyField(Thread)
-    user = ForeignKeyField(User, null=True)
-    contact = ForeignKeyField(Contact, null=True)
+    message = ForeignKeyField(Message, index=False)
+    thread = ForeignKeyField(Thread, index=False)
+    user = ForeignKeyField(User, null=True, index=False)
+    contact = ForeignKeyField(Contact, null=True, index=False)
     address = word()
     purpose = word()  # notification | mail
     role = word(default="copy")  # of a mail: to | cc | bcc, as it was asked for; copy: a follower's, all his own
     why = word(default="")  # customer, participant, follower, explicit …
     state = word(default="queued")  # queued | sent | failed | bounced | cancelled
     identifier = word(unique=True)  # its Message-ID: signed, for this recipient, the same over all tries
-    content_hash = word(null=True, index=True)  # of what was sent, to know it when it comes back
+    content_hash = word(null=True)  # of what was sent, to know it when it comes back
     attempts = IntegerField(default=0)
     due = UTCField()
     reason = Text(null=True)  # what the last try, or the bounce, said
@@ -203,7 +221,13 @@ class Delivery(Table):
 
     class Meta:
         table_name = "crm_delivery"
-        indexes = ((("state", "due"), False),)
+        indexes = ((("state", "due"), False), (("message", "state"), False), (("thread", "state"), False))
+
+
+some(Delivery, "delivery_to_user", Delivery.user)
+some(Delivery, "delivery_to_contact", Delivery.contact)
+some(Delivery, "delivery_known_content", Delivery.content_hash)
+some(Delivery, "delivery_sent", Delivery.sent)
 
 
 class BadAddress(Table):
@@ -222,7 +246,7 @@ class Journal(Table):
     """Who did what, and how to undo it."""
 
     id = AutoField()
-    user = ForeignKeyField(User, null=True)
+    user = ForeignKeyField(User, null=True, index=False)
     os_login = word(null=True)
     at = UTCField()
     act = word()
@@ -235,3 +259,6 @@ class Journal(Table):
     class Meta:
         table_name = "crm_journal"
         indexes = ((("user", "id"), False),)
+
+
+Journal.add_index(Journal.index(Journal.user, Journal.id, name="journal_final", where=~Journal.undoable))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import AutoField, BooleanField, FloatField, ForeignKeyField, IntegerField
 
 from crmmail.store.fields import JSONText, Text, UTCField
-from crmmail.store.models.base import Table, word
+from crmmail.store.models.base import Table, some, word
 from crmmail.store.models.shop import Category, PartnerCategory, Section, User
 
 
@@ -19,10 +19,11 @@ class Thread(Table):
     moved_to = ForeignKeyField("self", null=True)  # merged or converted: later replies go there
     author = ForeignKeyField(User, null=True)  # who made it; None: a mail did
     created = UTCField()
-    updated = UTCField(index=True)
+    updated = UTCField()
 
     class Meta:
         table_name = "crm_thread"
+        indexes = ((("kind", "updated"), False), (("kind", "created"), False))
 
 
 class Contact(Table):
@@ -42,7 +43,7 @@ class ContactAddress(Table):
     """An address of a contact.  Not unique: one person can be several cards (F10)."""
 
     id = AutoField()
-    contact = ForeignKeyField(Contact, backref="addresses")
+    contact = ForeignKeyField(Contact, backref="addresses", index=False)
     address = word(index=True)
 
     class Meta:
@@ -54,10 +55,10 @@ class Case(Table):
     """Something to be solved."""
 
     thread = ForeignKeyField(Thread, primary_key=True)
-    state = word(index=True)
-    section = ForeignKeyField(Section, null=True)
+    state = word()
+    section = ForeignKeyField(Section, null=True, index=False)
     category = ForeignKeyField(Category, null=True)
-    responsible = ForeignKeyField(User, null=True)
+    responsible = ForeignKeyField(User, null=True, index=False)
     priority = IntegerField(default=3)
     partner = ForeignKeyField(Contact, null=True)
     email = word(null=True, index=True)
@@ -74,7 +75,12 @@ class Case(Table):
 
     class Meta:
         table_name = "crm_case"
-        indexes = ((("section", "state"), False),)
+        indexes = (
+            (("state", "deadline"), False),
+            (("section", "state"), False),
+            (("responsible", "state"), False),
+            (("section", "responsible", "assigned"), False),
+        )
 
 
 class Lead(Table):
@@ -82,8 +88,8 @@ class Lead(Table):
 
     thread = ForeignKeyField(Thread, primary_key=True)
     state = word(index=True)
-    section = ForeignKeyField(Section, null=True)
-    responsible = ForeignKeyField(User, null=True)
+    section = ForeignKeyField(Section, null=True, index=False)
+    responsible = ForeignKeyField(User, null=True, index=False)
     priority = IntegerField(default=3)
     partner = ForeignKeyField(Contact, null=True)
     email = word(null=True, index=True)
@@ -98,13 +104,14 @@ class Lead(Table):
 
     class Meta:
         table_name = "crm_lead"
+        indexes = ((("responsible", "state"), False), (("section", "responsible", "assigned"), False))
 
 
 class RecordContact(Table):
     """Further contacts of a case or lead, beside its partner (F193): they take part in its conversation."""
 
     id = AutoField()
-    thread = ForeignKeyField(Thread)
+    thread = ForeignKeyField(Thread, index=False)
     contact = ForeignKeyField(Contact)
 
     class Meta:
@@ -146,7 +153,7 @@ class View(Table):
     """A query with a name, of one user, or (user is null) for everybody."""
 
     id = AutoField()
-    user = ForeignKeyField(User, null=True)
+    user = ForeignKeyField(User, null=True, index=False)
     name = word()
     kind = word()
     query = Text()
@@ -172,16 +179,22 @@ class Follower(Table):
     """A user, a contact, or a bare address that hears of a thread: exactly one of the three."""
 
     id = AutoField()
-    thread = ForeignKeyField(Thread)
+    thread = ForeignKeyField(Thread, index=False)
     user = ForeignKeyField(User, null=True)
-    contact = ForeignKeyField(Contact, null=True)
-    address = word(null=True, index=True)
+    contact = ForeignKeyField(Contact, null=True, index=False)
+    address = word(null=True)
     types = JSONText(null=True)  # codes of subtypes; None: all for users, discussions for others
     created = UTCField()
 
     class Meta:
         table_name = "crm_follower"
-        indexes = ((("thread", "user"), True), (("thread", "contact"), True), (("thread", "address"), True))
+        indexes = ((("thread", "user"), True),)
+
+
+some(Follower, "follower_contact", Follower.contact)
+some(Follower, "follower_bare_address", Follower.address)
+some(Follower, "follower_once_contact", Follower.thread, Follower.contact, unique=True)
+some(Follower, "follower_once_address", Follower.thread, Follower.address, unique=True)
 
 
 class AutoFollow(Table):

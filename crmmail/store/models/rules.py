@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField
 
 from crmmail.store.fields import JSONText, Text, UTCField
-from crmmail.store.models.base import Table, word
+from crmmail.store.models.base import Table, some, word
 from crmmail.store.models.records import Thread
 
 
@@ -28,8 +28,8 @@ class Firing(Table):
     """The ledger: a dated rule acts once for a record and a base date.  Rules on events are noted without one."""
 
     id = AutoField()
-    rule = ForeignKeyField(Rule)
-    thread = ForeignKeyField(Thread)
+    rule = ForeignKeyField(Rule, index=False)
+    thread = ForeignKeyField(Thread, index=False)
     base = UTCField(null=True)
     at = UTCField()
     sentence = Text()  # what it did
@@ -38,6 +38,9 @@ class Firing(Table):
     class Meta:
         table_name = "crm_firing"
         indexes = ((("rule", "thread", "base"), True), (("thread", "id"), False))
+
+
+some(Firing, "firing_failed_at", Firing.at, filled=Firing.failed)
 
 
 class Template(Table):

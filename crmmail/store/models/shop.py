@@ -73,7 +73,7 @@ class Category(Table):
     """What differs among the cases of one section."""
 
     id = AutoField()
-    section = ForeignKeyField(Section)
+    section = ForeignKeyField(Section, index=False)
     name = Text()
     probability = FloatField(null=True)  # percent: what a record gets that has none of its own
     active = BooleanField(default=True)

@@ -1,0 +1,256 @@
+"""Asking the index of words: which messages have them, newest first.
+
+A word is found as the beginning of one: `invo` finds invoices; a phrase is found word for word.  All words of a query
+must be in one message, in any of its parts.
+
+A million messages hold the word that somebody asks for half a million times, so nothing here reads all of them:
+
+    words                 the database gives the newest that have them one at a time, and stops at the last one wanted;
+                          for that the beginning of a word is first made into the words that begin so, as it would
+                          have to merge the lists of all of them otherwise
+    words, and records    where few records fit (FEW), their messages are picked out of those that have the words
+                          without reading these; else those that have the words are looked at, newest first
+    records only          the messages of few records; else the messages are looked at, newest first
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+from crmmail.core.excerpt import Asked, asked_for
+from crmmail.core.query import Query
+from crmmail.core.record import KINDS
+from crmmail.core.typed import NamedTuple
+from crmmail.store import finding, index, sql
+from crmmail.store.finding import Columns, Condition
+from crmmail.store.values import moment
+
+FEW = 1_000  # records whose messages are looked up by the record
+PROBED = 100  # messages for each of which the index is asked
+BEGINNINGS = 200  # words that begin alike; beyond them the database has to merge
+
+
+class Hit(NamedTuple):
+    """A message that was found."""
+
+    message: int
+    record: int
+    kind: str  # of the record
+    title: str
+    state: str
+    message_kind: str
+    author: str
+    from_name: str
+    from_address: str
+    subject: str
+    text: str  # as much of it as is in the index
+    internal: bool
+    received: datetime
+
+
+# What a query may ask about the record of a message.
+_RECORD = """
+    CROSS JOIN crm_thread h
+    LEFT JOIN crm_case c ON c.thread_id = h.id
+    LEFT JOIN crm_lead l ON l.thread_id = h.id
+    LEFT JOIN crm_contact k ON k.thread_id = h.id
+    LEFT JOIN crm_thread p ON p.id = COALESCE(c.partner_id, l.partner_id)"""
+_COLUMNS = Columns(
+    state="COALESCE(c.state, l.state)",
+    section="COALESCE(c.section_id, l.section_id)",
+    category="c.category_id",
+    partner_category="k.category_id",
+    responsible="COALESCE(c.responsible_id, l.responsible_id)",
+    priority="COALESCE(c.priority, l.priority)",
+    partner="COALESCE(c.partner_id, l.partner_id)",
+    partner_name="COALESCE(c.partner_name, l.partner_name)",
+    deadline="c.deadline",
+)
+
+
+def hits(
+    query: Query, *, limit: int, before: int | None = None, user: int | None = None, now: datetime | None = None
+) -> list[Hit]:
+    """The newest messages that fit.
+
+    Args:
+        before: of those that came before this message.
+        user: whose are `mine`.
+        now: against which `late` is measured.
+    """
+    return _read(numbers(query, limit=limit, before=before, user=user, now=now))
+
+
+def numbers(
+    query: Query, *, limit: int, before: int | None = None, user: int | None = None, now: datetime | None = None
+) -> list[int]:
+    """The numbers of the messages that fit, newest first; arguments as `hits` has them."""
+    asked = _wanted(query)
+    if asked is None:
+        return []
+    span = _span(query, before)
+    if span is None:
+        return []
+    about = query._replace(words=(), sender="", after=None, before=None, has_attachment=False)
+    held = finding.conditions(about, _COLUMNS, user, now)
+    fits = [*_of_message(query), *held]
+    few = _messages_of_few(about, user, now) if held else None
+    if few is not None:
+        return _among(asked, few, _of_message(query), span, limit)
+    key = "s.rowid" if asked.text and not sql.postgres() else "m.id"
+    source, found = "crm_message m", [Condition(f"{key} BETWEEN ? AND ?", span)]
+    if asked.text:
+        source = "crm_search s CROSS JOIN crm_message m"
+        found += [asked, Condition("m.id = s.message_id" if sql.postgres() else "m.id = s.rowid")]
+    joined = _RECORD if held else ""
+    found += [Condition("h.id = m.thread_id")] if held else []
+    every = finding.every([*found, *fits])
+    rows = sql.rows(
+        f"SELECT m.id FROM {source} {joined} WHERE {every.text} ORDER BY {key} DESC LIMIT ?", *every.values, limit
+    )
+    return [number for (number,) in rows]
+
+
+def _read(wanted: Sequence[int]) -> list[Hit]:
+    """Messages by their numbers, in that order."""
+    found: dict[int, sql.Row] = {}
+    for some in sql.parts(wanted):
+        rows = sql.rows(
+            f"""
+            SELECT m.id, h.id, h.kind, h.title, COALESCE(c.state, l.state, ''), m.kind, COALESCE(w.login, ''),
+                m.from_name, m.from_address, m.subject, SUBSTR(m.text, 1, {index.LONGEST}), m.internal, m.received
+            FROM crm_message m
+            JOIN crm_thread h ON h.id = m.thread_id
+            LEFT JOIN crm_case c ON c.thread_id = h.id
+            LEFT JOIN crm_lead l ON l.thread_id = h.id
+            LEFT JOIN crm_user w ON w.id = m.author_id
+            WHERE m.id IN ({sql.marks(len(some))})""",
+            *some,
+        )
+        found |= {row[0]: row for row in rows}
+    there = (found[one] for one in wanted if one in found)
+    return [Hit(*told, internal=bool(internal), received=moment(received)) for *told, internal, received in there]
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+def _wanted(query: Query) -> Condition | None:
+    """That a message has the words of a query; empty where it asks for none, None where no message can have them."""
+    asked = list(dict.fromkeys(asked_for(query)))
+    if not asked:
+        return None if query.words or query.sender else Condition("")
+    if sql.postgres():
+        return Condition("s.document @@ CAST(? AS tsquery)", (" & ".join(map(_for_postgres, asked)),))
+    parts = [_for_sqlite(one) for one in asked]
+    return Condition("crm_search MATCH ?", (" AND ".join(parts),)) if all(parts) else None
+
+
+def _for_sqlite(asked: Asked) -> str:
+    """In the language of FTS5; "" where nothing begins as the last word does."""
+    *first, last = asked.words
+    known = [last] if asked.whole else _beginning(last)
+    if len(known) > BEGINNINGS:
+        found = f'"{" ".join(asked.words)}" *'
+    else:
+        found = " OR ".join(f'"{" ".join([*first, one])}"' for one in known)
+    return found and f"sender : ({found})" if asked.sender else found and f"({found})"
+
+
+def _for_postgres(asked: Asked) -> str:
+    """In that of tsquery."""
+    *first, last = (f"'{one[: index.WORD]}'" for one in asked.words)
+    sign = ("" if asked.whole else "*") + ("A" if asked.sender else "")
+    return f"({' <-> '.join([*first, f'{last}:{sign}' if sign else last])})"
+
+
+def _beginning(start: str) -> list[str]:
+    """The words of the index that begin so, no more than BEGINNINGS and one; each is one step in its list of words."""
+    sql.run("CREATE VIRTUAL TABLE IF NOT EXISTS temp.crm_vocabulary USING fts5vocab('main', 'crm_search', 'instance')")
+    found: list[str] = []
+    at, end = start, f"{start}\U0010ffff"
+    while len(found) <= BEGINNINGS:
+        following = sql.value("SELECT term FROM crm_vocabulary WHERE term >= ? AND term < ? LIMIT 1", at, end)
+        if following is None:
+            break
+        found.append(following)
+        at = f"{following}\x01"
+    return found
+
+
+# --- messages, records --------------------------------------------------------------------------------------
+
+
+def _of_message(query: Query) -> list[Condition]:
+    """What a query asks about the message itself.  A letter that was cut short is left to the whole one."""
+    found = [Condition("m.superseded_by_id IS NULL")]
+    found += [Condition("m.received >= ?", (query.after,))] if query.after else []
+    found += [Condition("m.received < ?", (query.before,))] if query.before else []
+    if query.has_attachment:
+        found.append(Condition("EXISTS (SELECT 1 FROM crm_attachment x WHERE x.message_id = m.id)"))
+    return found
+
+
+def _span(query: Query, before: int | None) -> tuple[int, int] | None:
+    """The first and the last message that can fit; None where none can.
+
+    Imported letters are older than their numbers, so the first is the lowest number of all from a day on.  `+id`, or
+    SQLite would look for the lowest among all messages rather than among those of that time.
+    """
+    first = last = None
+    if query.after:
+        first = sql.value("SELECT MIN(+id) FROM crm_message WHERE received >= ?", query.after)
+        if first is None:
+            return None
+    if query.before:
+        last = sql.value("SELECT MAX(+id) FROM crm_message WHERE received < ?", query.before)
+        if last is None:
+            return None
+    last = sql.value("SELECT MAX(id) FROM crm_message") or 0 if last is None else last
+    return first or 1, min(last, before - 1 if before else last)
+
+
+def _messages_of_few(about: Query, user: int | None, now: datetime | None) -> set[int] | None:
+    """The messages of the records that fit; None where these are not FEW."""
+    kinds = [one for one in KINDS if not about.kind or one == about.kind.rstrip("s")]
+    records: list[int] = []
+    for kind in kinds:
+        fits = finding.fitting(kind, about, user=user, now=now)
+        rows = sql.rows(f"SELECT h.id {fits.text} LIMIT ?", *fits.values, FEW + 1 - len(records))
+        records += [number for (number,) in rows]
+        if len(records) > FEW:
+            return None
+    found: set[int] = set()
+    for some in sql.parts(records):
+        found |= {
+            one for (one,) in sql.rows(f"SELECT id FROM crm_message WHERE thread_id IN ({sql.marks(len(some))})", *some)
+        }
+    return found
+
+
+def _among(
+    asked: Condition, few: Iterable[int], fits: Sequence[Condition], span: tuple[int, int], limit: int
+) -> list[int]:
+    """Those of few messages that have the words and fit, newest first."""
+    left = {one for one in few if span[0] <= one <= span[1]}
+    candidates = _with_words(asked, left) if asked.text and left else iter(sorted(left, reverse=True))
+    found: list[int] = []
+    while len(found) < limit and (some := list(islice(candidates, limit))):
+        held = finding.every([Condition(f"m.id IN ({sql.marks(len(some))})", tuple(some)), *fits])
+        rows = sql.rows(f"SELECT m.id FROM crm_message m WHERE {held.text} ORDER BY m.id DESC", *held.values)
+        found += [number for (number,) in rows]
+    return found[:limit]
+
+
+def _with_words(asked: Condition, of: set[int]) -> Iterator[int]:
+    """Those of these messages that have the words, newest first, one at a time."""
+    key = "s.message_id" if sql.postgres() else "s.rowid"
+    within = Condition(f"{key} BETWEEN ? AND ?", (min(of), max(of)))
+    if len(of) <= PROBED:
+        within = finding.one_of(key, tuple(of))
+    text = f"SELECT {key} FROM crm_search s WHERE {asked.text} AND {within.text} ORDER BY {key} DESC"
+    for (number,) in sql.connection().execute(text, [*asked.values, *within.values]):
+        if number in of:
+            yield number
