@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import ConfigBroken, UsageError
 
 
@@ -38,6 +38,7 @@ class Config(NamedTuple):
     smtp_timeout: int = 60
     hooks_folder: str = ""
     hooks_timeout: int = 30
+    serve_lmtp: str = "unix"
     log_file: str = ""
     dates_slash: str = ""
     work_hours: str = "mon-fri 9:00-17:00"
@@ -65,6 +66,7 @@ HELP = {
     "smtp_timeout": "seconds to wait for the mail server's next word",
     "hooks_folder": "where the programs lie that rules may run; default $XDG_CONFIG_HOME/crmmail/hooks",
     "hooks_timeout": "seconds after which such a program is ended",
+    "serve_lmtp": "where `crmmail serve` takes mail by LMTP: unix (beside the store), unix:PATH, HOST:PORT, or off",
     "log_file": "the log; default $XDG_STATE_HOME/crmmail/log",
     "dates_slash": "how 03/04/2026 is read: `day` or `month` first; unset, such dates are refused",
     "work_hours": "when we work, in the local time zone, like `mon-thu 9:00-12:30 13:30-18:00, fri 9:00-15:00`",

@@ -73,6 +73,10 @@ class StoreBusy(CrmmailError):
     retry = True
 
 
+class StoreContended(StoreBusy):
+    """What was done cannot be fitted in with what others did at the same moment; it was taken back."""
+
+
 # --- the mail's fault, or nobody's --------------------------------------------------------------------------
 
 

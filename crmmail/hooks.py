@@ -19,9 +19,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping
-from typing import IO, Any
 
 from crmmail.core.text import one_line
+from crmmail.core.typed import IO, Any
 
 LONGEST = 65_536  # bytes of output that are looked at; the rest is read and forgotten
 WORDS = 200  # cells of its first line that are kept

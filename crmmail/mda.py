@@ -12,31 +12,30 @@ poll when an MDA leaves the pipe early.  Silent when all is well; -v explains.
 The flags of the OpenERP 5 gateway work unchanged, glued or apart (`-u3 -padmin -ssupport -esupport@mycompany.com`):
 -u user, -p password, -s section by id or code, -e reply address, -m address told in case of trouble, -d store.
 A password on a command line is visible to every local user; this store needs none, so it is ignored.
+
+Where `crmmail serve` runs, `crmmail.handover` has given the mail away before this file is loaded.
 """
 
 from __future__ import annotations
 
-import getopt
+import _signal as signal  # type: ignore[import-not-found]  # `handover` says why
 import os
-import signal
-from typing import NamedTuple
+import time
 
-from crmmail import log
+from crmmail import handover, log
 from crmmail.config import log_file
 from crmmail.core import address as addresses
 from crmmail.core.known import Envelope
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError, UsageError
+from crmmail.handover import Beginning, say
 from crmmail.services.incoming.deliver import Outcome, deliver
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
 from crmmail.workspace import Choice, Workspace
 
 OK, LATER = 0, 75
-SILENCE = 120  # seconds without one more byte on standard input after which the pipe counts as dead
 MARKING = 20  # seconds in which a failure is to be written down
-
-SHORT = "u:p:s:e:m:d:v"
-LONG = ("sender=", "recipient=", "section=", "mailbox=", "no-keep-original", "db=", "config=", "verbose")
 
 
 class Options(NamedTuple):
@@ -47,41 +46,47 @@ class Options(NamedTuple):
     verbose: bool
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], begun: Beginning | None = None) -> int:
     """Delivers the mail on standard input and ends the process.
 
     `os._exit` after the commit: nothing that goes wrong in tearing down the interpreter can turn 0 into something
     else, and it saves a dozen milliseconds a mail.
+
+    Args:
+        begun: what was read of the mail already, and offered to a server that did not take it.
     """
-    status, lines = run(argv, read_stdin())
+    begun = begun or handover.begin()
+    waited = time.monotonic() - begun.when
+    status, lines = run(argv, read_on(begun), waited=waited)
     for line in lines:
         say(line)
     os._exit(status)
 
 
-def read_stdin() -> Spool:
-    """All of standard input.  A pipe that stays open and silent kills us, which both MTAs take for "later"."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever our caller made of it, for him or for himself
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
-    letter = Spool()
-    while True:
-        signal.alarm(SILENCE)
-        piece = os.read(0, 1 << 20)
-        if not piece:
-            signal.alarm(0)
-            return letter
+def read_on(begun: Beginning) -> Spool:
+    """All of standard input."""
+    letter = Spool(begun.mail)
+    while not begun.ended:
+        piece = handover.read_some(1 << 20)
+        begun.ended = not piece
         letter.write(piece)
+    return letter
 
 
-def run(argv: list[str], letter: bytes | Spool) -> tuple[int, list[str]]:
-    """The answer to one mail, and the lines for standard error."""
+def run(argv: list[str], letter: bytes | Spool, *, waited: float = 0) -> tuple[int, list[str]]:
+    """The answer to one mail, and the lines for standard error.
+
+    Args:
+        waited: seconds that a server was given for it, which count as part of its time.
+    """
     outcomes: list[Outcome] = []
     choice = Choice()
     try:
         options = understand(argv)
         choice = options.choice
         with Workspace(choice) as workspace:
-            signal.alarm(workspace.config.delivery_deadline)  # the default action: death by a signal means "later"
+            # The default action: death by a signal means "later".
+            signal.alarm(time_left(workspace.config.delivery_deadline, waited))
             outcomes = deliver(workspace, letter, options.envelope)
             signal.alarm(0)
             note(workspace, options, outcomes)
@@ -95,15 +100,20 @@ def run(argv: list[str], letter: bytes | Spool) -> tuple[int, list[str]]:
     return OK, explain(outcomes) if options.verbose else []
 
 
+def time_left(deadline: int, waited: float) -> int:
+    """Seconds for judging a mail; 0: no limit.
+
+    At least half of what is set: a server that hangs must not stop all mail.
+    """
+    return max(deadline - int(waited), (deadline + 1) // 2)
+
+
 def understand(argv: list[str]) -> Options:
     """The command line.  What it cannot be is "later": a wrong line in fetchmailrc must lose no mail."""
     try:
-        pairs, rest = getopt.getopt(argv, SHORT, LONG)
-    except getopt.GetoptError as error:
-        raise UsageError(f"{error}: mend the mda line (crmmail-mda --sender=%F --recipient=%T)") from None
-    if rest:
-        raise UsageError(f"unexpected word {rest[0]!r}: write --recipient=%T in one word")
-    said = dict(pairs)
+        said = handover.options(argv)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     section = said.get("-s", said.get("--section"))
     return Options(
         Choice(db=said.get("-d") or said.get("--db"), config=said.get("--config")),
@@ -181,12 +191,3 @@ def explain(outcomes: list[Outcome]) -> list[str]:
 
 def complaint(sentence: str) -> str:
     return f"crmmail-mda: {sentence[:500]}; the mail stays where it is"
-
-
-def say(line: str) -> None:
-    """One printable line on standard error, whatever is in it, and whether or not somebody listens."""
-    try:
-        words = "".join(char if char.isprintable() else " " for char in line)[:600]
-        os.write(2, (words + "\n").encode("utf-8", "replace"))
-    except OSError:
-        pass

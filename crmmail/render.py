@@ -17,12 +17,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from crmmail.core import text as texts
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound, Refused, UsageError
 
 DEFAULT_LANGUAGE = "en"

@@ -9,8 +9,8 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping
-from typing import IO
 
+from crmmail.core.typed import IO
 from crmmail.errors import ConfigBroken
 
 VARIABLE = "CRMMAIL_SMTP_PASSWORD"

@@ -11,7 +11,8 @@ import errno
 import os
 from collections.abc import Iterator
 from io import BytesIO
-from typing import IO
+
+from crmmail.core.typed import IO
 
 HELD = 64 << 20  # bytes held in memory at most; more than the largest mail that is read
 STEP = 1 << 20  # bytes of a slice; a header that is read fits into the first one
@@ -27,6 +28,18 @@ class Spool:
         self._bytes: IO[bytes] = BytesIO(raw)  # shares the bytes with whoever made them
         self._bytes.seek(0, os.SEEK_END)
 
+    @classmethod
+    def in_file(cls, file: IO[bytes], size: int) -> Spool:
+        """What another process has put into a file."""
+        found = cls()
+        found._bytes, found.size = file, size
+        return found
+
+    @property
+    def descriptor(self) -> int | None:
+        """Of the file it is in; None: it is in memory."""
+        return None if isinstance(self._bytes, BytesIO) else self._bytes.fileno()
+
     def write(self, piece: bytes) -> None:
         """Adds bytes.  Never raises: a mail must be read to its end also where there is no room for it."""
         self.size += len(piece)
@@ -37,7 +50,7 @@ class Spool:
                 self._bytes = _moved(self._bytes)
             _put(self._bytes, piece)
         except OSError as error:
-            self.trouble = f"no room in {_folder()} for a mail of this size ({error.strerror})"
+            self.trouble = f"no room in {folder()} for a mail of this size ({error.strerror})"
 
     def slices(self) -> Iterator[bytes]:
         """All of it, a megabyte at a time."""
@@ -62,6 +75,10 @@ class Spool:
         self._bytes.seek(0)
         return self._bytes.read()
 
+    def __reduce__(self) -> tuple[type[Spool], tuple[bytes]]:
+        """For another process: all of it, in memory."""
+        return Spool, (self.whole(),)
+
     def release(self) -> None:
         """Gives the room back; the bytes are gone, their number stays."""
         self._bytes.close()
@@ -70,7 +87,7 @@ class Spool:
 def _moved(memory: BytesIO) -> IO[bytes]:
     import tempfile  # which an ordinary mail has no use for
 
-    file = tempfile.TemporaryFile(dir=_folder(), buffering=0)  # noqa: SIM115
+    file = tempfile.TemporaryFile(dir=folder(), buffering=0)  # noqa: SIM115
     with memory:
         _put(file, memory.getvalue())  # shares the bytes
     return file
@@ -86,5 +103,6 @@ def _put(file: IO[bytes], piece: bytes) -> None:
         done += took
 
 
-def _folder() -> str:
+def folder() -> str:
+    """Where what is too big for memory lies for a while."""
     return os.environ.get("TMPDIR") or next((one for one in ("/var/tmp", "/tmp") if os.path.isdir(one)), ".")

@@ -7,14 +7,15 @@ for the clock everywhere, for tests and simulation.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from types import TracebackType
-from typing import NamedTuple
 
 from crmmail import config as configuration
 from crmmail.config import Config
 from crmmail.core.known import Settings
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import ConfigBroken, NotFound, StoreBroken
 from crmmail.store import database, directory
 
@@ -58,6 +59,7 @@ class Workspace:
         self.config: Config = configuration.load(choice.config, self.environ, stored)
         self.store.wait(self.config.delivery_busy_timeout if patience is None else patience)
         self._stored = stored
+        self._files = self._look_at_files()
         self._user: directory.User | None = None
 
     def _settings_of_the_store(self, check: bool) -> dict[str, str]:
@@ -81,9 +83,43 @@ class Workspace:
     def close(self) -> None:
         self.store.close()
 
+    def is_current(self) -> bool:
+        """Are this still the store and the settings that were opened?  Whoever keeps them open asks before he works.
+
+        Raises:
+            StoreMissing, StoreBehind, StoreBroken: the store cannot be used any more.
+        """
+        if self._files != self._look_at_files():
+            return False
+        with database.speaking_plainly(self.store.place):
+            database.check_schema(self.store.place)
+            return directory.settings() == self._stored
+
+    def _look_at_files(self) -> list[tuple[int, ...]]:
+        """What tells the store's file and the configuration's from others of the same name."""
+        found: list[tuple[int, ...]] = []
+        for path in (self.store.place, configuration.find_file(self.choice.config, self.environ)):
+            try:
+                facts = os.stat(path) if path else None
+            except OSError:
+                facts = None
+            changes = path != self.store.place  # the store changes with each mail
+            found.append((facts.st_dev, facts.st_ino, facts.st_mtime_ns * changes) if facts else ())
+        return found
+
     def now(self) -> datetime:
         """This moment, aware, UTC."""
         return self.fixed_now or datetime.now(UTC)
+
+    @contextmanager
+    def at(self, moment: datetime | None) -> Iterator[None]:
+        """As if it were that moment: what is done in the block is dated so.  None: the clock goes on."""
+        before = self.fixed_now
+        self.fixed_now = moment or before
+        try:
+            yield
+        finally:
+            self.fixed_now = before
 
     @property
     def secret(self) -> bytes:

@@ -201,11 +201,14 @@ def test_bare_surroundings(shop: Shop) -> None:
         "import no_such_module",
         "this is no Python",
         "raise MemoryError",
-        "main = lambda argv: 64",
-        "def main(argv): raise SystemExit(1)",
-        "def main(argv): raise RuntimeError('5.1.1\\n5.1.1 \\x1b[31m')",
-        "def main(argv): return None",
+        "main = lambda *words: 64",
+        "def main(*words): raise SystemExit(1)",
+        "def main(*words): raise RuntimeError('5.1.1\\n5.1.1 \\x1b[31m')",
+        "def main(*words): return None",
         "",
+        "begin = lambda: exit(1)",
+        "begin = dict\ndef taken(*words): raise RuntimeError",
+        "begin = dict\ntaken = lambda *words: exit(0)",
     ],
 )
 def test_program_that_cannot_start(tmp_path: Path, broken: str) -> None:
@@ -213,7 +216,9 @@ def test_program_that_cannot_start(tmp_path: Path, broken: str) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "crmmail").mkdir()
     (tmp_path / "crmmail" / "__init__.py").touch()
-    (tmp_path / "crmmail" / "mda.py").write_text(broken)
+    for name in ("mda.py", "handover.py"):
+        shutil.copy(ROOT / "crmmail" / name, tmp_path / "crmmail")
+    (tmp_path / "crmmail" / ("handover.py" if "begin" in broken else "mda.py")).write_text(broken)
     shutil.copy(ROOT / "bin" / "crmmail-mda", tmp_path / "bin")
     command = [sys.executable, str(tmp_path / "bin" / "crmmail-mda")]
     # subprocess would forgive a broken pipe, so the pipe is our own.
@@ -448,7 +453,7 @@ def test_pipe_that_stays_open_and_silent(shop: Shop, ignored: bool) -> None:
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
 
-    process = shop.start(command=with_python("from crmmail import mda\nmda.SILENCE = 1"), preexec_fn=ignore)
+    process = shop.start(command=with_python("from crmmail import handover\nhandover.SILENCE = 1"), preexec_fn=ignore)
     with process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write(letter("Half a mail"))

@@ -9,7 +9,7 @@ standard library's idna codec takes quadratic time on long input).
 from __future__ import annotations
 
 import re
-from unicodedata import category
+from functools import lru_cache
 
 # RFC 5321's sizes: 64 octets before the @, 255 after it, 63 a label.
 MAX_LOCAL, MAX_HOST, MAX_LABEL = 64, 255, 63
@@ -23,6 +23,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\Z")
 _QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"\Z')
 
 
+@lru_cache(1 << 12)  # a process that takes in many letters meets the same addresses again and again
 def canonical(address: str) -> str:
     """The one spelling of `address`: lower case, host in ASCII.  "" where it is not exactly one clear address.
 
@@ -55,6 +56,8 @@ def _is_letter(char: str) -> bool:
     """A letter, a digit, or a mark that shows: Hindi is spelled with marks; joiners and variation selectors hide."""
     if char.isalnum():
         return True
+    from unicodedata import category  # 0.1 x `python -c pass` that ASCII need not pay
+
     hides = char == "\u034f" or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
     return category(char) in ("Mn", "Mc") and not hides
 

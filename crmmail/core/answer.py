@@ -9,9 +9,9 @@ not, only those very lines go, for nothing parts the quote from what he wrote hi
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from crmmail.core import quote
+from crmmail.core.typed import NamedTuple
 
 _MARKED = re.compile(r"[ \t]*>")
 _WRAPPED = 4  # lines that one sentence of ours may become

@@ -10,9 +10,9 @@ Whoever already holds the letter (a real mailbox in its To or Cc) gets no copy b
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from crmmail.core.address import without_tag
+from crmmail.core.typed import NamedTuple
 
 
 class Follower(NamedTuple):

@@ -6,14 +6,12 @@ with a clean end of file, and the whole comes at the next poll under the same Me
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from crmmail.core import address as addresses
 from crmmail.core import token
 from crmmail.core.decision import Route, quarantine
 from crmmail.core.known import Envelope, Known, Place, Settings, Twin
 from crmmail.core.message import Mail
-from crmmail.core.sender import Sender
+from crmmail.core.sender import Sender, is_ours
+from crmmail.core.typed import NamedTuple
 
 # The reasons of routes that put a copy beside its other copy.
 COPIES = ("whole", "cut-short")
@@ -32,18 +30,17 @@ class Half(NamedTuple):
 
 def came_from_us(mail: Mail, known: Known, settings: Settings) -> bool:
     """Our own mail coming back: its content is what we sent, or it bears our signature over just this content."""
+    if known.sent_before or "x-crmmail-sent" not in mail.headers:
+        return known.sent_before
     mark = token.sent_mark(settings.secret, mail.message_id, mail.content_hash)
-    return known.sent_before or any(token.same(value, mark) for value in mail.headers.get("x-crmmail-sent", ()))
+    return any(token.same(value, mark) for value in mail.headers["x-crmmail-sent"])
 
 
 def borrowed_name(mail: Mail, known: Known, settings: Settings) -> Route | None:
     """Quarantine for a letter that uses our name and is not ours."""
     if mail.has_own_id and token.read_message_id(settings.secret, mail.message_id):
         return quarantine("own-id-reused", f"its Message-ID <{mail.message_id}> is one of ours, its content is not")
-    sender = addresses.without_tag(mail.sender.address)
-    alias = known.aliases.get(sender)
-    ours = alias is not None and alias.user is None  # a personal alias is its user's own address, too
-    if sender and (ours or sender in (settings.catchall, settings.bounce)):
+    if is_ours(mail.sender.address, known, settings):
         return quarantine("own-address", f"it says it is from our own address {mail.sender.address}, and is not signed")
     return None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from crmmail.core.evidence import Evidence
 from crmmail.core.sender import Sender
+from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from crmmail.core.failure import Failure  # its tables cost 6 ms, and only bounces need them

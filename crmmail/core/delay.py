@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
 
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import UsageError
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400

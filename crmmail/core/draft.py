@@ -19,12 +19,11 @@ which line it means.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
 from crmmail.core.text import clean
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import Refused
 
 VERBS = ("reply", "note", "forward", "send")
@@ -217,14 +216,20 @@ def _people(at: int, words: str) -> tuple[str, ...]:
 def _spelled(path: str) -> str:
     """A path in one line: as it is, or quoted as JSON does where a line could not hold it or an editor would run it."""
     plain = path == clean(path) and path == path.strip() and not path.startswith('"') and "\n" not in path
-    return path if plain else json.dumps(path)
+    if plain:
+        return path
+    from json import dumps  # which most drafts have no use for
+
+    return dumps(path)
 
 
 def _path(at: int, words: str) -> str:
     if not words.startswith('"'):
         return words
     try:
-        found = json.loads(words)
+        from json import loads
+
+        found = loads(words)
     except ValueError:
         found = None
     if not isinstance(found, str) or not found:

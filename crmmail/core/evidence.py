@@ -12,12 +12,11 @@ from his own private address, could otherwise reach the customer.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from crmmail.core import token
 from crmmail.core.known import Envelope, Known, Settings, answered_ids, internal_tags, subject_tags, tokens
 from crmmail.core.message import Mail
 from crmmail.core.sender import Sender
+from crmmail.core.typed import NamedTuple
 
 
 class Evidence(NamedTuple):
@@ -86,6 +85,8 @@ def believed(thread: int, sender: Sender, known: Known) -> bool:
     """May this sender answer that record without a token?  Participants and proven users may (behaviour §2)."""
     if sender.refuted:
         return False
+    if sender.here:
+        return True
     if sender.user is not None:
         return sender.proven
     return known.redirects.get(thread, thread) in known.takes_part

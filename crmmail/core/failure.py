@@ -8,9 +8,9 @@ greylisting and of rate limits, for which no code was ever agreed on.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from crmmail.core import text
+from crmmail.core.typed import NamedTuple
 
 MAX_WORDS = 300  # columns that are shown
 _MAX_READ = 3_000  # characters that are looked at: a report may come from anybody

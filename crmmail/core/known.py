@@ -6,13 +6,14 @@ bounded number of indexed queries, and `Known` is the answer.  No judgement here
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from datetime import datetime
 
 from crmmail.core import address as addresses
 from crmmail.core import token
 from crmmail.core.message import Mail
+from crmmail.core.pattern import pattern
+from crmmail.core.typed import NamedTuple
 
 
 class Envelope(NamedTuple):
@@ -25,6 +26,8 @@ class Envelope(NamedTuple):
     reply_address: str = ""  # -e: the address under which a new record's conversation is held
     keep_original: bool = True  # False: the mailbox's owner wants letters that are filed kept only as messages
     size: int = 0  # bytes of the letter as it came
+    came: datetime | None = None  # of a letter out of a file: when it came, as far as the file knows
+    written_here: bool = False  # it lay among the letters that we wrote: of its From nobody need doubt that it is ours
 
 
 class Settings(NamedTuple):
@@ -170,8 +173,9 @@ def reported(mail: Mail, envelope: Envelope, settings: Settings) -> tuple[str, .
     return tuple(dict.fromkeys(one for one in named if token.read_message_id(settings.secret, one)))
 
 
-_TAG = re.compile(r"\[[ \t]{0,8}#?([0-9]{1,18})[ \t]{0,8}\]", re.ASCII)
-_INTERNAL_TAG = re.compile(rf"{_TAG.pattern}[ \t]{{0,8}}\(note\)", re.ASCII | re.IGNORECASE)
+_BRACKETED = r"\[[ \t]{0,8}#?([0-9]{1,18})[ \t]{0,8}\]"
+_TAG = pattern(_BRACKETED)
+_INTERNAL_TAG = pattern(rf"{_BRACKETED}[ \t]{{0,8}}\((?i:note)\)")
 
 
 def answered_ids(mail: Mail) -> list[str]:
@@ -181,6 +185,8 @@ def answered_ids(mail: Mail) -> list[str]:
 
 def subject_tags(subject: str) -> list[int]:
     """The record numbers in a subject: `Re: [101] Problem with …` → [101] (F116)."""
+    if "[" not in subject:
+        return []
     return list(dict.fromkeys(int(number) for number in _TAG.findall(subject)))[:20]
 
 

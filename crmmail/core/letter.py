@@ -7,9 +7,9 @@ canonical; nothing else in it is trusted to be one line or free of control chara
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.core.message import Address
+from crmmail.core.typed import NamedTuple
 
 
 class File(NamedTuple):

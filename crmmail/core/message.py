@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+
+from crmmail.core.typed import NamedTuple
 
 # Kinds of message (F69): `email_in` came by mail, `email_out` leaves by mail, `note` stays inside, `system` is
 # written by the program about a change, `call` tells of a telephone call, `auto` is mail a rule sends.

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from crmmail.core import record
 from crmmail.core import text as texts
+from crmmail.core.typed import Any, NamedTuple
 
 TEMPLATE = "orders"  # of the mail that tells what was wrong; why he is told, too
 MOST = 50  # orders that one letter may give

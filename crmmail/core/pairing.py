@@ -8,7 +8,8 @@ still find their record in the wrong pairs where that is possible, but replies a
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+
+from crmmail.core.typed import NamedTuple
 
 
 class Verdict(NamedTuple):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from crmmail.core.delay import Delay
 from crmmail.core.record import ESCALATES, priority_name
@@ -28,6 +27,7 @@ from crmmail.core.rule import (
     is_due,
     matches,
 )  # fmt: skip
+from crmmail.core.typed import Any, NamedTuple
 
 MAX_DEPTH = 15  # rules that set off rules that set off rules …
 

@@ -10,12 +10,12 @@ text with more than MOST words the last ones count as one phrase, for a database
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.core import record
+from crmmail.core.pattern import pattern
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError
 
 
@@ -51,10 +51,10 @@ _SEVERAL = {"state": "states", "section": "sections"}
 MOST = 50  # words that are looked for one by one; states, sections
 _FLAGS = ("mine", "unassigned", "unfinished", "closed", "late")
 # A terminal hands over bytes that are no UTF-8 as half surrogates, and no database takes those.
-_NO_TEXT = re.compile("[\ud800-\udfff]")
+_NO_TEXT = pattern("[\ud800-\udfff]")
 # A word; a phrase, or a value with blanks, in quotes that begin and end it.
-_PIECE = re.compile(r'(?:[a-z]+:)?"[^"]+"(?=\s|\Z)|\S+')
-_NAMED = re.compile(r"(category|partner):([^\"\s]*\s[^\"]*)\Z")
+_PIECE = pattern(r'(?:[a-z]+:)?"[^"]+"(?=\s|\Z)|\S+')
+_NAMED = pattern(r"(category|partner):([^\"\s]*\s[^\"]*)\Z")
 
 
 def join(arguments: Iterable[str]) -> str:

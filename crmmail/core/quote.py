@@ -17,10 +17,10 @@ than a shown quote.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from crmmail.core import signature
 from crmmail.core.signature import RULE, table
+from crmmail.core.typed import NamedTuple
 
 # Characters and lines that are looked at; what follows goes the way of the last of them.
 SCAN, SCAN_LINES = 200_000, 4_000

@@ -7,8 +7,8 @@ FIELDS, and a table of its own in the store (F11).  One number space for all of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused, UsageError
 
 

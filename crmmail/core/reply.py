@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.core import text as texts
 from crmmail.core.address import without_tag as without_plus
 from crmmail.core.message import Address
+from crmmail.core.typed import NamedTuple
 
 # Reply and forward prefixes of the programs people write with; `Re[2]:` and `AW (3):` too.
 _PREFIX = re.compile(

@@ -43,7 +43,7 @@ def decide(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> 
     if again:
         twin, route = again
         return decision(route, *newly_covered(twin, mail, envelope, sender, known, settings, notes))
-    borrowed = borrowed_name(mail, known, settings)
+    borrowed = None if sender.here else borrowed_name(mail, known, settings)
     if borrowed:
         return decision(borrowed)
     why = automatic.bounce(mail, settings.bounce)

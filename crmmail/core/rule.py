@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from crmmail.core import section as sections
 from crmmail.core.delay import Delay, after
 from crmmail.core.record import KINDS, priority_name
+from crmmail.core.typed import NamedTuple
 
 CREATION = "none"  # the state before the first
 ESCALATE = "escalate"

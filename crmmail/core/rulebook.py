@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
 
 from crmmail.core import address, category, delay, record
 from crmmail.core.delay import Delay
 from crmmail.core.plan import deeds
 from crmmail.core.record import ESCALATES, FIELDS, KINDS, priority_name
 from crmmail.core.rule import CREATION, ESCALATE, REMIND, TRIGGERS, Rule
+from crmmail.core.typed import Any
 from crmmail.errors import UsageError
 
 RULED = ("case", "lead")  # the kinds that rules are for

@@ -8,11 +8,11 @@ leave is left out.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from crmmail.core import category, section
 from crmmail.core.record import KINDS
 from crmmail.core.rule import ASSIGN, CREATION, ESCALATE, NOBODY, Event, Rule, concerns, fields_of
+from crmmail.core.typed import NamedTuple
 
 
 class Known(NamedTuple):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused
 
 ON_USER_REPLY = ("close", "pending", "keep")

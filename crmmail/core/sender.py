@@ -7,14 +7,15 @@ notification whose token was made for him, or our own mail host vouches for him 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from crmmail.core import address as addresses
 from crmmail.core import automatic
 from crmmail.core.known import Envelope, Known, Settings, tokens
 from crmmail.core.message import Mail
+from crmmail.core.pattern import pattern
+from crmmail.core.typed import NamedTuple
 
-_WORD = re.compile(r"[a-z0-9._@+-]*\Z")
+_WORD = pattern(r"[a-z0-9._@+-]*\Z")
 
 
 class Sender(NamedTuple):
@@ -24,6 +25,7 @@ class Sender(NamedTuple):
     how: str  # what proved him
     machine: str  # "" or why this is machine mail
     refuted: bool  # our own host says that DMARC failed
+    here: bool = False  # it lay among the letters that we wrote, and is from a user or an address of ours
 
 
 def identify(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -> Sender:
@@ -47,7 +49,18 @@ def identify(mail: Mail, envelope: Envelope, known: Known, settings: Settings) -
         else:
             passed = proof_by_host(verdicts, address)
             proven, how = bool(passed), passed
-    return Sender(address, user, proven, how, machine, refuted)
+    here = envelope.written_here and not refuted and (user is not None or is_ours(address, known, settings))
+    if here and user is not None and not proven:
+        proven, how = True, "it lay among the letters that were written here"
+    return Sender(address, user, proven, how, machine, refuted, here)
+
+
+def is_ours(address: str, known: Known, settings: Settings) -> bool:
+    """Is it an address that the house itself writes under: an alias, the catchall, the bounce address?"""
+    sender = addresses.without_tag(address)
+    alias = known.aliases.get(sender)
+    ours = alias is not None and alias.user is None  # a personal alias is its user's own address, too
+    return bool(sender) and (ours or sender in (settings.catchall, settings.bounce))
 
 
 def authentication(mail: Mail, settings: Settings) -> frozenset[str]:

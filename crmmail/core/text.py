@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from unicodedata import category, east_asian_width, name
 
 MARKS = 4  # marks on one letter: decomposed Vietnamese has two, pointed Hebrew four; a zalgo hundreds
@@ -148,6 +149,7 @@ def csv_cell(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) else text
 
 
+@lru_cache(4096)  # a text has few letters, many times
 def _width(char: str) -> int:
     if char < "\u0300":
         return 1

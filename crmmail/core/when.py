@@ -9,8 +9,9 @@ it is refused until the settings say which.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
+
+from crmmail.core.pattern import pattern
 
 _DAYS = {
     "today": 0, "tomorrow": 1, "yesterday": -1,
@@ -49,11 +50,11 @@ _MONTHS = frozenset("mo month months мес месяц месяца месяце
 _FILLERS = frozenset("at on next в во на à a le ce prochain".split())
 _FUTURE, _PAST = ("+", "in ", "через ", "dans "), ("-", "−", "il y a ")
 _AGO = (" ago", " назад")
-_AMOUNT = re.compile(r"(\d{1,6}(?:[.,]\d{1,3})?)\s?([^\W\d_]+)\s?")
-_CLOCK = re.compile(r"(\d{1,2})(?:[:.hч](\d\d))?(?::(\d\d))?\s?(am|pm|h|ч)?\Z")
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)\Z")
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})\Z")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[t ]\d\d(?::\d\d){1,2}(?:[.,]\d{1,6})?\s?(?:z|[+-]\d\d(?::?\d\d)?)?)?\Z")
+_AMOUNT = pattern(r"(\d{1,6}(?:[.,]\d{1,3})?)\s?([^\W\d_]+)\s?")
+_CLOCK = pattern(r"(\d{1,2})(?:[:.hч](\d\d))?(?::(\d\d))?\s?(am|pm|h|ч)?\Z")
+_DOTTED = pattern(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)\Z")
+_SLASHED = pattern(r"(\d{1,2})/(\d{1,2})/(\d{4})\Z")
+_ISO = pattern(r"\d{4}-\d\d-\d\d(?:[t ]\d\d(?::\d\d){1,2}(?:[.,]\d{1,6})?\s?(?:z|[+-]\d\d(?::?\d\d)?)?)?\Z")
 _EXAMPLES = "write 2026-11-24, 24.11.2026, tomorrow 9:00, friday or +3d"
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # as of $CRMMAIL_NOW: near the ends of the calendar no time can be added
 _LAST = time(23, 59)  # minute of a day

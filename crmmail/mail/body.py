@@ -10,12 +10,13 @@ forwarded mails, whose words are not this letter's.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
+from crmmail.core.digest import Hash, sha256
 from crmmail.core.message import Part
+from crmmail.core.pattern import pattern
+from crmmail.core.typed import NamedTuple
 from crmmail.mail.charset import decode, decode_words, one_line
 from crmmail.mail.labels import codec_of
 from crmmail.mail.structure import Entity, Tree
@@ -73,8 +74,8 @@ _ENDINGS = {
     "video/mp4": "mp4",
 }
 _PAGE = re.compile(r"\s*<(?:!doctype html|html)\b", re.I)  # that its sender calls text/plain
-_NUL = re.compile(rb"\0")
-_META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.I)
+_NUL = pattern(rb"\0")
+_META_CHARSET = pattern(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.I)
 
 
 class Piece(NamedTuple):
@@ -144,7 +145,11 @@ def _leaf(raw: bytes, entity: Entity, parent: Entity | None, group: int, positio
     digest = _digest(data, exact=entity.encoding == "base64" and not kind.startswith("text/"))
     text, markup, guessed = "", "", False
     if is_body:
-        text, guessed = decode(data, _label(entity, kind, data))
+        label = _label(entity, kind, data)
+        if not codec_of(label).startswith(("utf-16", "utf-32")):
+            # Before it becomes text, for then it is copied to be made shorter.
+            data = memoryview(data)[: text_end(data, 0, len(data))]
+        text, guessed = decode(data, label)
         data = b""  # given up before the text is copied, and no two copies of that at once: it may have 50 MB
         text = text.replace("\r\n", "\n")
         text = text.replace("\r", "\n")
@@ -197,7 +202,7 @@ def _tells(piece: Piece) -> bool:
     return piece.group >= 0 and piece.type == "text/plain" and bool(piece.text) and not piece.text.isspace()
 
 
-def update(digest: hashlib._Hash, slices: Iterable[bytes]) -> None:
+def update(digest: Hash, slices: Iterable[bytes]) -> None:
     """Hash bytes with CRLF and CR as LF, slice by slice: a copy of 50 MB would be a quarter of our memory."""
     held = b""
     for piece in slices:
@@ -218,7 +223,7 @@ def _digest(data: bytes | memoryview, exact: bool) -> bytes:
     Text in base64 counts like other text: a mail server that does not know the next one to take 8 bits makes base64 of
     what is mostly not ASCII (sendmail, EightBitMode).
     """
-    digest = hashlib.sha256()
+    digest = sha256()
     if exact:
         digest.update(data)
     else:

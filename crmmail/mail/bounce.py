@@ -17,11 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from crmmail.core.address import canonical
 from crmmail.core.message import Mail, Report
 from crmmail.core.text import one_line
+from crmmail.core.typed import NamedTuple
 from crmmail.mail.charset import decode_words
 from crmmail.mail.header import fields, split_header, unfolded, with_newlines
 

@@ -15,16 +15,16 @@ from __future__ import annotations
 import binascii
 import re
 
+from crmmail.core.pattern import pattern
 from crmmail.mail.labels import codec_of
 
 SUBJECT_LIMIT = 998  # letters of one header line (RFC 5322 2.1.1); longer values are cut
 LABEL_CHECKED = 20_000  # bytes that are looked at to see whether a label of one byte a letter lies
 
-_ONE_BYTE = re.compile(r"(cp1|iso|koi|cp8|cp4|mac|kz|ptcp)(?!so2022)")
+_ONE_BYTE = ("cp1", "iso", "koi", "cp8", "cp4", "mac", "kz", "ptcp")
 _LATIN = {"cp1252", "iso8859-15", "mac-roman", "cp850", "cp437", "cp858"}
-_WHOLE_WORD = re.compile(rb"[\xa3\xb3\xb8\xa8\xc0-\xff]{3}")
-_STRAY = re.compile("[\ud800-\udfff]")
-_BREAKS = re.compile("[\r\n\v\f\x00\x1c-\x1e\x85\u2028\u2029]+")
+_WHOLE_WORD = pattern(rb"[\xa3\xb3\xb8\xa8\xc0-\xff]{3}")
+_STRAY = pattern("[\ud800-\udfff]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
@@ -41,7 +41,7 @@ def decode(data: bytes | memoryview, label: str) -> tuple[str, bool]:
         return tidy(text), False
     if codec.startswith(("utf-16", "utf-32")):
         return tidy(_wide(bytes(data), codec)), False
-    if _ONE_BYTE.match(codec) and _strictly(data, "ascii") is None:
+    if codec.startswith(_ONE_BYTE) and _strictly(data, "ascii") is None:
         return _one_byte(data, codec)
     text = _strictly(data, codec)
     if text is None and codec == "utf-8":
@@ -63,7 +63,7 @@ def tidy(text: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` with everything that some reader takes for a line break made one space."""
-    return _BREAKS.sub(" ", text).strip(" \t")
+    return " ".join(filter(None, text.replace("\0", "\n").splitlines())).strip(" \t")
 
 
 def decode_words(header: bytes | str, limit: int = SUBJECT_LIMIT) -> str:

@@ -25,13 +25,13 @@ from email.policy import EmailPolicy
 from email.utils import encode_rfc2231, format_datetime
 from hashlib import sha256
 from itertools import count
-from typing import Any
 
 from crmmail.core import text as shown
 from crmmail.core.address import canonical
 from crmmail.core.automatic import OUR_LOOP
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address
+from crmmail.core.typed import Any
 from crmmail.errors import CrmmailError
 from crmmail.mail.charset import SUBJECT_LIMIT, tidy
 from crmmail.mail.markdown import as_html

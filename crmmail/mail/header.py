@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
+from crmmail.core.pattern import pattern
+from crmmail.core.typed import NamedTuple
 from crmmail.mail.charset import decode, decode_words, one_line
 
 MAX_HEADER = 256 * 1024
@@ -41,7 +42,7 @@ class Split(NamedTuple):
 # pattern keeps a hundred bytes for each turn, so no more than a megabyte is looked at at a time, or GOOD_LINES.
 GOOD_LINES = 1000
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*)", re.M)
-_MIME_FIELD = re.compile(rb"^(content-[!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*)", re.M | re.I)
+_MIME_FIELD = pattern(rb"^(content-[!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*)", re.M | re.I)
 _GOOD_LINES = re.compile(rb"(?:(?:[!-9;-~]++[ \t]*+:|[ \t]).*+(?:\n|\Z)){1,%d}" % GOOD_LINES)
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE = re.compile(rb".*(?:\n|\Z)")
@@ -53,7 +54,7 @@ _KNOWN = (
 )
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.S)
 _ESCAPED = re.compile(rb"\\(.)", re.S)
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_PERCENT = pattern(rb"%([0-9A-Fa-f]{2})")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?\Z")
 
 

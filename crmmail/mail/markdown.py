@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+
+from crmmail.core.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

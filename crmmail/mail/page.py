@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import escape, unescape
-from typing import NamedTuple
+
+from crmmail.core.typed import NamedTuple
 
 TARGET_LIMIT = 2000  # letters shown of a target
 MARKS = 9  # levels of > at most

@@ -16,10 +16,11 @@ from __future__ import annotations
 import re
 import sys
 from types import ModuleType
-from typing import NamedTuple
 
 from crmmail.core.address import canonical
 from crmmail.core.message import Address
+from crmmail.core.pattern import pattern
+from crmmail.core.typed import NamedTuple
 from crmmail.mail.charset import decode_words
 from crmmail.mail.header import unfolded
 
@@ -35,10 +36,10 @@ _SPEC = rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 # One item of a list and the comma behind it.  No comments, groups, routes, second angles or loose specials.
 _PHRASE = r"""(?:"((?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~. \t\x80-\xff-]*))"""
 _PLAIN = re.compile(rf"[ \t]*(?:{_PHRASE}[ \t]*<({_SPEC})>|({_SPEC}))[ \t]*(?:,(?=[ \t]*[^ \t])|\Z)")
-_ENCODED = re.compile(rb"=\?([!->@-~]{1,60})\?([Qq])\?([^?\s]*)\?=")
-_SPECIAL = re.compile(rb"[^A-Za-z0-9!*+/=_-]")
+_ENCODED = pattern(rb"=\?([!->@-~]{1,60})\?([Qq])\?([^?\s]*)\?=")
+_SPECIAL = pattern(rb"[^A-Za-z0-9!*+/=_-]")
 # What may stand beside an address and is none of it: a quoted name, a comment.  Comments in comments go layer by layer.
-_ASIDE = re.compile(r'"[^"]*"(?!@)|\([^()"]*\)')
+_ASIDE = pattern(r'"[^"]*"(?!@)|\([^()"]*\)')
 _LAYERS = 5
 
 
@@ -125,7 +126,8 @@ def _read(raw: bytes) -> _Reading:
     if len(value) > MAX_FIELD:
         value = value[:MAX_FIELD].rpartition(b",")[0]
     # An encoded word may hold raw commas and colons, which RFC 2047 5 forbids in names: they are no structure.
-    value = _ENCODED.sub(_atom, value)
+    if b"=?" in value:
+        value = _ENCODED.sub(_atom, value)
     text = value.decode("latin-1")
     if not text:
         return _NOTHING

@@ -18,9 +18,9 @@ import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple
 
 from crmmail.core.failure import OPENING, Failure, classify, shown
+from crmmail.core.typed import NamedTuple
 from crmmail.mail.smtp_url import Server
 
 CHUNK = 65_536  # bytes handed to the socket at once: each may take `timeout` seconds, so a slow line is no silent one

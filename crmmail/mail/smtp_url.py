@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from crmmail.core import address as addresses
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import ConfigBroken
 
 PORT, SUBMISSION_PORT, TLS_PORT = 25, 587, 465

@@ -10,8 +10,8 @@ A forwarded mail (message/rfc822) is one leaf: what is in it belongs to somebody
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import OverLimit
 from crmmail.mail import header
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import binascii
 import re
 
-_PADDING = re.compile(rb"[=\r\n \t]*+")
+from crmmail.core.pattern import pattern
+
+_PADDING = pattern(rb"[=\r\n \t]*+")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
-_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.M)
-_UU_LINE = re.compile(rb"[^\n]++")
+_UU_BEGIN = pattern(rb"^begin [0-7]{3,4} [^\n]*\n", re.M)
+_UU_LINE = pattern(rb"[^\n]++")
 UU_LINES = 1_200_000  # a line has 61 letters, so 50 MB have fewer; what has more is no uuencode
-_PADDED_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")  # blanks behind a soft line break came on the way (RFC 2045 6.7)
+_PADDED_BREAK = pattern(rb"=[ \t]++(?=\r?\n)")  # blanks behind a soft line break came on the way (RFC 2045 6.7)
 UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 PLAIN = frozenset({"", "7bit", "8bit", "binary"})
 

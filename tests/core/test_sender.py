@@ -219,3 +219,25 @@ def test_a_hostile_header_takes_no_time(rubbish: str) -> None:
     verdicts = authentication(letter(headers=vouched(rubbish)), settings())
     assert proof_by_host(verdicts, ANN) == ""
     assert time.process_time() - start < QUICK
+
+
+@pytest.mark.parametrize(
+    ("sender", "verdict", "proven", "here"),
+    [
+        (BOB, "", True, True),
+        (BOB_AT_HOME, "", True, True),
+        ("support@crm.example", "", False, True),
+        ("catchall@crm.example", "", False, True),
+        (ANN, "", False, False),
+        ("", "", False, False),
+        (BOB, "dmarc=fail header.from=crm.example", False, False),
+    ],
+    ids=["user", "user's other address", "alias", "catchall", "customer", "unclear", "refuted"],
+)
+def test_what_lay_among_our_own_letters_is_ours_if_it_says_so(
+    sender: str, verdict: str, proven: bool, here: bool
+) -> None:
+    mail = letter(sender=sender, headers=vouched(verdict) if verdict else {})
+    found = identify(mail, Envelope(written_here=True), known(), settings())
+    assert (found.proven, found.here) == (proven, here)
+    assert not identify(mail, Envelope(), known(), settings()).here
