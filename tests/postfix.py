@@ -143,6 +143,7 @@ proxymap unix - - n - - proxymap
 showq unix n - n - - showq
 error unix - - n - - error
 smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
 retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil

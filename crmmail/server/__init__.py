@@ -1,1 +1,1 @@
-"""Doors that stay open: servers of our own, each in a thread, on loopback.  Only this room knows aiosmtpd."""
+"""Doors that stay open: `crmmail serve`, and the demo's mail server (`sink`).  Only this room knows aiosmtpd."""

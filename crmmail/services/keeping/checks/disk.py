@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, ok, warn
+from crmmail.store import place as places
 
 MEGABYTE = 1_000_000
 LITTLE = 1_000 * MEGABYTE  # of free room: a shop has some weeks to make more
@@ -17,7 +18,7 @@ NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ncp", "ceph", "lustre", "gluster"
 def there_is_room(site: Site) -> Iterator[Finding]:
     """A full disk makes every delivery say 75; so does one on which no more files can be made."""
     folder = os.path.dirname(site.place)
-    if not folder or not os.path.isdir(folder):
+    if places.is_url(site.place) or not os.path.isdir(folder):
         return
     facts = os.statvfs(folder)
     free, files = facts.f_bavail * facts.f_frsize, facts.f_favail
@@ -37,6 +38,8 @@ def there_is_room(site: Site) -> Iterator[Finding]:
 
 def disk_is_here(site: Site) -> Iterator[Finding]:
     """SQLite's locks, and what "written" means, depend on another machine where the disk does."""
+    if places.is_url(site.place):
+        return
     try:
         with open(MOUNTS, encoding="utf-8", errors="replace") as file:
             kind = filesystem(os.path.realpath(site.place), file.read())

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from crmmail.config import log_file
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, ok, warn
 from crmmail.store import beside
+from crmmail.store import place as places
 
 OTHERS, GROUP = 0o007, 0o070
 SQLITE = b"SQLite format 3\0"
@@ -87,7 +88,7 @@ def companions_fit(site: Site) -> Iterator[Finding]:
 def copies_are_private(site: Site) -> Iterator[Finding]:
     """A copy of the store holds the same letters, and the same secret."""
     folder = os.path.dirname(site.place)
-    if not folder or not os.path.isdir(folder) or not os.access(folder, os.R_OK):
+    if places.is_url(site.place) or not os.path.isdir(folder) or not os.access(folder, os.R_OK):
         return
     for entry in sorted(os.scandir(folder), key=lambda one: one.name)[:LOOKED_AT]:
         if entry.path == site.place or not entry.is_file(follow_symlinks=False):

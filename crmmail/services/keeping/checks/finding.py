@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.config import Config
+from crmmail.core.typed import NamedTuple
 
 RECENT = 7  # days for which we speak of what went wrong and cannot be mended any more
 MOST = 10  # findings of one kind

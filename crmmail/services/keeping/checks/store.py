@@ -10,10 +10,11 @@ from datetime import timedelta
 from crmmail.errors import StoreBroken
 from crmmail.services.keeping import upkeep
 from crmmail.services.keeping.checks.finding import Finding, fail, local, ok, warn
-from crmmail.store import database, health, schema
+from crmmail.store import database, health, index, schema
 from crmmail.workspace import Workspace
 
 FULL = 2  # PRAGMA synchronous: "committed" means on the disk
+FULL_OF = 0.8  # of a server's connections in use
 SHORTEST = 16  # bytes of the token secret
 AHEAD = timedelta(minutes=10)  # of the clock: two machines that share a store may differ by some
 OLD_COPY = timedelta(days=14)
@@ -37,6 +38,10 @@ def schema_is_known(workspace: Workspace) -> Iterator[Finding]:
 
 
 def journal_is_safe(workspace: Workspace) -> Iterator[Finding]:
+    """What is committed is on the disk, and stays there."""
+    if workspace.store.connection.postgres:
+        yield from _server_is_safe()
+        return
     mode = workspace.store.journal_mode()
     versions = f"SQLite {sqlite3.sqlite_version}, Python {platform.python_version()}"
     if mode == "wal" and sqlite3.sqlite_version_info < database.WAL_IS_SAFE:
@@ -48,6 +53,24 @@ def journal_is_safe(workspace: Workspace) -> Iterator[Finding]:
         yield fail("journal", sentence, "tell us: crmmail sets it to FULL whenever it opens the store")
     else:
         yield ok("journal", f"journal mode {mode}, {versions}")
+
+
+def _server_is_safe() -> Iterator[Finding]:
+    from crmmail.store import postgres  # psycopg comes with it
+
+    server = postgres.server()
+    if not (server.fsync and server.synchronous):
+        name = "fsync" if not server.fsync else "synchronous_commit"
+        yield fail(
+            "journal", f"{name} is off: a power cut can take what was committed", f"set {name} = on on the server"
+        )
+    else:
+        yield ok("journal", f"PostgreSQL {server.version}, Python {platform.python_version()}")
+    if server.connections > server.most * FULL_OF:
+        sentence = (
+            f"{server.connections} of {server.most} connections to the server are in use: deliveries may get none"
+        )
+        yield warn("server", sentence, "raise max_connections, or look who has them (pg_stat_activity)")
 
 
 def secret_is_there(workspace: Workspace) -> Iterator[Finding]:
@@ -75,3 +98,11 @@ def copies_are_fresh(workspace: Workspace) -> Iterator[Finding]:
     last = upkeep.last_backup()
     if last is not None and workspace.now() - last > OLD_COPY:
         yield warn("backup", f"the last `crmmail db backup` was {local(last)}", "crmmail db backup FILE, from cron")
+
+
+def words_are_found(workspace: Workspace) -> Iterator[Finding]:
+    """A migration that was cut off leaves old messages out of the index; what comes is put in all the same."""
+    missing = index.missing()
+    if missing:
+        what = "1 message is" if missing == 1 else f"{missing} messages are"
+        yield warn("search", f"{what} not in the index, and no search finds them", "crmmail db migrate goes on with it")

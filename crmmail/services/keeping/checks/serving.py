@@ -1,0 +1,53 @@
+"""Does `crmmail serve` run, and is it this program?  That none runs is no trouble: then each mail starts its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+from crmmail import __version__
+from crmmail.services.keeping.checks.finding import Finding, Site, fail, local, ok, warn
+from crmmail.store import beside, serving
+from crmmail.store import place as places
+from crmmail.store.database import NEWEST
+
+
+def server_is_well(site: Site) -> Iterator[Finding]:
+    """A server that was killed leaves its sockets, which mail servers go on trying; one that has outlived an upgrade
+    knows another schema, and then takes no mail."""
+    if not site.place or not (places.is_url(site.place) or os.path.isfile(site.place)):
+        return
+    found = serving.read(site.place)
+    if found is None:
+        left = [path for path in (beside.serve(site.place), beside.lmtp(site.place)) if _is_deserted(path)]
+        if left:
+            sentence = f"`crmmail serve` was killed, and has left {left[0]}"
+            advice = "start it again; until then crmmail-mda delivers by itself, and by LMTP nothing comes in"
+            yield warn("serve", sentence, advice)
+        return
+    who = f"`crmmail serve` (process {found.process}, since {local(found.began)})"
+    if found.schema and found.schema != NEWEST:
+        sentence = f"{who} is another program, for the schema {found.schema}: it takes no mail"
+        yield fail("serve", sentence, "restart it: systemctl restart crmmail, or ^C and crmmail serve")
+    elif found.version and found.version != __version__:
+        sentence = f"{who} is still crmmail {found.version}"
+        yield warn("serve", sentence, "restart it: systemctl restart crmmail, or ^C and crmmail serve")
+    else:
+        lmtp = f", LMTP on {found.lmtp}" if found.lmtp else ""
+        yield ok("serve", f"{who} takes mail{lmtp}")
+
+
+def _is_deserted(path: str) -> bool:
+    """Is it a socket at which nobody listens?  At those of systemd somebody does, also where no server runs yet."""
+    if not os.path.exists(path):
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(path)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass  # too long for a socket, not for us, or busy
+    return False

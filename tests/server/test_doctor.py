@@ -1,0 +1,77 @@
+"""`crmmail doctor` sees the server: that it runs, that it was killed, that it is an older program."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from conversation import Talk
+
+from crmmail import __version__
+from crmmail.store import beside, serving
+from crmmail.store.database import NEWEST
+from crmmail.store.serving import Server
+
+RUNS = Server(4711, __version__, NEWEST, datetime(2026, 11, 24, 9, tzinfo=UTC), "unix:/run/crmmail/lmtp")
+
+
+@pytest.fixture
+def lock(talk: Talk) -> Iterator[int]:
+    """Somebody serves the store."""
+    file = serving.lock(str(talk.db))
+    assert file is not None
+    yield file
+    os.close(file)
+
+
+def findings(talk: Talk) -> list[tuple[str, str, str]]:
+    said = json.loads(talk.cli("doctor --json").out)
+    return [(one["level"], one["sentence"], one["advice"]) for one in said if one["check"] == "serve"]
+
+
+def test_where_no_server_runs_nothing_is_said(talk: Talk) -> None:
+    assert findings(talk) == []
+    os.close(serving.lock(str(talk.db)) or 0)
+    assert findings(talk) == [], "what a server leaves that ended is no trouble"
+
+
+def test_a_server_that_runs_is_well(talk: Talk, lock: int) -> None:
+    serving.write(lock, RUNS)
+    ((level, sentence, _),) = findings(talk)
+    assert level == "ok"
+    assert "process 4711" in sentence and sentence.endswith("takes mail, LMTP on unix:/run/crmmail/lmtp")
+    assert talk.cli("doctor").code == 0
+
+
+def test_an_older_program_is_a_warning_and_one_of_another_schema_takes_no_mail(talk: Talk, lock: int) -> None:
+    serving.write(lock, RUNS._replace(version="0.0.9"))
+    ((level, sentence, advice),) = findings(talk)
+    assert (level, sentence.endswith("is still crmmail 0.0.9"), "restart" in advice) == ("warn", True, True)
+    serving.write(lock, RUNS._replace(schema="0001_initial"))
+    ((level, sentence, advice),) = findings(talk)
+    assert (level, sentence.endswith("it takes no mail"), "restart" in advice) == ("fail", True, True)
+
+
+def test_one_that_is_just_starting_is_well(talk: Talk, lock: int) -> None:
+    ((level, _, _),) = findings(talk)
+    assert level == "ok"
+
+
+@pytest.mark.sqlite("beside a database of a server the name of the socket may be too long here")
+def test_a_socket_at_which_nobody_listens_is_one_of_a_killed_server(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(beside.serve(str(talk.db)))
+    monkeypatch.chdir(path.parent)  # the path of a socket may not be long
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(path.name)
+        left.listen()
+        assert findings(talk) == [], "systemd listens, and starts a server when a mail comes"
+    path.chmod(0o600)
+    ((level, sentence, advice),) = findings(talk)
+    assert (level, str(path) in sentence, "start it again" in advice) == ("warn", True, True)

@@ -1,0 +1,177 @@
+"""The store as the server's thread sees it: many mails to a transaction, one of which may be trouble."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conversation import Talk
+from doors import letter
+
+from crmmail import mda
+from crmmail.core import route
+from crmmail.core.message import Mail as Letter
+from crmmail.core.route import Decision
+from crmmail.errors import StoreBroken
+from crmmail.server import intake as room
+from crmmail.server.intake import Intake
+from crmmail.server.queue import Verdict
+from crmmail.spool import Spool
+from crmmail.store import beside, sql
+from crmmail.workspace import Choice
+
+pytestmark = pytest.mark.sqlite("the commit of a file, and the file itself, are made to fail")
+
+
+class Desk:
+    """One intake, and what its queue would hear."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.queued = 0
+        self.intake = Intake(Choice(db=str(talk.db)), os.environ, self._queued)
+
+    def _queued(self) -> None:
+        self.queued += 1
+
+    def do(self, line: str) -> str:
+        """A command; the intake lets go of the store for it, because one process has one store open."""
+        self.intake.close()
+        return self.talk.do(line)
+
+    def take(self, *subjects: str, to: str = "support@crm.test") -> list[str]:
+        """One batch; what became of each, in a word."""
+        return self.take_raw([letter(one, sender=f"{n}@customer.example") for n, one in enumerate(subjects)], to)
+
+    def take_raw(self, letters: list[bytes], to: str = "support@crm.test") -> list[str]:
+        options = mda.Options(Choice(), mda.envelope(recipient=to), "", False, False)
+        read = self.intake.read([(Spool(one), options.envelope) for one in letters])
+        return [word(one) for one in self.intake.take(read, [options] * len(letters))]
+
+
+def word(verdict: Verdict) -> str:
+    return type(verdict).__name__ if isinstance(verdict, Exception) else f"{verdict[0].outcome} {verdict[0].reason}"
+
+
+@pytest.fixture
+def desk(talk: Talk) -> Iterator[Desk]:
+    found = Desk(talk)
+    yield found
+    found.intake.close()
+
+
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each commit."""
+    found: list[int] = []
+    real = sql.Connection.commit
+
+    def commit(self: sql.Connection) -> None:
+        found.append(1)
+        real(self)
+
+    monkeypatch.setattr(sql.Connection, "commit", commit)
+    return found
+
+
+def test_many_mails_are_one_commit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.take("Zero")
+    counted = commits(monkeypatch)
+    assert desk.take("One", "Two", "Three") == ["stored alias"] * 3
+    assert len(counted) == 1
+
+
+def test_one_that_a_bug_of_ours_stops_is_kept_and_the_others_are_filed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = route.decide
+
+    def decide(one: Letter, *rest: object) -> Decision:
+        return 1 / 0 if one.subject == "Two" else real(one, *rest)  # type: ignore[arg-type,return-value]
+
+    monkeypatch.setattr(route, "decide", decide)
+    assert desk.take("One", "Two", "Three") == ["stored alias", "quarantined crashed", "stored alias"]
+
+
+def test_where_the_commit_fails_nobody_has_a_verdict_and_the_store_is_opened_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+
+        def commit(_: sql.Connection) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        patch.setattr(sql.Connection, "commit", commit)
+        assert desk.take("One", "Two") == ["StoreBroken"] * 2
+    assert "no room left on the disk" in Path(beside.failing(str(desk.talk.db))).read_text()
+    assert desk.take("One", "Two") == ["stored alias"] * 2, "they were not there"
+    assert not os.path.exists(beside.failing(str(desk.talk.db))), "and the mark is gone"
+
+
+def test_an_empty_mail_is_an_error_of_its_own_only(desk: Desk) -> None:
+    assert desk.take_raw([b"", letter("One")]) == ["EmptyMail", "stored alias"]
+
+
+def test_it_says_when_something_is_to_leave(desk: Desk) -> None:
+    desk.do("users set agent --notify both")
+    desk.take("For nobody", to="nobody@crm.test")
+    assert desk.queued == 0
+    desk.take("Printer broken")
+    assert desk.queued == 1
+
+
+@pytest.mark.parametrize("trouble", ["gone", "full", "behind", "another bug"])
+def test_trouble_is_said_in_words_and_marked_for_doctor(
+    desk: Desk, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert desk.intake.trouble(0) == ""
+    with monkeypatch.context() as patch:
+        words = make_trouble(desk, trouble, patch)
+        assert words in desk.intake.trouble(0)
+        assert words in Path(mark(desk, trouble)).read_text()
+
+
+def mark(desk: Desk, trouble: str) -> str:
+    """Beside the store, or, where there is none, in the state folder."""
+    from crmmail.services.shared import failing
+
+    return failing.in_state(os.environ) if trouble == "gone" else beside.failing(str(desk.talk.db))
+
+
+def make_trouble(desk: Desk, trouble: str, patch: pytest.MonkeyPatch) -> str:
+    """Makes it; words of what is said then."""
+    if trouble == "gone":
+        desk.talk.db.rename(desk.talk.db.with_name("away"))
+        return "no store at"
+    if trouble == "full":
+        patch.setattr(room, "RESERVE", 1 << 62)
+        return "no room left on the disk"
+    if trouble == "behind":
+        with sqlite3.connect(desk.talk.db) as store:
+            store.execute("DELETE FROM crm_migration WHERE name > '0003'")
+        return "crmmail db migrate"
+    patch.setattr("crmmail.services.incoming.together.can_take", lambda _: 1 / 0)
+    return "ZeroDivisionError"
+
+
+def test_a_mail_that_is_said_to_be_too_big_for_the_disk_is_trouble(desk: Desk) -> None:
+    assert desk.intake.trouble(1000) == ""
+    assert "no room left" in desk.intake.trouble(1 << 62)
+
+
+def test_a_store_that_was_replaced_is_opened_anew(desk: Desk) -> None:
+    copy = desk.talk.db.with_name("copy.db")
+    desk.do(f"db backup {copy}")
+    assert desk.take("Lost") == ["stored alias"]
+    copy.rename(desk.talk.db)
+    assert desk.take("Kept") == ["stored alias"]
+    desk.intake.close()
+    assert [one["title"] for one in desk.talk.cli("list case --json").json] == ["Kept"]
+
+
+def test_what_is_broken_is_said_by_its_class() -> None:
+    with pytest.raises(StoreBroken):
+        room.there_is_room("/tmp/crm.db", 1 << 62)
+    room.there_is_room("postgresql://host/crm", 1 << 62)
