@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
 
 from crmmail.core.known import answered_ids
 from crmmail.core.message import Address, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
+from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 from crmmail.services.hearing.tell import own_addresses
 from crmmail.services.sending import correspondent, envelope
 from crmmail.services.sending.enqueue import put_letter

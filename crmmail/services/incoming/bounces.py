@@ -16,8 +16,12 @@ from crmmail.store import outbox, records
 from crmmail.workspace import Workspace
 
 
-def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filing.Filed:
-    """Files a bounce, and marks the mail that it speaks of."""
+def take(workspace: Workspace, mail: Mail, route: Route, original: int, *, notifies: bool = True) -> filing.Filed:
+    """Files a bounce, and marks the mail that it speaks of.
+
+    Args:
+        notifies: False: its author hears nothing of it.
+    """
     assert route.thread is not None and route.delivery is not None
     sender = Sender(mail.sender.address, None, False, "", "bounce", False)
     message = filing.store_letter(workspace, route.thread, mail, route, sender, original)
@@ -34,7 +38,8 @@ def take(workspace: Workspace, mail: Mail, route: Route, original: int) -> filin
         )
         if _speaks_of(mail, copy.to):
             trouble.mark_address(workspace, copy, route.failure)
-        trouble.raise_envelope(workspace, copy, "bounced")
+        if notifies:
+            trouble.raise_envelope(workspace, copy, "bounced")
     return filing.Filed(records.record(route.thread), message, False, [], [])
 
 

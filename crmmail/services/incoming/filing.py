@@ -7,17 +7,17 @@ new ones; their inbox items; the letter itself as the first message of the conve
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from crmmail.core import record, section
 from crmmail.core.message import MADE, Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError
 from crmmail.services.acts.records import complete_partner, created, make, stands_in
 from crmmail.services.automatic import rules
 from crmmail.services.hearing.tell import News, in_charge, spread, system_message, tell
 from crmmail.services.incoming import answers
+from crmmail.services.incoming.manner import MAIL, Manner
 from crmmail.services.shared import fields
 from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
 from crmmail.store.records import Record
@@ -36,21 +36,33 @@ class Filed(NamedTuple):
 
 
 def file_letter(
-    workspace: Workspace, mail: Mail, route: Route, sender: Sender, original: int, *, contested: bool = False
+    workspace: Workspace,
+    mail: Mail,
+    route: Route,
+    sender: Sender,
+    original: int,
+    *,
+    contested: bool = False,
+    manner: Manner = MAIL,
 ) -> Filed:
     """Stores a letter as its route says: in the record it names, or in a new one.
 
     Args:
         contested: its Message-ID belongs to another letter; the message gets an id of our own making.
+        manner: what else it sets going.
     """
     notes: list[str] = []
-    spoken = answers.read(workspace, mail, route, sender)
+    if sender.here:  # it has gone to whom it was for
+        spoken = answers.Spoken("email_out", mail, route)
+    else:
+        spoken = answers.read(workspace, mail, route, sender)
     route, mail = spoken.route, spoken.mail
     if route.thread is None:
-        number, addressed, system = _new_record(workspace, mail, route, sender, notes)
+        number, addressed, system = _new_record(workspace, mail, route, sender, notes, manner)
     else:
         number, addressed, system = route.thread, list(spoken.addressed), None
-    if sender.address and not sender.machine and not sender.refuted:
+    late = manner.dated_by_mail and system is None and workspace.now() < records.updated(number)
+    if manner.sends and sender.address and not sender.machine and not sender.refuted:
         outbox.forgive(sender.address)
     message = store_letter(workspace, number, mail, route, sender, original, kind=spoken.kind, contested=contested)
     if route.superseded_by:
@@ -63,16 +75,16 @@ def file_letter(
     letter = (mail.subject, mail.text)
     changes: list[Change] = []
     news: News = []
-    if system is not None:  # before anybody is told: whom a rule makes responsible hears of the letter itself
+    if system is not None and manner.rules:  # before anybody is told: whom one makes responsible hears of the letter
         changes = rules.react(workspace, number, before=rules.CREATION, letter=letter, news=news)
     holders, empty = answers.holding(mail), False
-    ordered = spoken.ordered
+    ordered = spoken.ordered if manner.rules else None
     bare = ordered is not None and ordered.bare and route.thread is not None
-    if spoken.kind == "email_out":
+    if spoken.kind == "email_out" and manner.sends:
         passed = answers.pass_on(workspace, number, message, mail, sender, holders, notes, bare=bare)
         holders, empty = holders | passed.to, passed.empty
     heard: set[int] = set()
-    if not bare:  # of what he only asks of the program, they hear when it is done
+    if manner.notifies and not bare:  # of what he only asks of the program, they hear when it is done
         heard = tell(
             workspace,
             number,
@@ -85,12 +97,14 @@ def file_letter(
             holders=holders,
             silent=bool(sender.machine),
             outside=not empty,
+            mails=manner.sends,
         )
-    if not heard and not sender.proven:  # a letter that nobody would see waits before whoever is in charge
+    # A letter that nobody would see waits before whoever is in charge.
+    if manner.notifies and not heard and not (sender.proven or sender.here):
         for user in in_charge(workspace, records.record(number)):
             inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
             heard.add(user)
-    if system is not None:
+    if system is not None and manner.notifies:
         tell(
             workspace,
             number,
@@ -100,6 +114,7 @@ def file_letter(
             author=_author(sender),
             silent=bool(sender.machine),
             skip=heard,
+            mails=manner.sends,
         )
         spread(workspace, number, news, skip=heard)
     if ordered is not None and sender.user is not None:
@@ -109,10 +124,12 @@ def file_letter(
     # An internal remark answers no customer, nor does an answer without words; and the whole of a letter says nothing
     # that its half did not.  Who speaks of the state himself needs no policy.
     told_state = ordered is not None and ordered.set_state
-    if system is None and not (route.internal or route.supersedes or empty or told_state):
-        changes = _new_state(workspace, number, message, sender, spoken.kind, heard, letter, notes)
-    if not sender.machine:
-        this = records.record(number)
+    this = records.record(number)
+    # A letter out of a file that is older than the last thing that happened in its record changes nothing about it.
+    if system is None and not (route.internal or route.supersedes or empty or told_state or late):
+        changes = _new_state(workspace, this, message, sender, spoken.kind, heard, letter, notes, manner)
+        this = records.record(number) if changes else this
+    if not sender.machine and not late:
         records.touch(
             number,
             this.kind,
@@ -120,11 +137,11 @@ def file_letter(
             partner=spoken.kind == "email_in" and not sender.proven,
             answered=spoken.kind == "email_out" and not empty,
         )
-    return Filed(records.record(number), message, route.thread is None, notes, changes)
+    return Filed(this, message, route.thread is None, notes, changes)
 
 
 def _new_record(
-    workspace: Workspace, mail: Mail, route: Route, sender: Sender, notes: list[str]
+    workspace: Workspace, mail: Mail, route: Route, sender: Sender, notes: list[str], manner: Manner
 ) -> tuple[int, list[int], int]:
     """The record that a letter makes: its number, whom to tell besides its followers, and its system message."""
     customer = _customer(workspace, mail, sender)
@@ -151,7 +168,9 @@ def _new_record(
         hint = complete_partner(columns)
         if hint:
             notes.append(hint)
-    number = make(workspace, route.kind, columns, author=_author(sender), address=address, notes=notes)
+    number = make(
+        workspace, route.kind, columns, author=_author(sender), address=address, notes=notes, promises=manner.rules
+    )
     if route.kind == "contact" and customer[1]:
         directory.add_contact_address(number, customer[1])
     system, addressed = created(workspace, number, author=_author(sender), tell_now=False)
@@ -159,9 +178,9 @@ def _new_record(
 
 
 def _customer(workspace: Workspace, mail: Mail, sender: Sender) -> tuple[str, str]:
-    """(name, address) of whom the record is about: the sender, or, where a proven user wrote to the alias himself,
-    the first address outside that he named in To."""
-    if not sender.proven:
+    """(name, address) of whom the record is about: the sender; where a proven user wrote to the alias himself, and
+    of what was written here, the first address outside that is named in To."""
+    if not (sender.proven or sender.here):
         return mail.sender.name, sender.address
     own = {*offices.alias_addresses(), *directory.users_by_address(one.address for one in mail.to)}
     for one in mail.to:
@@ -200,23 +219,22 @@ def store_letter(
         message_id=f"{mail.content_hash[:32]}{MADE}" if contested else mail.message_id,
         original=original,
     )
-    if sender.address:
-        messages.put_addresses(message, number, "from", [mail.sender])
-    messages.put_addresses(message, number, "to", mail.to)
-    messages.put_addresses(message, number, "cc", mail.cc)
+    writer = [mail.sender] if sender.address else []
+    messages.put_people(message, number, {"from": writer, "to": mail.to, "cc": mail.cc})
     messages.put_attachments(message, mail.attachments)
     return message
 
 
 def _new_state(
     workspace: Workspace,
-    number: int,
+    this: Record,
     message: int,
     sender: Sender,
     kind: str,
     heard: set[int],
     letter: tuple[str, str],
     notes: list[str],
+    manner: Manner,
 ) -> list[Change]:
     """An answer may reopen the case or close it; the section's policy says which (behaviour §5).  Then the rules are
     asked, about the letter too where it came from outside; what a machine wrote is nothing to them.
@@ -224,7 +242,7 @@ def _new_state(
     A customer's answer that comes too late to open the case waits before whoever is in charge, however he hears: no
     list of open cases will show it.
     """
-    this = records.record(number)
+    number = this.id
     writer = "machine" if sender.machine else "user" if kind == "email_out" else "partner"
     policy = offices.section(this.section) if this.section else None
     state = record.after_mail(
@@ -241,7 +259,7 @@ def _new_state(
     if late:
         state = this.state
         notes.append(late)
-        for user in in_charge(workspace, this):
+        for user in in_charge(workspace, this) if manner.notifies else ():
             inbox.put_notification(user, "in charge", workspace.now(), message=message, thread=number)
     done: list[Change] = []
     if state != this.state:
@@ -256,8 +274,18 @@ def _new_state(
             author=author,
             details=[one._asdict() for one in details],
         )
-        tell(workspace, number, system, subtype="state", internal=True, author=author, skip=heard)
-    if writer == "machine":
+        if manner.notifies:
+            tell(
+                workspace,
+                number,
+                system,
+                subtype="state",
+                internal=True,
+                author=author,
+                skip=heard,
+                mails=manner.sends,
+            )
+    if writer == "machine" or not manner.rules:
         return done
     return done + rules.react(
         workspace, number, before=this.state, letter=letter if writer == "partner" else None, skip=heard

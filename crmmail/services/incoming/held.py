@@ -5,8 +5,8 @@ Nothing here is lost: a decision can be undone, and only `purge`, which asks, re
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from crmmail.core import automatic, record
 from crmmail.core import route as routing
@@ -15,6 +15,7 @@ from crmmail.core.known import Envelope
 from crmmail.core.message import MADE, Mail, Report
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender, identify
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError, Refused
 from crmmail.mail.parse import parse
 from crmmail.services.hearing.tell import in_charge
@@ -25,9 +26,6 @@ from crmmail.store import directory, inbox, journal, mails, messages, offices, r
 from crmmail.store.blobs import Bytes
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
-
-# How the evidence of a decision tells of machine mail.
-MACHINE = "machine mail: "
 
 
 class Settled(NamedTuple):
@@ -41,7 +39,7 @@ class Settled(NamedTuple):
 # --- holding ------------------------------------------------------------------------------------------------
 
 
-def hold(workspace: Workspace, mail: Mail, route: Route, original: int) -> int:
+def hold(workspace: Workspace, mail: Mail, route: Route, original: int, *, notifies: bool = True) -> int:
     """A row in quarantine, and an inbox item for whoever should look at it; its number."""
     now = workspace.now()
     number = mails.put_quarantine(
@@ -54,7 +52,7 @@ def hold(workspace: Workspace, mail: Mail, route: Route, original: int) -> int:
         candidate=route.candidate,
         internal=route.internal,
     )
-    for user in _who_looks(workspace, mail, route):
+    for user in _who_looks(workspace, mail, route) if notifies else ():
         inbox.put_notification(user, route.reason, now, quarantine=number, thread=route.candidate)
     return number
 
@@ -89,7 +87,9 @@ def hold_unread(
         before = mails.find_quarantined(identifier, key)
         if before is not None:
             return before, True
-        original = mails.put_original(identifier, key, "", workspace.now(), size=envelope.size, data=data)
+        original = mails.find_original(identifier, key)
+        if original is None:
+            original = mails.put_original(identifier, key, "", workspace.now(), size=envelope.size, data=data)
         number = mails.put_quarantine(
             original, reason, sentence, workspace.now(), mail=None, recipient=recipient, candidate=None
         )
@@ -230,7 +230,7 @@ def read(row: Quarantined) -> Mail:
 def machine(row: Quarantined, mail: Mail) -> str:
     """Why it is machine mail, "" if it is not.  What the envelope told of that when it came stands in the decision."""
     said = [piece for one in mails.decisions(original=row.original) for piece in one.evidence]
-    told = next((piece.removeprefix(MACHINE) for piece in said if piece.startswith(MACHINE)), "")
+    told = next((piece.removeprefix(automatic.MACHINE) for piece in said if piece.startswith(automatic.MACHINE)), "")
     return automatic.machine(mail) or told
 
 
@@ -272,9 +272,26 @@ def purge(workspace: Workspace, numbers: list[int]) -> list[Settled]:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def listing(workspace: Workspace, *, everything: bool = False) -> list[Quarantined]:
-    """Letters in quarantine, newest first: those that wait, or all that ever were there."""
-    return mails.quarantine(states=() if everything else ("waiting",))
+def listing(
+    workspace: Workspace,
+    *,
+    everything: bool = False,
+    reasons: Sequence[str] = (),
+    limit: int | None = None,
+    before: int | None = None,
+) -> Iterator[Quarantined]:
+    """Letters in quarantine, newest first: those that wait, or all that ever were there; read as they are wanted.
+
+    Args:
+        reasons: only those that are there for one of these.
+        before: only what is older than this letter.
+    """
+    return mails.listed(mails.held(everything=everything, reasons=reasons, limit=limit, before=before))
+
+
+def reasons(workspace: Workspace, *, everything: bool = False) -> list[str]:
+    """Why letters are in quarantine now, or ever were."""
+    return mails.reasons(everything=everything)
 
 
 def one(workspace: Workspace, number: int) -> Quarantined:

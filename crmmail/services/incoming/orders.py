@@ -8,11 +8,11 @@ were right nothing is mailed.  Only a proven user gives orders (behaviour §2); 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from crmmail.core import amount, answer, orders, quote, record, signature, token
 from crmmail.core.message import Mail
 from crmmail.core.orders import Order, Result
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, NotFound
 from crmmail.services.acts import records as acts
 from crmmail.services.hearing.tell import identifier

@@ -11,11 +11,11 @@ inside.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from crmmail.core.message import Mail
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender, authentication
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused
 from crmmail.services.incoming import answers, held
 from crmmail.services.incoming.orders import ORDER
@@ -57,7 +57,7 @@ class Accepted(NamedTuple):
 
 def listing(workspace: Workspace, *, everything: bool = False) -> list[Waiting]:
     """The unconfirmed letters, newest first: those that wait, or all that ever did."""
-    return _waiting(one for one in held.listing(workspace, everything=everything) if one.reason == REASON)
+    return _waiting(held.listing(workspace, everything=everything, reasons=[REASON]))
 
 
 def one(workspace: Workspace, number: int) -> Waiting:
