@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
 from crmmail.cli.columns import GAP
 from crmmail.core import stats
 from crmmail.core.stats import KEYS, Measure, Row, Sum
 from crmmail.core.text import cells, one_line
+from crmmail.core.typed import Any
 from crmmail.services.desk.stats import Asked
 
 DAYS, LINES = 60, 20  # how many lines: of times the days of two months, else a screenful

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import click
 
 from crmmail.cli.session import session_of
+from crmmail.core.typed import Any
 
 
 def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:

@@ -6,19 +6,19 @@
     csv      with a header; words that a spreadsheet would run begin with '
     ids      the number (the first column, where rows have none) a line, for `crmmail close -`
 
-Each function takes rows (key → plain value) and gives the whole text.  All words are cleaned here.
+Each function takes rows (key → plain value) and gives their text.  All words are cleaned here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
 from math import inf
-from typing import Any
 
 from crmmail.core.text import clean, csv_cell, one_line
+from crmmail.core.typed import Any
 
 _CELL_END = re.compile(r'[,;\t|"\n]|^\s|\s$')
 
@@ -92,6 +92,19 @@ def json(value: Any) -> str:
     return dumps(plain(value), indent=2, ensure_ascii=False) + "\n"
 
 
+def json_parts(parts: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """What `json` makes of all rows together, a part at a time."""
+    from json import dumps
+
+    before = "[\n"
+    for part in parts:
+        for value in part:
+            lines = dumps(plain(value), indent=2, ensure_ascii=False).replace("\n", "\n  ")
+            yield f"{before}  {lines}"
+            before = ",\n"
+    yield "[]\n" if before[0] == "[" else "\n]\n"
+
+
 def jsonl(values: Iterable[Any]) -> str:
     """An object a line."""
     from json import dumps
@@ -99,11 +112,11 @@ def jsonl(values: Iterable[Any]) -> str:
     return "".join(dumps(plain(value), ensure_ascii=False) + "\n" for value in values)
 
 
-def csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
+def csv(rows: Sequence[Row], keys: Sequence[str], header: bool = True) -> str:
     """RFC 4180 but for the line end, which is ours."""
-    head = [_quoted(csv_cell(one_line(key))) for key in keys]
+    head = [[_quoted(csv_cell(one_line(key))) for key in keys]] if header else []
     lines = [[_csv_value(row.get(key)) for key in keys] for row in rows]
-    return "".join((",".join(line) or '""') + "\n" for line in [head, *lines])
+    return "".join((",".join(line) or '""') + "\n" for line in [*head, *lines])
 
 
 def ids(rows: Sequence[Row], key: str) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from crmmail.core.text import cells, clean
+from crmmail.core.typed import NamedTuple
 
 Style = str  # a key of STYLES
 
@@ -23,6 +23,7 @@ STYLES: dict[Style, str] = {
     "title": "bold",
     "unread": "bold",
     "read": "dim",
+    "found": "bold",
     "starred": "yellow",
     "overdue": "red",
     "failed": "red",
@@ -108,7 +109,8 @@ def breaks(words: str, width: int, further: int) -> list[int]:
     """
     found: list[int] = []
     room, further = max(_NARROWEST, width), max(_NARROWEST, further)
-    if cells(words) <= room and "\t" not in words:
+    # No letter takes more than two cells: most lines are short enough without counting.
+    if "\t" not in words and (2 * len(words) <= room or cells(words) <= room):
         return found
     used = 0
     for word in re.finditer(r"\s*\S+", words):

@@ -4,6 +4,7 @@
 @json_option                     --json --fields a,b                     → for shows, likewise
 @yes_option                      --yes                                   → yes: bool
 @dry_run_option                  -n/--dry-run                            → dry_run: bool
+@paged("RECORD")                 --limit N --before RECORD                → limit, before: int | None
 @ids_argument()                  ID… or -  (stdin)                       → ids: tuple[int, ...], no doubles
 @ids_argument(required=False)                                            → None where nothing was given
 @click.argument("record", type=RECORD)     101 or '#101', completed with titles      NUMBER: the same for other ids
@@ -21,6 +22,7 @@ import click
 
 from crmmail.cli.forms import FORMS
 from crmmail.cli.session import session_of
+from crmmail.cli.voice import SCREENFUL
 from crmmail.core.text import one_line
 
 if TYPE_CHECKING:
@@ -155,6 +157,21 @@ def listing_options(function: F) -> F:
         help="The form; a table on a terminal, tsv elsewhere.",
     )(function)  # fmt: skip
     return json_option(function)
+
+
+def paged(what: str) -> Callable[[F], F]:
+    """Decorator for long listings: --limit and --before, a number of `what` the listing is about."""
+
+    def decorate(function: F) -> F:
+        function = click.option(
+            "--before", type=NUMBER, metavar=what, help="Read on behind this one in the list: what is older."
+        )(function)
+        return click.option(
+            "--limit", type=click.IntRange(1), metavar="N",
+            help=f"At most N, the newest.  Without it a terminal shows {SCREENFUL}, a pipe all.",
+        )(function)  # fmt: skip
+
+    return decorate
 
 
 def yes_option(function: F) -> F:

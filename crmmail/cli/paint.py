@@ -6,16 +6,20 @@ looked for in it.  Each function gives the whole text, with the terminal's codes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.color import ColorSystem
+from rich.style import Style
 
 from crmmail.cli.columns import GAP
 from crmmail.cli.line import STYLES, Paragraph, Span
+from crmmail.core.text import cells
+from crmmail.core.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Head(NamedTuple):
@@ -28,6 +32,9 @@ class Head(NamedTuple):
 
 def table(heads: Sequence[Head], rows: Iterable[Sequence[Span]], color: bool) -> str:
     """A table without a frame, `sum of widths + GAP between` cells wide."""
+    from rich.table import Table  # which lines have no use for
+    from rich.text import Text
+
     painted = Table(box=None, show_header=any(head.title for head in heads), pad_edge=False, padding=(0, GAP, 0, 0))
     for head in heads:
         painted.add_column(
@@ -45,17 +52,62 @@ def table(heads: Sequence[Head], rows: Iterable[Sequence[Span]], color: bool) ->
 
 
 def lines(paragraphs: Iterable[Paragraph], width: int, color: bool) -> str:
-    """Paragraphs, broken between words at `width`: rich's own wrapping also cuts words."""
-    console = _console(width, color)
+    """Paragraphs, broken between words at `width`: rich's own wrapping also cuts words.
+
+    rich says what a style is in codes; a Console would take ten times longer for each line, and a conversation has
+    thousands.
+    """
+    system = ColorSystem.STANDARD if color else None
+    styles = {name: Style.parse(words) for name, words in STYLES.items()}
+    painted = []
     for one in paragraphs:
-        text = Text.assemble(*((piece.text, STYLES[piece.style]) for piece in one.spans))
-        for at, line in enumerate(text.divide(one.breaks(width))):
-            line.rstrip()
-            console.print(Text(one.further if at else one.before) + line, soft_wrap=True)
-    return _written(console)
+        for at, spans in enumerate(_divided(one.spans, one.breaks(width))):
+            before = one.further if at else one.before
+            words = (styles[style].render(text, color_system=system) for text, style in _aligned(before, spans) if text)
+            painted.append("".join((before, *words)).rstrip())
+    return "".join(f"{line}\n" for line in painted)
+
+
+def _divided(spans: Sequence[Span], cuts: Sequence[int]) -> Iterator[list[Span]]:
+    """Spans as they stand in the lines that begin at `cuts`, without the blanks at the end of each."""
+    lines: list[list[Span]] = [[]]
+    ends = [*cuts, sum(len(span.text) for span in spans)]
+    at = 0
+    for span in spans:
+        rest = span.text
+        while len(lines) <= len(cuts) and at + len(rest) > ends[len(lines) - 1]:
+            head = ends[len(lines) - 1] - at
+            lines[-1].append(Span(rest[:head], span.style))
+            at, rest = at + head, rest[head:]
+            lines.append([])
+        lines[-1].append(Span(rest, span.style))
+        at += len(rest)
+    for line in lines:
+        while line and not line[-1].text.rstrip():
+            line.pop()
+        if line:
+            line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+        yield line
+
+
+def _aligned(before: str, spans: list[Span]) -> list[Span]:
+    """With blanks for tabs, to every eighth cell."""
+    if not any("\t" in span.text for span in spans):
+        return spans
+    found, column = [], cells(before)
+    for span in spans:
+        text = ""
+        for part in re.split("(\t)", span.text):
+            part = " " * (8 - column % 8) if part == "\t" else part
+            column += cells(part)
+            text += part
+        found.append(Span(text, span.style))
+    return found
 
 
 def _console(width: int, color: bool) -> Console:
+    from rich.console import Console
+
     return Console(
         file=StringIO(),
         width=width,

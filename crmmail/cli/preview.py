@@ -9,7 +9,7 @@ from crmmail.cli.keep import spelled
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.core.reply import Addressee
 from crmmail.core.text import cells, mark_address, one_line
-from crmmail.services.sending import outbox
+from crmmail.services.sending.advice import advice
 from crmmail.services.sending.outbox import Delivery
 from crmmail.services.sending.preview import Hearer, Plan
 from crmmail.store.records import Record
@@ -148,7 +148,7 @@ def fates(this: Record, copies: Sequence[Delivery], now: datetime, way_out: bool
         waits = f"waits in the outbox{f': {why}' if why else ''}"
         yield (f"{subject}: mail to {', '.join(shown(copy.to) for copy in alike)} ", Span(waits, "waiting"))
         numbers = " ".join(str(copy.id) for copy in alike)
-        said = outbox.advice(alike[0]).replace(f"outbox retry {alike[0].id}`", f"outbox retry {numbers}`")
+        said = advice(alike[0]).replace(f"outbox retry {alike[0].id}`", f"outbox retry {numbers}`")
         yield from (f"  {line}" for line in (words, said) if line)
 
 
@@ -162,7 +162,7 @@ def _trouble(copy: Delivery, now: datetime, way_out: bool) -> tuple[str, str, st
 
 def refusal(copy: Delivery) -> str:
     """`not sent to ann@customer.example: 550 5.1.1 no such user. Correct the address …`"""
-    return f"not sent to {shown(copy.to)}: {copy.reason.rstrip('.') or copy.state}. {outbox.advice(copy)}".rstrip()
+    return f"not sent to {shown(copy.to)}: {copy.reason.rstrip('.') or copy.state}. {advice(copy)}".rstrip()
 
 
 def told(plan: Plan) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from crmmail.cli.line import Line, Span
 from crmmail.core.rule import AWAY, NOBODY, Check
+from crmmail.core.typed import Any
 from crmmail.core.when import ago, minute
 from crmmail.services.automatic.rule_report import Explained, Story
 

@@ -77,9 +77,9 @@ class Session:
         """What a command died of; trouble of the open store in our words, which only transactions speak."""
         if self._workspace is None or isinstance(error, CrmmailError):
             return error
-        from crmmail.store.database import TROUBLE, plainly
+        from crmmail.store.database import is_trouble, plainly
 
-        return plainly(error, self._workspace.store.place) if isinstance(error, TROUBLE) else error
+        return plainly(error, self._workspace.store.place) if is_trouble(error) else error
 
     def now(self) -> datetime:
         """The house's clock where it is open, so that `$CRMMAIL_NOW` counts; else the real one."""

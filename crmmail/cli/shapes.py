@@ -6,24 +6,23 @@ lists are always lists.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from crmmail.core import record
+from crmmail.core.typed import TYPE_CHECKING, Any
 
-from crmmail.core import quote, record
-from crmmail.services.desk.reading import View
-from crmmail.services.incoming.deliver import Outcome
-from crmmail.services.sending import outbox
-from crmmail.store.activities import Activity
-from crmmail.store.followers import Follower
-from crmmail.store.inbox import Item
-from crmmail.store.mails import Quarantined
-from crmmail.store.messages import Message
-from crmmail.store.outbox import Delivery
-from crmmail.store.records import Record
-
-if TYPE_CHECKING:
-    from crmmail.services.acts.post import Posted  # most commands write nothing
+if TYPE_CHECKING:  # each command reads what its own values come from, and no other
+    from crmmail.services.acts.post import Posted
+    from crmmail.services.desk.reading import View
+    from crmmail.services.desk.search import Found
+    from crmmail.services.incoming.deliver import Outcome
     from crmmail.services.incoming.unconfirmed import Waiting
     from crmmail.services.sending.preview import Plan
+    from crmmail.store.activities import Activity
+    from crmmail.store.followers import Follower
+    from crmmail.store.items import Item
+    from crmmail.store.mails import Quarantined
+    from crmmail.store.messages import Message
+    from crmmail.store.outbox import Delivery
+    from crmmail.store.records import Record
 
 Shape = dict[str, Any]
 
@@ -66,6 +65,27 @@ def item(one: Item) -> Shape:
         "reason": one.reason or None,
         "why": one.why or None,
         "envelope": one.envelope or None,
+    }
+
+
+def found(one: Found) -> Shape:
+    """A row of `search`."""
+    hit = one.hit
+    return {
+        "message": hit.message,
+        "record": hit.record,
+        "kind": hit.kind,
+        "title": hit.title,
+        "state": hit.state or None,
+        "subject": hit.subject,
+        "from_name": hit.from_name,
+        "from_address": hit.from_address,
+        "date": hit.received,
+        "snippet": one.snippet.text,
+        "marks": one.snippet.marks,
+        "author": hit.author or None,
+        "message_kind": hit.message_kind,
+        "internal": hit.internal,
     }
 
 
@@ -159,6 +179,8 @@ def follower(one: Follower) -> Shape:
 
 
 def message(one: Message, unread: list[int] | None = None) -> Shape:
+    from crmmail.core import quote  # which listings have no use for
+
     return {
         "id": one.id,
         "kind": one.kind,
@@ -205,6 +227,8 @@ def call(one: Message) -> Shape | None:
 
 
 def outgoing(one: Delivery) -> Shape:
+    from crmmail.services.sending.advice import advice  # which reads all kinds of failure
+
     return {
         "id": one.id,
         "message": one.message,
@@ -217,7 +241,7 @@ def outgoing(one: Delivery) -> Shape:
         "purpose": one.purpose,
         "due": one.due if one.state == "queued" else None,
         "sent": one.sent,
-        "advice": outbox.advice(one) or None,
+        "advice": advice(one) or None,
     }
 
 

@@ -20,18 +20,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from itertools import zip_longest
-from typing import Any
+from itertools import chain, islice, zip_longest
 
 from crmmail.cli import forms, streams
 from crmmail.cli.columns import Column, Row, fit
 from crmmail.cli.line import STARRED, STYLES, UNREAD, Body, Line, Span, Style, breaks, broken, flat, paragraphs
 from crmmail.core.text import cells, one_line
+from crmmail.core.typed import Any
 from crmmail.errors import UsageError
 
 __all__ = ["STARRED", "STYLES", "UNREAD", "Body", "Column", "Line", "Row", "Span", "Style", "Voice"]
 
 _ENDLESS = 10_000  # cells
+SCREENFUL = 200  # rows of a long listing that a terminal shows where nobody says how many
+TOGETHER = 500  # rows that are written together
 
 
 def complain(sentence: str) -> None:
@@ -67,14 +69,14 @@ class Voice:
 
     def listing(
         self,
-        rows: Sequence[Row],
+        rows: Iterable[Row],
         columns: Sequence[Column],
         *,
         empty: str = "Nothing here.",
         keys: Sequence[str] = (),
         row_style: Callable[[Row], Style] | None = None,
     ) -> None:
-        """All rows, in the form that was chosen.
+        """All rows, in the form that was chosen; for programs each part is written before the next one is read.
 
         Args:
             keys: the keys that a row has, for `--fields` where there are no rows; else the first row tells.
@@ -84,20 +86,20 @@ class Voice:
         Raises:
             UsageError: `--fields` names a key that rows do not have.
         """
-        known = list(keys) or list(rows[0] if rows else ())
+        coming = iter(rows)
+        first = list(islice(coming, TOGETHER))
+        known = list(keys) or list(first[0] if first else ())
         self._check_fields(known)
         form = self.form or ("table" if self.terminal else "tsv")
         if form == "table":
-            if not rows:
+            if not first:
                 return self._short(Span(empty, "dim"))
-            return self._write(self._table(rows, self._chosen(columns), row_style))
-        if form in ("json", "jsonl"):
-            chosen = [{key: row.get(key) for key in self.fields} for row in rows] if self.fields else list(rows)
-            return self._write(forms.json(chosen) if form == "json" else forms.jsonl(chosen))
+            return self._write(self._table([*first, *coming], self._chosen(columns), row_style))
+        parts = chain([first], iter(lambda: list(islice(coming, TOGETHER)), []))
         piped = list(self.fields) or [column.key for column in columns if column.piped]
-        if form == "ids":
-            return self._write(forms.ids(rows, self.fields[0] if self.fields else "id" if "id" in known else piped[0]))
-        self._write(forms.csv(rows, piped) if form == "csv" else forms.tsv(rows, piped, self.header))
+        id_key = self.fields[0] if self.fields else "id" if "id" in known else piped[0]
+        for text in self._parts(form, parts, piped, id_key):
+            self._write(text)
 
     def document(self, data: Mapping[str, Any], lines: Callable[[], Iterable[Line]]) -> None:
         """One thing: `data` for programs, with `--fields` some of its keys; else `lines()`, in the pager if long."""
@@ -198,7 +200,33 @@ class Voice:
 
         return get_terminal_size((0, 0)).columns or (80 if self.terminal else _ENDLESS)
 
+    @property
+    def screenful(self) -> int | None:
+        """How many rows of a long listing a person is shown who has not said how many he wants; None: it is for a
+        program, or for somebody who asked for a form, and all are wanted."""
+        return SCREENFUL if self.terminal and self.form in ("", "table") else None
+
+    def further(self, shown: int, limit: int | None, last: object) -> None:
+        """Behind a listing that may have been cut by `screenful`: how to read on."""
+        if limit is None and shown == self.screenful:
+            self._short(Span(f"The first {shown}. Read on with --before {last}; --limit N shows more at once.", "dim"))
+
     # --- how it is done -------------------------------------------------------------------------------------
+
+    def _parts(self, form: str, parts: Iterable[list[Row]], piped: list[str], id_key: str) -> Iterator[str]:
+        """Rows as a program reads them."""
+        if form in ("json", "jsonl"):
+            chosen = ([{key: row.get(key) for key in self.fields} for row in part] for part in parts)
+            wanted = chosen if self.fields else parts
+            yield from forms.json_parts(wanted) if form == "json" else map(forms.jsonl, wanted)
+            return
+        for number, part in enumerate(parts):
+            if form == "ids":
+                yield forms.ids(part, id_key)
+            elif form == "csv":
+                yield forms.csv(part, piped, header=number == 0)
+            else:
+                yield forms.tsv(part, piped, self.header and number == 0)
 
     def _check_fields(self, known: Sequence[str]) -> None:
         unknown = [field for field in self.fields if known and field not in known]

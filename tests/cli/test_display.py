@@ -45,6 +45,7 @@ ELSEWHERE = {
     "completion": "prints a script of click's, and nothing of the store; what it completes is below",
     "demo": "plays with a store of its own, of our words only",
     "init": "makes a store; what it repeats of its line is in WRONG",
+    "serve": "stays, and says where it listens; what it repeats of its line is in WRONG",
 }
 
 # Command → its command lines, and the exit codes that they may have.  {eve} and the like are names in the store.
@@ -55,6 +56,7 @@ LINES: dict[str, tuple[str, ...] | dict[str, int | tuple[int, ...]]] = {
     "done": ("done {item}", "done --all"),
     "undo": {"undo": 0, "undo 5": 1, "undo --skip": (0, 1)},
     "show": ("show 1", "show 3 --peek", "show 3 --full", "show 3 --last 2", "show 4", "show 7", "show 8"),
+    "search": ("search", "search http", "search from:eve x", "search xyzzy", "search --limit 1 --before 3"),
     "reply": {
         "reply 3 -m Yes -n": 0,
         "reply 3 -m Yes": 0,
@@ -213,6 +215,13 @@ LINES: dict[str, tuple[str, ...] | dict[str, int | tuple[int, ...]]] = {
     "log call": {"log call 3 --result missed --with 1": 0, "log call 3 --result missed --with 9": 1},
     "log event": ("log event 3 --what Visit --text There",),
     "deliver": {"deliver --explain": (0, 2), "deliver -n --explain": (0, 2), "deliver -v": (0, 2)},
+    "import": {"import letter.eml": 0, "import letter.eml -n": 0, "import none.eml": 1},
+    "export": {
+        "export --mbox - 3": (1, 2),
+        "export --mbox out.mbox": (1, 2),
+        "export --maildir out": (1, 2),
+        "export --json": 0,
+    },
     "why": ("why 2", "why 9", "why --quarantine {letter}"),
     "why-not": ("why-not 2 --user boss", "why-not 2 --user {eve}"),
     "outbox list": ("outbox", "outbox --all"),
@@ -223,6 +232,7 @@ LINES: dict[str, tuple[str, ...] | dict[str, int | tuple[int, ...]]] = {
     "tick": {"tick": (0, 1)},
     "db status": ("db status",),
     "db migrate": ("db migrate",),
+    "db reindex": ("db reindex",),
     "db check": ("db check",),
     "db backup": ("db backup backup.db",),
 }

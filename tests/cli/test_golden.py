@@ -27,6 +27,7 @@ MUST = {
     "list": "id kind title state section responsible partner email priority created updated",
     "outbox": "id message record to state attempts reason subject",
     "quarantine": "id reason from_address recipients subject received size",
+    "search": "message record kind title state subject from_name from_address date snippet",
     "show": "record followers messages activities",
     "unconfirmed": "id reason from_address recipients subject received size record title kind why",
     "stats": "count average_delay_seconds revenue cost weighted_revenue",
@@ -41,6 +42,7 @@ LINES = {
     "inbox": "inbox --json",
     "inbox-all": "inbox --all --json",
     "inbox-starred": "inbox --starred --json",
+    "search": "search it from:ann --json",
     "show": "show 3 --peek --json",
     "show-lead": "show 4 --peek --json",
     "show-contact": "show 2 --peek --json",
@@ -185,8 +187,8 @@ def test_no_json_has_a_random_or_missing_value(shop: Talk) -> None:
 )
 def test_an_empty_listing_is_an_empty_list(talk: Talk, name: str) -> None:
     line = LINES[name]
-    if name in ("inbox", "inbox-all", "inbox-starred", "list", "list-lead", "list-contact", "outbox", "quarantine",
-                "unconfirmed", "following", "messages", "categories", "contacts", "sla", "activities",
+    if name in ("inbox", "inbox-all", "inbox-starred", "search", "list", "list-lead", "list-contact", "outbox",
+                "quarantine", "unconfirmed", "following", "messages", "categories", "contacts", "sla", "activities",
                 "agenda"):  # fmt: skip
         assert talk.cli(line, user="agent").json == []
         assert talk.cli(line.replace("--json", "-o ids"), user="agent").out == ""

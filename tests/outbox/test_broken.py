@@ -68,6 +68,7 @@ class TestOneSender:
         assert office.talk.do("outbox send") == "2 sent"
         assert [office.row(one).state for one in numbers] == ["queued", "sent", "sent"]
 
+    @pytest.mark.sqlite("writes into the file")
     def test_where_the_next_meets_the_same_the_pass_ends(self, office: Office, sink: Sink, sales: int) -> None:
         numbers = [office.letter(to) for to in (ANA, BOB)] + [office.letter(EVE, record=sales), office.letter(DAN)]
         sink.answer(sender="530 5.7.0 Authentication required")
@@ -344,6 +345,7 @@ class TestAddressOfAUser:
         office.talk.do("outbox send")
         assert sink.recipients == ["agent@crm.test"]
 
+    @pytest.mark.sqlite("writes into the file")
     def test_what_was_his_and_is_not_any_more(self, office: Office, sink: Sink, notice: int) -> None:
         with raw_store(office.talk.db) as store:
             store.execute("DELETE FROM crm_user_address WHERE address = 'agent@crm.test'")

@@ -40,6 +40,7 @@ class TestQueries:
         assert talk.cli(["list", "case", *title.split(), "more", "--json"]).json == []
 
 
+@pytest.mark.sqlite("writes into the file")
 class TestDates:
     LINES = (
         "set 1 deadline={}",

@@ -109,6 +109,7 @@ class TestListing:
         with talk.open() as workspace:
             assert drafts.listing(workspace)[0].updated == START + timedelta(minutes=1)
 
+    @pytest.mark.sqlite("a link to the file")
     def test_of_mine_in_this_store(self, talk: Talk, place: Path, tmp_path: Path) -> None:
         mine = put(talk, REPLY)
         agents = put(talk, REPLY, "agent")

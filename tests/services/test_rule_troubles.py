@@ -221,6 +221,7 @@ class TestNames:
     def test_a_number_is_no_name(self, talk: Talk, name: str) -> None:
         assert "is no name for a rule" in talk.refused(["rules", "add", name, "--set-priority", "1"], code=2)
 
+    @pytest.mark.sqlite("writes into the file")
     def test_an_exact_name_wins_over_a_number(self, talk: Talk) -> None:
         for name in ("First", "Second"):
             talk.do(f"rules add {name} --state-to open --set-priority 1")

@@ -307,6 +307,7 @@ class TestOnDates:
         assert (talk.field(1, "section"), talk.field(1, "responsible")) == ("level2", None)
         assert {"agent", "expert@firm.example"} <= set(talk.followers(1))
 
+    @pytest.mark.sqlite("counts statements by its trace")
     def test_queries_grow_with_what_is_due_only(self, talk: Talk) -> None:
         for number in range(5):
             talk.do(f"rules add 'Rule {number}' --trigger created --delay 2d --priority 1 --set-priority 2")

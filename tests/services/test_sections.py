@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from conversation import Talk
 
 from crmmail.store import offices
-from crmmail.store import tables as t
 
 SECTIONS = (
     "sections add sales --name Sales --manager boss --email sales2@crm.test",
@@ -133,13 +134,13 @@ class TestCounts:
     def test_are_one_query(self, counts: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
         with counts.open() as workspace:
             asked: list[str] = []
-            real = t.database.execute_sql
+            real = workspace.store.connection.execute
 
-            def execute(sql: str, *args: object, **more: object) -> object:
-                asked.append(sql)
-                return real(sql, *args, **more)
+            def execute(text: str, *given: Any) -> Any:
+                asked.append(text)
+                return real(text, *given)
 
-            monkeypatch.setattr(t.database.obj, "execute_sql", execute)
+            monkeypatch.setattr(workspace.store.connection, "execute", execute)
             found = offices.counts(workspace.now())
             assert len(asked) == 1
             assert found["level1"].unfinished == 2

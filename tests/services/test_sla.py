@@ -351,6 +351,7 @@ print(*sorted(name for name in sys.modules if name in ("zoneinfo", "crmmail.core
     ("row", "loaded"),
     [("", ""), ("sla add --within 1d", ""), ("sla add --within 1h --working", "crmmail.core.worktime zoneinfo")],
 )
+@pytest.mark.sqlite("counts statements by its trace")
 def test_a_delivery_reads_of_working_hours_only_where_they_count(talk: Talk, row: str, loaded: str) -> None:
     if row:
         talk.do(row)

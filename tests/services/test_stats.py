@@ -215,19 +215,18 @@ def test_a_time_that_reads_like_its_bound_is_said_to_the_second(shop: Talk) -> N
 # --- what it costs ----------------------------------------------------------------------------------------------------
 
 
-def test_one_select_whatever_the_number(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.sqlite("counts statements by its trace")
+def test_one_select_whatever_the_number(talk: Talk) -> None:
     with talk.open() as workspace:
-        with workspace.store.database.atomic():
+        with workspace.store.transaction():
             for number in range(300):
                 thread = t.Thread.create(kind="case", title=f"Case {number}", created=START, updated=START)
                 t.Case.create(thread=thread, state="open", revenue=0.1)
         asked: list[str] = []
-        real = workspace.store.database.execute_sql
-        monkeypatch.setattr(
-            workspace.store.database, "execute_sql", lambda sql, *more, **named: asked.append(sql) or real(sql, *more)
-        )
+        workspace.store.connection.driver.set_trace_callback(asked.append)
         found = stats.rows(workspace, stats.Asked("case", Query()), ("month", "user", "section", "partner"))
         assert len(asked) == 1
         stats.rows(workspace, stats.Asked("messages", parse(["state:open"], datetime.fromisoformat)), ("user", "day"))
         assert len(asked) == 2
+        workspace.store.connection.driver.set_trace_callback(None)
     assert [(row.sums["count"].of, core.value(core.RECORDS[2], row.sums["revenue"])) for row in found] == [(300, 30)]

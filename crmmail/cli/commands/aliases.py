@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -11,6 +10,7 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core.typed import Any
 from crmmail.services.keeping import offices
 from crmmail.services.shared import fields
 from crmmail.store import offices as stored

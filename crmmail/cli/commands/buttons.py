@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from crmmail.cli.acts import changed, each
 from crmmail.cli.command import Command, command
 from crmmail.cli.options import ids_argument
 from crmmail.cli.session import Session, pass_session
+from crmmail.core.typed import Any
 from crmmail.services.acts import records
 
 

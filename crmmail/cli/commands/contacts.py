@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import click
 
@@ -12,6 +11,7 @@ from crmmail.cli.commands.show import show_command
 from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core.typed import Any
 from crmmail.services.keeping import people
 from crmmail.store import directory, outbox
 

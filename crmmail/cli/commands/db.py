@@ -23,7 +23,7 @@ DAMAGES = (
 
 @noun("db", examples=("crmmail db", "crmmail db backup crmmail-copy.db", "crmmail db check"), default="status")
 def db_command() -> None:
-    """The store itself: status, migrate, backup, check."""
+    """The store itself: status, migrate, backup, check, copy, reindex."""
 
 
 @db_command.command("status", examples=("crmmail db status --json",))
@@ -45,11 +45,23 @@ def db_status(session: Session) -> int:
 @pass_session
 def db_migrate(session: Session) -> None:
     """Bring the schema up to date."""
-    names = upkeep.migrate(session.open(check=False))
+    workspace = session.open(check=False)
+    with session.voice.progress(upkeep.messages(workspace), "Indexing") as step:
+        names = upkeep.migrate(workspace, step)
     for name in names:
         session.voice.say(f"applied {name}")
     if not names:
         session.voice.say("the schema is up to date")
+
+
+@db_command.command("reindex", examples=("crmmail db reindex",))
+@pass_session
+def db_reindex(session: Session) -> None:
+    """Make the index of words anew, which `search` looks into; others go on working."""
+    workspace = session.workspace
+    with session.voice.progress(upkeep.messages(workspace), "Indexing") as step:
+        count = upkeep.reindex(workspace, step)
+    session.voice.say(f"{count} message{'' if count == 1 else 's'} indexed")
 
 
 @db_command.command("check", examples=("crmmail db check && echo well", "crmmail db check --json"))
@@ -86,3 +98,22 @@ def db_check(session: Session) -> int:
 def db_backup(session: Session, file: str) -> None:
     """Write a whole copy of the store, while others go on working."""
     session.voice.say(f"{file} ({size(upkeep.backup(session.open(check=False), file))})")
+
+
+@db_command.command("copy", examples=("crmmail db copy sqlite:/srv/crm.db postgresql://crm@db.example.com/crm",))
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@pass_session
+def db_copy(session: Session, source: str, target: str) -> None:
+    """Copy a whole store into an empty one: from a file to PostgreSQL, or back.
+
+    Every row is compared before anything counts; where something goes wrong, nothing was copied.  Afterwards --db,
+    $CRMMAIL_DB or `db` in the settings has to name the new place.
+    """
+    from crmmail.services.keeping.copying import Copy  # a rare act
+
+    with Copy(source, target) as copy, session.voice.progress(copy.rows(), "Copying") as step:
+        done = copy.run(step)
+    session.voice.say(
+        f"{done.rows} rows of {done.tables} tables are in {done.place}, compared; the old store is as it was"
+    )

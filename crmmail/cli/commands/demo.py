@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import NamedTuple
 
 import click
 
@@ -30,6 +29,7 @@ from crmmail.cli.command import command
 from crmmail.cli.line import Body, Span, broken
 from crmmail.cli.session import Session, pass_session
 from crmmail.core.text import cells
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError
 from crmmail.server.sink import Received, Sink
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -14,6 +13,7 @@ from crmmail.cli.options import json_option, listing_options, yes_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import when
+from crmmail.core.typed import Any
 from crmmail.errors import Refused
 from crmmail.services.acts import drafts
 from crmmail.services.acts.drafts import Kept

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import click
 
 from crmmail.cli import order, senders, shapes
 from crmmail.cli.command import noun
 from crmmail.cli.line import ENVELOPE, STARRED, UNREAD, Body, Line, Span, paragraphs
-from crmmail.cli.options import NUMBER, listing_options
+from crmmail.cli.options import NUMBER, listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
-from crmmail.core import query, quote, text, when
+from crmmail.core import query, text, when
+from crmmail.core.typed import Any
 from crmmail.errors import Refused
 from crmmail.services.desk import inbox
-from crmmail.services.incoming import held
-from crmmail.services.shared import fields
-from crmmail.store.inbox import Item
+from crmmail.store.items import Item
 
+LOOK = 20_000  # characters of a letter that are looked through for its new words
+LENGTH = 1_000  # characters of a letter that may stand for its subject
 WORDS = 5  # lines of a letter that the inbox shows
 TITLE = 40  # cells of a record's title that the inbox shows in any case
 
@@ -65,7 +66,7 @@ def inbox_command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also what you have dismissed.")
 @click.option("--short", is_flag=True, help="One line each.")
 @click.option("--count", is_flag=True, help="Only how many.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
+@paged("ITEM")
 @listing_options
 @pass_session
 def inbox_list(
@@ -76,6 +77,7 @@ def inbox_list(
     short: bool,
     count: bool,
     limit: int | None,
+    before: int | None,
 ) -> None:
     """What waits for you; `list` can be left out, unless the query begins with a word that is a command.
 
@@ -84,20 +86,25 @@ def inbox_list(
     has:attachment mine unassigned unfinished closed late today.
     """
     workspace = session.workspace
-    wanted = query.parse(words, lambda said: fields.moment(workspace, said))
-    found = inbox.items(workspace, wanted, starred=starred, everything=everything, limit=limit)
+    wanted = query.parse(words, lambda said: _moment(session, said))
+    voice = session.voice
+    most = limit if count else limit or voice.screenful
+    numbers = inbox.numbers(workspace, wanted, starred=starred, everything=everything, limit=most, before=before)
     if count:
-        session.voice.say(str(len(found)))
+        voice.say(str(len(numbers)))
         return
     empty = "No stars." if starred else "Inbox is empty. Well done!" if not words else "Nothing in your inbox fits."
-    voice = session.voice
+    whole = voice.form in ("json", "jsonl") or "text" in voice.fields
     if voice.terminal and not (short or voice.form or voice.fields):
-        voice.page(cards(session, found) if found else [empty])
-        return
+        coming = inbox.listed(workspace, numbers, starred=starred, length=LOOK)
+        voice.page(cards(session, coming) if numbers else [empty])
+        return voice.further(len(numbers), limit, numbers[-1] if numbers else 0)
     columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
     keys = tuple(shapes.item(EMPTY))
     columns = tuple(senders.columns(session, columns))
-    voice.listing([shapes.item(one) for one in found], columns, empty=empty, keys=keys, row_style=_style)
+    found = inbox.listed(workspace, numbers, starred=starred, length=None if whole else LENGTH)
+    voice.listing(map(shapes.item, found), columns, empty=empty, keys=keys, row_style=_style)
+    voice.further(len(numbers), limit, numbers[-1] if numbers else 0)
 
 
 @inbox_command.command(
@@ -112,6 +119,8 @@ def inbox_reply(session: Session, item: int, **options: Any) -> int:
 
     found = inbox.item(session.workspace, item)
     if found.quarantine is not None:  # answering the record it may belong to answers somebody else
+        from crmmail.services.incoming import held  # as above
+
         raise Refused(
             f"item {item} is about letter {found.quarantine} in quarantine: give it a record first "
             f"({held.leads_to(found.quarantine, found.reason)})"
@@ -120,6 +129,12 @@ def inbox_reply(session: Session, item: int, **options: Any) -> int:
     # A note or a change of state is no letter: then the last one that came is answered.
     is_letter = found.message_kind == "email_in" and not found.internal
     return run(session, order.order("reply", found.record, message=found.message if is_letter else None, **options))
+
+
+def _moment(session: Session, said: str) -> datetime:
+    from crmmail.services.shared import fields  # most queries name no date
+
+    return fields.moment(session.workspace, said)
 
 
 EMPTY = Item(
@@ -140,8 +155,10 @@ def _style(row: Row) -> str:
 NOT_ARRIVED = {"bounced": "came back", "failed": "not delivered", "waiting": "not delivered yet"}
 
 
-def cards(session: Session, items: list[Item]) -> Iterator[Line]:
+def cards(session: Session, items: Iterable[Item]) -> Iterator[Line]:
     """Each item with its first words."""
+    from crmmail.core import quote  # which a listing in lines has no use for
+
     for one in items:
         yield headline(session, one)
         words = quote.visible(one.text).strip() or one.subject
@@ -149,8 +166,11 @@ def cards(session: Session, items: list[Item]) -> Iterator[Line]:
         yield Body("\n".join(lines[:WORDS]), "", "     ")
         if len(lines) > WORDS:
             where = "" if one.quarantine else f": crmmail show {one.record}"
-            yield Span(f"     … {len(lines) - WORDS} more lines{where}", "dim")
+            more = "many" if len(one.text) == LOOK else str(len(lines) - WORDS)
+            yield Span(f"     … {more} more lines{where}", "dim")
         if one.quarantine:
+            from crmmail.services.incoming import held  # which could file them, too
+
             yield Span(f"     held: {held.leads_to(one.quarantine, one.reason)}", "waiting")
         yield ""
     yield Span("crmmail show N · done ITEM · star MESSAGE · undo", "dim")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import click
 
@@ -13,10 +12,11 @@ from crmmail.cli import compose
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Span
-from crmmail.cli.options import RECORD, listing_options
+from crmmail.cli.options import NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.config import log_file
+from crmmail.core.typed import Any
 from crmmail.errors import UsageError
 from crmmail.services.acts import calls
 from crmmail.services.acts.calls import Logged
@@ -46,10 +46,11 @@ def log_command() -> None:
 @log_command.command("list", examples=("crmmail log list 101", "crmmail log list --file"))
 @click.argument("record", type=RECORD, required=False)
 @click.option("--limit", type=click.IntRange(1), default=50, metavar="N", show_default=True, help="The newest N.")
+@click.option("--before", type=NUMBER, metavar="ACT", help="Only what is older than this act (--json has its number).")
 @click.option("--file", "from_file", is_flag=True, help="The log file of the deliveries instead.")
 @listing_options
 @pass_session
-def log_list(session: Session, record: int | None, limit: int, from_file: bool) -> None:
+def log_list(session: Session, record: int | None, limit: int, before: int | None, from_file: bool) -> None:
     """What was done, by whom, when.
 
     The journal of one record, or of everything; with --file the last lines of the log that deliveries write.
@@ -74,10 +75,10 @@ def log_list(session: Session, record: int | None, limit: int, from_file: bool) 
             "record": one.thread,
             "undone": one.undone,
         }
-        for one in explain.history(workspace, record, limit)
+        for one in explain.history(workspace, record, limit, before)
     ]
-    before = f"#{record} {records.record(record).title}: " if record is not None else ""
-    session.voice.listing(rows, _columns(before), empty="Nothing was done yet.", keys=KEYS)
+    about = f"#{record} {records.record(record).title}: " if record is not None else ""
+    session.voice.listing(rows, _columns(about), empty="Nothing was done yet.", keys=KEYS)
 
 
 def _columns(before: str) -> list[Column]:

@@ -37,14 +37,15 @@ def message_command() -> None:
 @message_command.command("list", examples=("crmmail message list --limit 20", "crmmail message list --mine"))
 @click.option("--mine", is_flag=True, help="Only what you wrote.")
 @click.option("--limit", type=click.IntRange(1), default=50, metavar="N", show_default=True, help="The newest N.")
+@click.option("--before", type=NUMBER, metavar="MSG", help="Only what is older than this message.")
 @listing_options
 @pass_session
-def message_list(session: Session, mine: bool, limit: int) -> None:
+def message_list(session: Session, mine: bool, limit: int, before: int | None) -> None:
     """The newest messages of all records.
 
     The last resort: a topic is best read in its record (crmmail show N).
     """
-    found = [shapes.message(one) for one in letters.newest(session.workspace, limit, mine=mine)]
+    found = [shapes.message(one) for one in letters.newest(session.workspace, limit, mine=mine, before=before)]
     session.voice.listing(
         found, senders.columns(session, COLUMNS), empty="No messages yet.", keys=("id", "kind", "subtype")
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import click
 
 from crmmail.cli.acts import said
 from crmmail.cli.command import verb
 from crmmail.cli.session import Session, pass_session
+from crmmail.core.typed import Any
 from crmmail.services.acts import records
 from crmmail.services.acts.records import Done
 from crmmail.services.keeping import people

@@ -10,7 +10,7 @@ from crmmail.cli import shapes
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Body, Line, Span
-from crmmail.cli.options import NUMBER, dry_run_option, ids_argument, json_option, listing_options
+from crmmail.cli.options import NUMBER, dry_run_option, ids_argument, json_option, listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import when
@@ -56,17 +56,19 @@ def outbox_command() -> None:
 
 @outbox_command.command("list", examples=("crmmail outbox list --all",))
 @click.option("--all", "everything", is_flag=True, help="Also what was sent.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
+@paged("MAIL")
 @listing_options
 @pass_session
-def outbox_list(session: Session, everything: bool, limit: int | None) -> None:
-    """One line a recipient."""
-    copies = outbox.listing(session.workspace, everything=everything, limit=limit)
-    found = [shapes.outgoing(one) for one in copies]
+def outbox_list(session: Session, everything: bool, limit: int | None, before: int | None) -> None:
+    """One line a recipient, the newest last."""
     voice = session.voice
-    columns = ON_SCREEN if voice.terminal and voice.form in ("", "table") else COLUMNS
-    voice.listing(found, columns, empty="Nothing waits to be sent.", keys=KEYS)
-    if found and columns is ON_SCREEN:
+    coming = outbox.listing(session.workspace, everything=everything, limit=limit or voice.screenful, before=before)
+    if not voice.screenful:
+        return voice.listing(map(shapes.outgoing, coming), COLUMNS, keys=KEYS)
+    found = [shapes.outgoing(one) for one in coming]
+    voice.listing(found, ON_SCREEN, empty="Nothing waits to be sent.", keys=KEYS)
+    if found:
+        voice.further(len(found), limit, found[0]["id"])
         voice.say(Span("crmmail outbox show N · retry N · cancel N · send", "dim"))
 
 

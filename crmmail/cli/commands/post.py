@@ -6,7 +6,6 @@ All four go one way: the words, who will read them, the last question, the messa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -19,6 +18,7 @@ from crmmail.cli.order import Order
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import mention
 from crmmail.core.text import one_line
+from crmmail.core.typed import Any
 from crmmail.errors import CrmmailError, Refused
 from crmmail.services.acts import drafts, post
 from crmmail.services.acts.post import Posted

@@ -12,7 +12,7 @@ from crmmail.cli.acts import each, said
 from crmmail.cli.command import noun
 from crmmail.cli.commands.unconfirmed import accepted, fate
 from crmmail.cli.line import Body, Line, Span, size
-from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, yes_option
+from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, paged, yes_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import text
@@ -43,16 +43,26 @@ def quarantine_command() -> None:
 )
 @click.argument("reasons", nargs=-1, metavar="[REASON]…")
 @click.option("--all", "everything", is_flag=True, help="Also what was decided already.")
+@paged("LETTER")
 @listing_options
 @pass_session
-def quarantine_list(session: Session, reasons: tuple[str, ...], everything: bool) -> None:
+def quarantine_list(
+    session: Session, reasons: tuple[str, ...], everything: bool, limit: int | None, before: int | None
+) -> None:
     """The letters that wait, newest first."""
-    known = held.listing(session.workspace, everything=everything)
-    found = [shapes.quarantined(one) for one in known if not reasons or one.reason in reasons]
-    there = ", ".join(sorted({one.reason for one in known}))
-    empty = f"No letter is here for that; the reasons now: {there}" if there else "Quarantine is empty."
+    voice = session.voice
+    coming = held.listing(
+        session.workspace, everything=everything, reasons=reasons, limit=limit or voice.screenful, before=before
+    )
     columns = [replace(one, shown=everything) if one.key == "state" else one for one in COLUMNS]
-    session.voice.listing(found, columns, empty=empty, keys=KEYS)
+    if not voice.screenful:
+        return voice.listing(map(shapes.quarantined, coming), columns, keys=KEYS)
+    found = [shapes.quarantined(one) for one in coming]
+    there = ", ".join(held.reasons(session.workspace, everything=everything)) if not found else ""
+    empty = f"No letter is here for that; the reasons now: {there}" if there else "Quarantine is empty."
+    voice.listing(found, columns, empty=empty, keys=KEYS)
+    if found:
+        voice.further(len(found), limit, found[-1]["id"])
 
 
 @quarantine_command.command(

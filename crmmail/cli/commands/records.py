@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import click
@@ -9,7 +10,7 @@ import click
 from crmmail.cli import senders, shapes
 from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE
-from crmmail.cli.options import VIEW, listing_options
+from crmmail.cli.options import VIEW, listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, record, text
@@ -73,7 +74,7 @@ def _customer(session: Session, row: Row) -> str:
 @click.option("--mine", is_flag=True, help="Only what you are responsible for; as the word `mine`.")
 @click.option("--unassigned", is_flag=True, help="Only what nobody is responsible for; as the word `unassigned`.")
 @click.option("--late", is_flag=True, help="Only unfinished ones behind their deadline; as the word `late`.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
+@paged("RECORD")
 @click.option("--view", "view_name", metavar="NAME", type=VIEW, help="Of those that this view shows.")
 @listing_options
 @pass_session
@@ -87,6 +88,7 @@ def list_command(
     unassigned: bool,
     late: bool,
     limit: int | None,
+    before: int | None,
     view_name: str | None,
 ) -> None:
     """All records of a kind, closed ones too.
@@ -102,8 +104,11 @@ def list_command(
     for flag, given in (("mine", mine), ("unassigned", unassigned), ("late", late)):
         words = (*words, flag) if given else words
     wanted = query.parse(words, lambda said: fields.moment(workspace, said))
-    found = reading.listing(workspace, name, wanted, section_code=section, recursive=recursive, limit=limit)
-    print_records(session, name, found)
+    most = limit or session.voice.screenful
+    found = reading.listing(
+        workspace, name, wanted, section_code=section, recursive=recursive, limit=most, before=before
+    )
+    print_records(session, name, found, limit)
 
 
 def _query_of(session: Session, view_name: str, kind: str) -> str:
@@ -115,11 +120,13 @@ def _query_of(session: Session, view_name: str, kind: str) -> str:
     return view.query
 
 
-def print_records(session: Session, name: str, found: list[Record]) -> None:
-    """Records of a kind, as `list` prints them and `stats --list` too."""
+def print_records(session: Session, name: str, coming: Iterable[Record], limit: int | None = None) -> None:
+    """Records of a kind, as `list` prints them and `stats --list` too.  `limit`: how many somebody asked for."""
     voice = session.voice
     columns: tuple[Column, ...] = COLUMNS
-    if voice.terminal and voice.form in ("", "table"):
+    found = coming
+    if voice.screenful:
+        found = list(coming)
         known = {
             one.key: one for one in (*COLUMNS, Column("company", "company", width=24), Column("category", "category"))
         }
@@ -129,11 +136,13 @@ def print_records(session: Session, name: str, found: list[Record]) -> None:
     shown = [replace(one, show=lambda row: _customer(session, row)) if one.key == "partner" else one for one in columns]
     now = session.workspace.now()
     voice.listing(
-        [{**shapes.listed(one), "late": reading.is_late(one, now)} for one in found],
+        ({**shapes.listed(one), "late": reading.is_late(one, now)} for one in found),
         shown,
         empty=f"No {record.KINDS[name].plural} fit.",
         keys=KEYS,
     )
+    if isinstance(found, list) and found:
+        voice.further(len(found), limit, found[-1].id)
 
 
 KEYS = (

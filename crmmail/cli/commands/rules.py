@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
 
 import click
 
@@ -18,6 +17,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, rulebook
 from crmmail.core.rule import REMIND, TRIGGERS, Rule
+from crmmail.core.typed import Any
 from crmmail.errors import UsageError
 from crmmail.services.automatic import hooks, rule_admin, rule_report, run_rules
 from crmmail.services.automatic.run_rules import Ran, Trouble

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import click
 
@@ -14,6 +13,7 @@ from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import section
+from crmmail.core.typed import Any
 from crmmail.services.keeping import offices
 from crmmail.store import offices as stored
 

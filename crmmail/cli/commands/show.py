@@ -14,12 +14,11 @@ from crmmail.cli.options import NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import amount, quote, text, token, when
 from crmmail.errors import NotFound
-from crmmail.services.acts import letters
 from crmmail.services.desk import reading
-from crmmail.services.incoming import held
-from crmmail.services.sending import outbox
 from crmmail.services.shared import possible
 from crmmail.store.messages import Message
+
+RELATED = 20  # records that a person is pointed to
 
 
 @command(
@@ -42,13 +41,17 @@ def show_command(
     """
     view = reading.show(session.workspace, record, peek=peek or raw)
     if raw:
+        from crmmail.services.acts import letters  # which changes them, too
+
         session.voice.raw(letters.raw(session.workspace, message or newest_letter(view)))
         return
     if last:
         view = view._replace(messages=view.messages[-last:])
     if not full:
         view = view._replace(activities=[one for one in view.activities if not one.done])
-    session.voice.document(shapes.shown(view), lambda: lines(session, view, full))
+    voice = session.voice
+    data = shapes.shown(view) if voice.form or voice.fields else {}  # it folds the quotes of each message
+    voice.document(data, lambda: lines(session, view, full))
     if view.note:
         session.voice.warn(view.note)
 
@@ -104,8 +107,12 @@ def lines(session: Session, view: reading.View, full: bool) -> Iterator[Line]:
     for address, reason in view.bad.items():
         yield Span(f"! mail to {text.mark_address(address)} came back: {text.one_line(reason)}", "waiting")
     if view.related:
-        yield Span("see also " + ", ".join(f"#{other.id} {other.kind} {other.title}" for other in view.related), "dim")
+        shown = ", ".join(f"#{other.id} {other.kind} {other.title}" for other in view.related[:RELATED])
+        more = f" and {len(view.related) - RELATED} more" if len(view.related) > RELATED else ""
+        yield Span(f"see also {shown}{more}", "dim")
     for letter, reason in view.held.items():
+        from crmmail.services.incoming import held  # which could file them, too
+
         yield Span(f"! letter {letter} may belong here: {held.leads_to(letter, reason)}", "waiting")
     if view.buttons:
         yield Span(f"possible now: {', '.join(view.buttons)}", "dim")
@@ -169,7 +176,9 @@ def envelopes(one: Message, full: bool) -> Iterator[Line]:
         if copy.state in ("failed", "bounced") or (copy.state == "queued" and copy.attempts):
             state = "not delivered yet" if copy.state == "queued" else copy.state
             yield Span(f"    {ENVELOPE} {copy.to}: {state}: {copy.reason}", "failed")
-            said = outbox.advice(copy)
+            from crmmail.services.sending.advice import advice  # which reads all kinds of failure
+
+            said = advice(copy)
             if said:
                 yield f"       {said}"
         elif copy.state == "queued" and (full or copy.purpose == "mail"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from crmmail.cli import shapes
@@ -11,6 +9,7 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import NUMBER, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core.typed import Any
 from crmmail.services.keeping import sla_admin
 from crmmail.services.shared import sla
 from crmmail.store.deadlines import Sla

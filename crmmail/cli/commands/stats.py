@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 import click
 
@@ -20,6 +19,7 @@ from crmmail.core import query
 from crmmail.core import stats as core
 from crmmail.core.query import Query
 from crmmail.core.stats import Measure, Row
+from crmmail.core.typed import Any
 from crmmail.errors import UsageError
 from crmmail.services.desk import stats
 from crmmail.services.desk.stats import Asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -15,6 +14,7 @@ from crmmail.cli.line import Body, Line, Span
 from crmmail.cli.options import RECORD, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core.typed import Any
 from crmmail.errors import Refused, UsageError
 from crmmail.services.automatic import templates
 from crmmail.store.templates import Template

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -12,6 +11,7 @@ from crmmail.cli.command import noun
 from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core.typed import Any
 from crmmail.services.acts import records
 from crmmail.services.keeping import people
 from crmmail.services.shared import leave

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.commands.records import print_records
 from crmmail.cli.line import Span
-from crmmail.cli.options import VIEW, listing_options
+from crmmail.cli.options import VIEW, listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
+from crmmail.core.typed import Any
 from crmmail.services.desk import views
 
 COLUMNS = (
@@ -57,7 +56,7 @@ def view_command() -> None:
 @click.argument("words", nargs=-1, metavar="[QUERY]…")
 @click.option("--section", metavar="CODE", help="Only of this section.")
 @click.option("--recursive", is_flag=True, help="With the sections below it.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N, the newest.")
+@paged("RECORD")
 @listing_options
 @pass_session
 def view_run(
@@ -67,13 +66,17 @@ def view_run(
     section: str | None,
     recursive: bool,
     limit: int | None,
+    before: int | None,
 ) -> None:
     """The records of a view; without a name, the views."""
     if name is None:
         return _list(session)
     view = views.find(session.workspace, name)
-    found = views.listing(session.workspace, view, words, section=section, recursive=recursive, limit=limit)
-    print_records(session, view.kind, found)
+    most = limit or session.voice.screenful
+    found = views.listing(
+        session.workspace, view, words, section=section, recursive=recursive, limit=most, before=before
+    )
+    print_records(session, view.kind, found, limit)
 
 
 @view_command.command("list", examples=("crmmail view list --json",))

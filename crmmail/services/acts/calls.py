@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from crmmail.core import delay, text
 from crmmail.core.letter import File
 from crmmail.core.message import Address, Part
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import UsageError
 from crmmail.services.hearing.tell import tell
 from crmmail.services.shared.fields import Detail

@@ -18,12 +18,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
-from typing import NamedTuple
 
 from crmmail import config
 from crmmail.core import draft as drafts
 from crmmail.core.draft import Draft
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotFound, Refused
+from crmmail.store import place as places
 from crmmail.workspace import Workspace
 
 _POSITION = re.compile(r"#?([0-9]{1,9})", re.ASCII)
@@ -117,7 +118,7 @@ def listing(workspace: Workspace) -> list[Kept]:
 def is_of_store(workspace: Workspace, one: Kept) -> bool:
     """Does a draft belong to the open store, perhaps by another name?  One that names none belongs to all."""
     if one.draft.store:
-        return os.path.realpath(one.draft.store) == os.path.realpath(workspace.store.place)
+        return places.real(one.draft.store) == places.real(workspace.store.place)
     owner = _OWNER.fullmatch(os.path.basename(one.path))
     return owner is None or owner[2] == _mark(workspace.store.place)
 
@@ -191,7 +192,7 @@ def _signed(workspace: Workspace, draft: Draft) -> tuple[Draft, str]:
 
 def _mark(place: str) -> str:
     """What tells a store from the others of this machine."""
-    return sha256(os.path.realpath(place).encode("utf-8", "replace")).hexdigest()[:6]
+    return sha256(places.real(place).encode("utf-8", "replace")).hexdigest()[:6]
 
 
 def _new(stem: str, ending: str) -> tuple[str, int]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from crmmail.core import record, section, text
 from crmmail.core.query import Query
+from crmmail.core.typed import Any
 from crmmail.errors import Refused
 from crmmail.services.acts.records import Done
 from crmmail.services.automatic import rules

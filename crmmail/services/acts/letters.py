@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from crmmail.core import text
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused
 from crmmail.services.hearing.tell import system_message
 from crmmail.services.sending import outside
@@ -20,9 +20,11 @@ class Moved(NamedTuple):
     sentence: str
 
 
-def newest(workspace: Workspace, limit: int, *, mine: bool = False) -> list[messages.Message]:
-    """The newest messages of all records, or of those that the acting user wrote."""
-    return messages.newest(limit, author=workspace.user().id if mine else None)
+def newest(
+    workspace: Workspace, limit: int, *, mine: bool = False, before: int | None = None
+) -> list[messages.Message]:
+    """The newest messages of all records, or of those that the acting user wrote; older than the message `before`."""
+    return messages.newest(limit, author=workspace.user().id if mine else None, before=before)
 
 
 def move(workspace: Workspace, message: int, target: int) -> Moved:

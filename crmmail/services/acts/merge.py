@@ -12,9 +12,9 @@ the thread says what changed.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from crmmail.core import amount, record
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import Refused
 from crmmail.services.automatic import rules
 from crmmail.services.hearing.tell import system_message, tell

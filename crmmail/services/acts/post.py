@@ -6,10 +6,10 @@ Message, recipients and outbox rows in one transaction; `services.sending.send` 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from crmmail.core import record
 from crmmail.core.message import Part
+from crmmail.core.typed import NamedTuple
 from crmmail.services.acts.records import Done, press
 from crmmail.services.hearing.tell import tell
 from crmmail.services.sending.enqueue import put_letter

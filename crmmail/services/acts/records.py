@@ -6,9 +6,9 @@ Each act is one transaction: the change, its system message, who is told of it, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from crmmail.core import record, section
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import Refused
 from crmmail.services.automatic import rules
 from crmmail.services.hearing.tell import system_message, tell
@@ -90,11 +90,13 @@ def make(
     author: int | None,
     address: str = "",
     notes: list[str] | None = None,
+    promises: bool = True,
 ) -> int:
     """The record itself, in the state where its kind begins; a case or lead is given to whom its section says.
 
     Args:
         notes: gets what a person may want to know of how it came to be so.
+        promises: False: it is years old perhaps, and nobody gets it, nor a deadline, because it is made now.
     """
     now = workspace.now()
     columns = dict(columns)
@@ -103,13 +105,13 @@ def make(
     states = record.KINDS[kind].states
     if states:
         columns.setdefault("state", states[0])
-        if columns.get("section") and columns.get("responsible") is None:
+        if promises and columns.get("section") and columns.get("responsible") is None:
             chosen = responsible_by_policy(workspace, columns["section"], [] if notes is None else notes)
             if chosen is not None:
                 columns |= {"responsible": chosen, "assigned": now}
     if kind == "case":
         complete_probability(columns)
-    if "deadline" in record.FIELDS[kind] and columns.get("deadline") is None:
+    if promises and "deadline" in record.FIELDS[kind] and columns.get("deadline") is None:
         columns["deadline"] = sla.deadline(workspace, kind, columns, start=now)
     number = records.put_record(kind, title, now, author=author, address=address, **columns)
     for contact in contacts:

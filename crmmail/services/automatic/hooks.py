@@ -8,11 +8,11 @@ says so, and `doctor` does.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 from crmmail import hooks as shop
 from crmmail.config import hooks_folder
 from crmmail.core import retry, text
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.services.hearing.tell import system_message
 from crmmail.store import hooks, records
 from crmmail.store.hooks import Call

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
 
 from crmmail.core import rulebook, rulelint, text
 from crmmail.core.rule import ASSIGN, NOBODY, Rule
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, NotFound, Taken, UsageError
 from crmmail.services.automatic import hooks, rule_work, templates
 from crmmail.services.shared import fields

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.core import record, rulebook
 from crmmail.core.plan import Firing, plan, plan_dated, sentence
 from crmmail.core.query import Query
 from crmmail.core.rule import ESCALATE, Check, Event, Facts, Rule, World, base_of, checks, due_at, matches
+from crmmail.core.typed import NamedTuple
 from crmmail.services.automatic import rule_work, run_rules
 from crmmail.services.automatic.run_rules import Ran
 from crmmail.store import finding, records, rules

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 from crmmail.core import quote, record, reply, text
 from crmmail.core.letter import File
 from crmmail.core.message import Address, Part
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.render import DEFAULT_LANGUAGE, Rendered
 from crmmail.services.sending import correspondent, outgoing, outside
 from crmmail.store import messages

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from crmmail.core import rulebook, section
 from crmmail.core.delay import after
 from crmmail.core.plan import Firing, Plan, plan, plan_dated, sentence
 from crmmail.core.rule import Event, Facts, Letter, Rule, World, rests
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, UsageError
 from crmmail.services.hearing import follow
 from crmmail.services.hearing.tell import News, system_message

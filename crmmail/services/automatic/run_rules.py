@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.core.rule import Rule, World
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError
 from crmmail.services.automatic import rule_work
 from crmmail.services.hearing.tell import News, spread

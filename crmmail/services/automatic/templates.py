@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from crmmail.core import record, text
+from crmmail.core.typed import TYPE_CHECKING, Any
 from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services.sending import correspondent, envelope
 from crmmail.services.shared.rights import need_admin

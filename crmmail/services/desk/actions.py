@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from crmmail.core import record
+from crmmail.core.typed import NamedTuple
 from crmmail.services.sending import correspondent
 from crmmail.services.shared.possible import buttons, lives_on_as
 from crmmail.store import offices, records

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import NamedTuple
 
 from crmmail.core.query import Query
+from crmmail.core.typed import NamedTuple
 from crmmail.store import activities, deadlines, directory, finding
 from crmmail.workspace import Workspace
 
@@ -47,7 +47,7 @@ def agenda(
     ]
     if query != Query():
         mine = workspace.user().id if query.mine else None
-        fitting = {one.id for one in finding.records(None, query, user=mine, now=now)}
+        fitting = set(finding.numbers(None, query, user=mine, now=now))
         found = [one for one in found if one.record in fitting]
     return sorted(found, key=lambda one: (one.when, one.record, one.id or 0))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from crmmail.core import audience
+from crmmail.core.typed import NamedTuple
 from crmmail.store import directory, followers, inbox, journal, mails, messages, records, rules
 from crmmail.store.mails import Verdict
 from crmmail.workspace import Workspace
@@ -87,15 +86,17 @@ def why_not(workspace: Workspace, message: int, login: str) -> list[Reason]:
     return reasons
 
 
-def history(workspace: Workspace, record: int | None, limit: int) -> list[journal.Entry]:
-    """The newest acts on a record, or of everybody, oldest first.  A record's first is how it came to be (F15)."""
-    if record is not None:
-        this = records.record(record)
-        acts = journal.of_thread(record)
-        if not any(one.act == "new" for one in acts):  # nobody made it: a letter did
-            made = journal.Entry(
-                0, None, "", "", this.created, "new", f"#{this.id} {this.title}", record, [], False, None
-            )
-            acts.insert(0, made)
-        return acts[-limit:]
-    return journal.newest(limit)
+def history(workspace: Workspace, record: int | None, limit: int, before: int | None = None) -> list[journal.Entry]:
+    """The newest acts on a record, or of everybody, oldest first.  A record's first is how it came to be (F15).
+
+    Args:
+        before: of those that are older than this act.
+    """
+    if record is None:
+        return journal.newest(limit, before)
+    this = records.record(record)
+    acts = journal.of_thread(record, limit, before)
+    if len(acts) < limit and not any(one.act == "new" for one in acts):  # nobody made it: a letter did
+        made = journal.Entry(0, None, "", "", this.created, "new", f"#{this.id} {this.title}", record, [], False, None)
+        acts.insert(0, made)
+    return acts

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import NamedTuple
 
 from crmmail.core.query import Query
+from crmmail.core.typed import NamedTuple
 from crmmail.services.desk.agenda import end_of_day
 from crmmail.services.shared import failing
 from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox, undoable
-from crmmail.store.inbox import Item
+from crmmail.store import items as stored
+from crmmail.store.items import Item
 from crmmail.workspace import Workspace, os_login
 
 LATE = timedelta(minutes=5)  # mail that leaves with the next tick is no news
+
+
+LENGTH = 500  # characters of a text that a headline may show
 
 
 class Summary(NamedTuple):
@@ -35,30 +39,53 @@ class Summary(NamedTuple):
     newest: list[Item]
 
 
-def items(
-    workspace: Workspace, query: Query, *, starred: bool = False, everything: bool = False, limit: int | None = None
-) -> list[Item]:
-    """The acting user's inbox, newest first.
+def numbers(
+    workspace: Workspace,
+    query: Query,
+    *,
+    starred: bool = False,
+    everything: bool = False,
+    limit: int | None = None,
+    before: int | None = None,
+) -> list[int]:
+    """The numbers of the acting user's items, newest first; of his stars those of the messages.
 
     Args:
         starred: his stars instead.
         everything: also what he has dismissed.
+        before: only what is older than this one.
     """
-    return inbox.items(
+    return stored.numbers(
         workspace.user().id,
         query,
         unread_only=not everything,
         starred_only=starred,
         now=workspace.now(),
         limit=limit,
+        before=before,
     )
+
+
+def listed(
+    workspace: Workspace, numbers: Iterable[int], *, starred: bool = False, length: int | None = None
+) -> Iterator[Item]:
+    """The items themselves, read as they are wanted, with so many characters of each text."""
+    return stored.listed(workspace.user().id, numbers, starred_only=starred, length=length)
+
+
+def items(
+    workspace: Workspace, query: Query, *, starred: bool = False, everything: bool = False, limit: int | None = None
+) -> list[Item]:
+    """All of these, whole."""
+    found = numbers(workspace, query, starred=starred, everything=everything, limit=limit)
+    return list(listed(workspace, found, starred=starred))
 
 
 def item(workspace: Workspace, number: int) -> Item:
     """One item of the acting user's, dismissed or not."""
     me = workspace.user().id
     inbox.check_own(me, [number])
-    return inbox.items(me, Query(), unread_only=False, number=number)[0]
+    return next(stored.listed(me, [number]))
 
 
 def done(workspace: Workspace, numbers: Sequence[int] | None) -> int:
@@ -102,11 +129,10 @@ def star(workspace: Workspace, numbers: Sequence[int], *, on: bool) -> list[mess
 def summary(workspace: Workspace, limit: int = 5) -> Summary:
     """Counts and the newest items: a handful of indexed queries, because it is where the day starts (F34)."""
     me = workspace.user()
-    unread, starred = inbox.counts(me.id)
+    unread, starred = stored.counts(me.id)
     tonight = end_of_day(workspace)
     open_records = finding.counts(me.id, workspace.now(), tonight)
-    waiting = mails.waiting_by_recipient()
-    outgoing = outbox.counts()
+    held = mails.count_waiting()
     return Summary(
         me.login,
         unread,
@@ -116,10 +142,10 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
         open_records["late"],
         open_records["today"],
         activities.count(me.id, tonight),
-        sum(count for reason, _, count in waiting if reason != "unconfirmed"),
-        sum(count for reason, _, count in waiting if reason == "unconfirmed"),
+        sum(count for reason, count in held.items() if reason != "unconfirmed"),
+        held.get("unconfirmed", 0),
         outbox.count_late(workspace.now() - LATE),
-        outgoing.get("failed", 0) + outgoing.get("bounced", 0),
+        outbox.count_trouble(),
         failing.news(workspace),
-        inbox.items(me.id, limit=limit) if unread else [],
+        list(stored.listed(me.id, stored.numbers(me.id, limit=limit), length=LENGTH)),
     )

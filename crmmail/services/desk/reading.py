@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from crmmail.core import record, section, text
 from crmmail.core.query import Query
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError
 from crmmail.services.shared import sla
 from crmmail.services.shared.possible import buttons
@@ -22,7 +22,7 @@ class View(NamedTuple):
     record: Record
     followers: list[followers.Follower]
     messages: list[messages.Message]
-    related: list[Record]
+    related: list[finding.Related]
     buttons: list[str]
     contact: directory.Contact | None
     unread: list[int]  # messages that the reader had not read
@@ -75,15 +75,22 @@ def listing(
     section_code: str | None = None,
     recursive: bool = False,
     limit: int | None = None,
-) -> list[Record]:
-    """Records of a kind that fit a query, newest activity first."""
+    before: int | None = None,
+) -> Iterator[Record]:
+    """Records of a kind that fit a query, newest activity first, read as they are wanted.
+
+    Args:
+        limit: the newest so many.
+        before: of those that come after this record.
+    """
     codes = None
     if section_code:
         this = offices.section(section_code)
         parents = {one.code: one.parent for one in offices.sections()}
         codes = section.descendants(this.code, parents) if recursive else [this.code]
     me = workspace.user().id if query.mine else None
-    return finding.records(kind, query, user=me, now=workspace.now(), sections=codes, limit=limit)
+    now = workspace.now()
+    return records.listed(finding.numbers(kind, query, user=me, now=now, sections=codes, limit=limit, before=before))
 
 
 def is_late(this: Record, now: datetime) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from crmmail.core import record, section, stats
 from crmmail.core.query import Query
 from crmmail.core.stats import Claim, Measure, Row
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import UsageError
 from crmmail.services.shared import fields
-from crmmail.store import finding, offices
+from crmmail.store import finding, offices, records
 from crmmail.store import stats as stored
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace, local_zone
@@ -79,14 +79,14 @@ def rows(workspace: Workspace, asked: Asked, by: Sequence[str]) -> list[Row]:
     return stats.group(facts, by, asked.measures, zone)
 
 
-def listing(workspace: Workspace, asked: Asked) -> list[Record]:
+def listing(workspace: Workspace, asked: Asked) -> Iterator[Record]:
     """The records behind the rows, newest activity first (F252)."""
     if asked.kind == MESSAGES:
         raise UsageError("--list is of cases and leads; single messages are listed by: crmmail message")
     counted = {one.id for one in _cases(workspace, asked)}
     user, sections = _user(workspace, asked), _sections(asked)
-    found = finding.records(asked.kind, asked.query, user=user, now=workspace.now(), sections=sections)
-    return [one for one in found if one.id in counted]
+    found = finding.numbers(asked.kind, asked.query, user=user, now=workspace.now(), sections=sections)
+    return records.listed(one for one in found if one in counted)
 
 
 def broken(asked: Asked, found: Sequence[Row], by: Sequence[str], claims: Sequence[Claim]) -> list[str]:

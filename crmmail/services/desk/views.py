@@ -7,10 +7,10 @@ A view of one's own stands before everybody's of the same name; the built-in one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 from crmmail.core import query, record, text
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services.desk import reading
 from crmmail.services.shared import fields
@@ -77,10 +77,13 @@ def listing(
     section: str | None = None,
     recursive: bool = False,
     limit: int | None = None,
-) -> list[Record]:
-    """The records that a view shows, of those that fit further words."""
+    before: int | None = None,
+) -> Iterator[Record]:
+    """The records that a view shows, of those that fit further words; arguments as `reading.listing` has them."""
     wanted = query.parse([view.query, *words], lambda said: fields.moment(workspace, said))
-    return reading.listing(workspace, view.kind, wanted, section_code=section, recursive=recursive, limit=limit)
+    return reading.listing(
+        workspace, view.kind, wanted, section_code=section, recursive=recursive, limit=limit, before=before
+    )
 
 
 def save(workspace: Workspace, name: str, words: Sequence[str], *, kind: str = "case", shared: bool = False) -> View:

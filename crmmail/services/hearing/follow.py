@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from crmmail.core import address as addresses
 from crmmail.core import record
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services.hearing.tell import own_addresses
 from crmmail.services.shared import fields

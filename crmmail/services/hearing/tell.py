@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, TypeAlias
 
 from crmmail.core import audience, token
+from crmmail.core.typed import Any
 from crmmail.services.shared.leave import present
 from crmmail.store import directory, followers, inbox, messages, offices, outbox, threads
 from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 # Messages that rules wrote, and their subtypes: nobody was told of them yet; "" is a mail, of which people were.
-News: TypeAlias = list[tuple[int, str]]
+News = list[tuple[int, str]]
 
 
 def who_hears(
@@ -36,6 +36,7 @@ def who_hears(
     skip: Collection[int] = (),
     outside: bool = True,
     only: bool = False,
+    listeners: Sequence[audience.Follower] | None = None,
 ) -> audience.Audience:
     """Whom a message about a record concerns, and how he hears of it; nothing is written.
 
@@ -46,13 +47,15 @@ def who_hears(
         skip: users who were told of this act already.
         outside: False: followers outside get no copy (a letter passed on to somebody else).
         only: nobody hears but who is addressed, whoever follows (a reminder).
+        listeners: the record's followers, where they are known.
     """
     wanted = [user for user in addressed if user not in skip]
-    listeners = [one for one in followers.listeners(thread) if not only or one.user in wanted]
-    listeners += followers.users_as_listeners(set(wanted) - {one.user for one in listeners})
-    listeners = [one for one in listeners if one.user not in skip and (outside or one.user is not None)]
+    present = followers.listeners(thread) if listeners is None else listeners
+    asked = [one for one in present if not only or one.user in wanted]
+    asked += followers.users_as_listeners(set(wanted) - {one.user for one in asked})
+    asked = [one for one in asked if one.user not in skip and (outside or one.user is not None)]
     return audience.audience(
-        listeners,
+        asked,
         subtype=subtype,
         internal=internal,
         author=author,
@@ -60,7 +63,7 @@ def who_hears(
         addressed=wanted,
         holders=holders,
         aliases=own_addresses(workspace),
-        closed=() if silent else _closed(workspace, thread, listeners, internal),
+        closed=() if silent else _closed(workspace, thread, asked, internal),
         silent=silent,
     )
 
@@ -87,13 +90,23 @@ def _closed(
     return found
 
 
-def tell(workspace: Workspace, thread: int, message: int, *, internal: bool, **who: Any) -> set[int]:
-    """Notifies whom it concerns; the users who were told, by either way.  Arguments as `who_hears` has them."""
+def tell(
+    workspace: Workspace, thread: int, message: int, *, internal: bool, mails: bool = True, **who: Any
+) -> set[int]:
+    """Notifies whom it concerns; the users who were told, by either way.  Arguments as `who_hears` has them.
+
+    Args:
+        mails: False: no mail leaves because of it; who hears by mail gets an inbox item instead.
+    """
     now = workspace.now()
-    heard = who_hears(workspace, thread, internal=internal, **who)
+    listeners = followers.listeners(thread)
+    heard = who_hears(workspace, thread, internal=internal, listeners=listeners, **who)
+    if not mails:
+        told = [copy.user for copy in heard.mail if copy.user is not None]
+        heard = heard._replace(inbox=tuple(dict.fromkeys((*heard.inbox, *told))), mail=())
     if not (heard.inbox or heard.mail):
         return set()
-    following = {one.user for one in followers.listeners(thread)}
+    following = {one.user for one in listeners}
     for user in heard.inbox:
         why = "follower" if user in following else "addressed"
         inbox.put_notification(user, why, now, message=message, thread=thread)

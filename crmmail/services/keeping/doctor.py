@@ -22,12 +22,14 @@ from crmmail.services.keeping.checks import (
     files,
     outgoing,
     people,
+    serving,
     store,
     waiting,
 )
 from crmmail.services.keeping.checks.finding import Finding, Site, fail
 from crmmail.services.shared import failing
 from crmmail.store import database
+from crmmail.store import place as places
 from crmmail.workspace import Choice, Workspace
 
 __all__ = ["Finding", "examine"]
@@ -38,6 +40,7 @@ PATIENCE = 5  # seconds to wait for a store that somebody holds: monitoring want
 AROUND: tuple[Callable[[Site], Iterator[Finding]], ...] = (
     deliveries.deliveries_do_not_fail,
     deliveries.deliveries_survive,
+    serving.server_is_well,
     files.store_is_private,
     files.companions_fit,
     files.copies_are_private,
@@ -54,6 +57,7 @@ INSIDE: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (
     store.secret_is_there,
     store.clock_is_right,
     store.copies_are_fresh,
+    store.words_are_found,
     addresses.domains_are_set,
     addresses.aliases_make_records,
     addresses.nothing_of_ours_writes_to_us,
@@ -78,6 +82,12 @@ ADVICE: dict[type[CrmmailError], str] = {
     StoreBusy: "look who holds it (fuser {place}); deliveries wait for it, too",
     StoreDamaged: f"crmmail db check tells more; {database.RESTORE}",
     StoreBroken: "mend what it says, then: crmmail db check",
+}
+
+ADVICE_ON_A_SERVER: dict[type[CrmmailError], str] = {
+    StoreMissing: "createdb, then crmmail init; or bring the store back from a backup",
+    StoreBusy: "look who holds it (pg_stat_activity); deliveries wait for it, too",
+    StoreBroken: "look whether the server runs, and who may use the database",
 }
 
 T = TypeVar("T", Site, Workspace)
@@ -137,6 +147,8 @@ def _tried(check: Callable[[T], Iterator[Finding]], of: T, place: str) -> Iterat
 def _failed(check: str, error: CrmmailError, place: str) -> Finding:
     advice = next((words for kind, words in ADVICE.items() if isinstance(error, kind)), "see what it says")
     advice = advice.format(place=place)
+    if places.is_url(place):
+        advice = ADVICE_ON_A_SERVER.get(type(error), advice)
     sentence = str(error).removesuffix(database.LOOK_CLOSER)
     if database.RESTORE in sentence:
         sentence, advice = sentence.removesuffix(f"; {database.RESTORE}"), database.RESTORE

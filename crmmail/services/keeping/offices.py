@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
 from crmmail.core import delay, record, section, text
 from crmmail.core.section import Section
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, NotFound, Refused, Taken, UsageError
 from crmmail.services.keeping.people import check_free
 from crmmail.services.shared import fields

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
 from crmmail.core import text
 from crmmail.core.query import Query
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import Refused, Taken, UsageError
 from crmmail.services.acts.records import Done, create
 from crmmail.services.shared import fields, leave

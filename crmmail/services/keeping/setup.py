@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import grp
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from crmmail import config as configuration
 from crmmail.core import address as addresses
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotAllowed, Refused, UsageError
 from crmmail.services.keeping import people
 from crmmail.services.shared import fields
 from crmmail.store import beside, database, directory, schema
+from crmmail.store import place as places
 from crmmail.workspace import Choice, Workspace, os_login
 
 
@@ -59,12 +61,15 @@ def init(
         Refused: the store is there already, with users in it.
     """
     environ = os.environ if environ is None else environ
-    place = os.path.abspath(os.path.expanduser(configuration.database(choice.db, choice.config, environ)))
+    named = configuration.database(choice.db, choice.config, environ)
+    place = places.of(named)
     hosts = [_domain(one) for one in domains] or [addresses.host_of(users[0].email)]
-    folder = os.path.dirname(place)
-    if not os.path.isdir(folder):
-        os.makedirs(folder, 0o700)
-    store = database.open(place, create=True, check=False)
+    if places.is_url(place):
+        if group:
+            raise UsageError("--group shares a file: on PostgreSQL, GRANT says who may use the store")
+    elif not os.path.isdir(os.path.dirname(place)):
+        os.makedirs(os.path.dirname(place), 0o700)
+    store = database.open(named, create=True, check=False)
     try:
         schema.migrate(store)
         with store.transaction():
@@ -111,12 +116,12 @@ def share(place: str, group: str) -> None:
 
 def cron_line(place: str) -> str:
     """The one line for cron: it sends what is due, and speaks only when something goes wrong."""
-    return f"* * * * * {program('crmmail')} --db {place} tick"
+    return f"* * * * * {program('crmmail')} --db {shlex.quote(place)} tick"
 
 
 def fetchmail_line(place: str) -> str:
     """The mda line of fetchmailrc."""
-    return f'mda "{program("crmmail-mda")} --db {place} --sender=%F --recipient=%T"'
+    return f'mda "{program("crmmail-mda")} --db {shlex.quote(place)} --sender=%F --recipient=%T"'
 
 
 def program(name: str) -> str:

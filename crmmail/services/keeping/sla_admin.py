@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from crmmail.core import category, record, text
 from crmmail.core.delay import Delay, parse
+from crmmail.core.typed import Any
 from crmmail.errors import Taken, UsageError
 from crmmail.services.shared.rights import need_admin
 from crmmail.services.shared.sla import later, promise, whom

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from crmmail import config as configuration
 from crmmail.config import HELP, KEYS
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError, NotFound, StoreBehind, StoreMissing
 from crmmail.mail import smtp_url
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import beside, directory, journal, schema, soundness
+from crmmail.store import beside, database, directory, index, journal, schema, soundness
 from crmmail.store.database import NOTHING_IN, RESTORE, is_made
 from crmmail.store.soundness import Damage
 from crmmail.workspace import Workspace, os_login
@@ -25,15 +25,28 @@ def status(workspace: Workspace) -> list[schema.Step]:
     return schema.status(workspace.store)
 
 
-def migrate(workspace: Workspace) -> list[str]:
-    """Applies what is pending; the names of what was applied.
+def migrate(workspace: Workspace, step: Callable[[], None] = lambda: None) -> list[str]:
+    """Applies what is pending; the names of what was applied.  `step` is called after each of `messages` at most.
 
     Raises:
         StoreMissing: there is nothing in the store.  Tables would hide that it was cut off; only `init` makes them.
     """
     if not is_made(workspace.store):
         raise StoreMissing(f"{workspace.store.place}: {NOTHING_IN}")
-    return schema.migrate(workspace.store)
+    return schema.migrate(workspace.store, step)
+
+
+def reindex(workspace: Workspace, step: Callable[[], None] = lambda: None) -> int:
+    """Makes the index of words anew; how many messages are in it.  `step` is called after each of `messages`."""
+    with workspace.store.transaction():
+        index.clear()
+    with database.speaking_plainly(workspace.store.place):
+        return index.fill(step)
+
+
+def messages(workspace: Workspace) -> int:
+    """How many messages there are; none before there are tables."""
+    return index.messages() if is_made(workspace.store) else 0
 
 
 def damages(workspace: Workspace, step: Callable[[], None] = lambda: None) -> list[Damage]:
@@ -43,7 +56,8 @@ def damages(workspace: Workspace, step: Callable[[], None] = lambda: None) -> li
 
 def remedy(found: list[Damage]) -> str:
     """What to do about damage; "" where there is none, or where each says so itself."""
-    return "" if all("restore " in one.sentence for one in found) else f"what to do: {RESTORE}"
+    worse = [one for one in found if one.check != "index" and "restore " not in one.sentence]
+    return f"what to do: {RESTORE}" if worse else ""
 
 
 def steps(workspace: Workspace) -> int:

@@ -7,10 +7,10 @@ for, and nobody who was not (F90).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from crmmail.core import token
 from crmmail.core.message import Address
+from crmmail.core.typed import TYPE_CHECKING
 from crmmail.services.hearing.tell import identifier
 from crmmail.store import directory, messages, outbox
 from crmmail.workspace import Workspace

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
-from crmmail.core import failure as failures
-from crmmail.core.failure import Failure
 from crmmail.core.letter import Letter
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotFound, Refused
 from crmmail.services.sending import outgoing, trouble, worker
+from crmmail.services.sending.advice import advice
 from crmmail.services.sending.outgoing import Unbuildable
 from crmmail.services.sending.send import Result
 from crmmail.store import directory, journal, outbox, undoable
@@ -32,10 +31,17 @@ class Preview(NamedTuple):
     broken: str
 
 
-def listing(workspace: Workspace, *, everything: bool = False, limit: int | None = None) -> list[Delivery]:
-    """What waits, failed or came back; or all that ever was in it.  `limit`: of these the newest, oldest first."""
+def listing(
+    workspace: Workspace, *, everything: bool = False, limit: int | None = None, before: int | None = None
+) -> Iterator[Delivery]:
+    """What waits, failed or came back; or all that ever was in it.  Oldest first, read as they are wanted.
+
+    Args:
+        limit: the newest so many.
+        before: of those that are older than this mail.
+    """
     states = None if everything else ("queued", *outbox.TROUBLE)
-    return outbox.deliveries(states=states, limit=limit, newest=limit is not None)
+    return outbox.listed(outbox.identified(states, limit=limit, before=before))
 
 
 def news(workspace: Workspace, results: Sequence[Result]) -> list[Result]:
@@ -64,21 +70,13 @@ def preview(workspace: Workspace, number: int) -> Preview:
         return Preview(copy, None, b"", str(error))
 
 
-def advice(copy: Delivery) -> str:
-    """What to do about a mail that did not leave; "" where there is nothing to do."""
-    if copy.failure not in failures.KINDS:
-        return ""
-    over = copy.state in outbox.TROUBLE
-    return failures.advice(Failure(copy.failure, over, False, copy.reason), gave_up=over, mail=copy.id)
-
-
 def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]:
     """Makes failed and waiting mails due now, under their old Message-IDs; all of them where none is named.
 
     Each has all its tries again: what is old would be given up at the first greylisting.
     What bounced is tried again only where it is named: it arrived once, and was sent back.
     """
-    wanted = [outgoing.delivery(one) for one in numbers] if numbers is not None else listing(workspace)
+    wanted = [outgoing.delivery(one) for one in numbers] if numbers is not None else list(listing(workspace))
     changed = []
     with workspace.store.transaction():
         for copy in wanted:

@@ -8,11 +8,11 @@ tells nothing of the house.  An internal message becomes a mail for users only, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from crmmail.core import answer, orders, quote, reply, text, token, wording
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import MADE, Address
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, NotFound, Refused
 from crmmail.mail import mask
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8

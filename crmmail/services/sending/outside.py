@@ -8,11 +8,11 @@ quoted notification.  Of everybody's letter the addresses are as people know the
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from crmmail.core import answer, reply, token
 from crmmail.core.address import without_tag
 from crmmail.core.message import Address
+from crmmail.core.typed import NamedTuple
 from crmmail.services.hearing.tell import own_addresses
 from crmmail.services.sending import envelope, outgoing
 from crmmail.store import directory, outbox

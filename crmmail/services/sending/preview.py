@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
 
 from crmmail.core import address as addresses
 from crmmail.core import mention, quote, record, reply, text
@@ -17,6 +16,7 @@ from crmmail.core.audience import Audience
 from crmmail.core.letter import File
 from crmmail.core.message import Address
 from crmmail.core.reply import Addressee
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused, UsageError
 from crmmail.mail import people
 from crmmail.services.hearing.tell import own_addresses, who_hears

@@ -15,12 +15,12 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
 
 from crmmail.core import failure as failures
 from crmmail.core import retry
 from crmmail.core.failure import Failure
 from crmmail.core.letter import Letter
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, StoreBroken, StoreBusy
 from crmmail.mail import smtp, smtp_url
 from crmmail.secret import smtp_password

@@ -8,8 +8,8 @@ he had dismissed it.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
+from crmmail.core.typed import TYPE_CHECKING
 from crmmail.services.hearing.tell import in_charge
 from crmmail.store import directory, inbox, messages, outbox, records
 from crmmail.store.outbox import Delivery

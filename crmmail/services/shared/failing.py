@@ -15,6 +15,7 @@ from crmmail import log
 from crmmail.config import Config
 from crmmail.errors import ConfigBroken, CrmmailError
 from crmmail.store import beside, failing
+from crmmail.store import place as places
 from crmmail.store.failing import Mark
 from crmmail.workspace import Choice, Workspace, clock
 
@@ -26,7 +27,7 @@ def note(choice: Choice, environ: Mapping[str, str], error: Exception) -> None:
     place, now = place_of(choice, environ), moment(environ)
     kind = type(error).__name__ if isinstance(error, CrmmailError) else "bug"
     why = str(error) if isinstance(error, CrmmailError) else f"{type(error).__name__}: {error}"
-    there = [beside.failing(place)] if place and os.path.exists(place) else []
+    there = [beside.failing(place)] if place and (places.is_url(place) or os.path.exists(place)) else []
     for path in (*there, in_state(environ)):
         if failing.note(path, now, kind=kind, why=why, place=place):
             break
@@ -89,7 +90,7 @@ def place_of(choice: Choice, environ: Mapping[str, str]) -> str:
         named = configuration.database(choice.db, choice.config, environ)
     except ConfigBroken:
         return ""
-    return os.path.abspath(os.path.expanduser(named.removeprefix("sqlite:").removeprefix("//")))
+    return places.of(named)
 
 
 def settings(choice: Choice, environ: Mapping[str, str]) -> Config:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from crmmail.core import address as addresses
-from crmmail.core import record, text
+from crmmail.core import record
 from crmmail.core.section import Section
+from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services.shared import sla
 from crmmail.store import directory, followers, offices, records, undoable
@@ -59,7 +59,9 @@ def columns(
     if field not in record.FIELDS[kind]:
         raise UsageError(f"a {kind} has no field {field!r}; it has {', '.join(record.FIELDS[kind])}")
     if field == "title":
-        title = text.one_line(value)
+        from crmmail.core.text import one_line  # which a delivery has no use for
+
+        title = one_line(value)
         if not title:
             raise UsageError("a title cannot be empty")
         return {"title": title}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crmmail.core import record
 from crmmail.errors import Refused
-from crmmail.store import offices, records, threads
+from crmmail.store import offices, records
 from crmmail.store.records import Record
 
 
@@ -23,6 +23,8 @@ def living(number: int) -> Record:
 
 def lives_on_as(number: int) -> int:
     """Where a record ended that was merged, and perhaps merged again; else itself."""
+    from crmmail.store import threads  # which most listings have no use for
+
     return threads.live_threads([number])[1].get(number, number)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmmail.core import category, record, section
+from crmmail.core.typed import TYPE_CHECKING, Any, NamedTuple
 from crmmail.errors import UsageError
 from crmmail.store import deadlines, offices
 from crmmail.store.deadlines import Sla
