@@ -21,12 +21,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+import pairs
 
-from bench_delivery import refuse_editable, surroundings  # noqa: E402 (the folders above)
-
-from crmmail.store import database  # noqa: E402 (the folders above)
-from crmmail.store import tables as t  # noqa: E402 (the folders above)
+from crmmail.store import database
+from crmmail.store import tables as t
 
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)
 USERS = 10
@@ -62,13 +60,11 @@ def main() -> int:
     parser.add_argument("--rules", type=int, default=50)
     parser.add_argument("--due", type=int, default=200)
     options = parser.parse_args()
-    bin = options.venv.absolute() / "bin"
+    bin = pairs.installed(options.venv)
     folder = Path(tempfile.mkdtemp(prefix="crmmail-bench-"))
     try:
-        environment = {**surroundings(folder), "CRMMAIL_NOW": START.isoformat()}
-        refuse_editable(bin, environment)
-        for line in SHOP:
-            subprocess.run([bin / "crmmail", *line.split()], env=environment, check=True, stdout=subprocess.DEVNULL)
+        environment = {**pairs.environment(folder), "CRMMAIL_NOW": START.isoformat()}
+        pairs.make_shop(bin, environment, SHOP)
         for number in range(options.rules):
             words = KINDS[number % len(KINDS)].format(
                 n=number, days=3 + number % 5, user=number % USERS, section=number % SECTIONS
@@ -78,14 +74,17 @@ def main() -> int:
         due = ["rules", "add", "The due ones", *"--trigger created --delay 1d --priority 5 --set-priority 4".split()]
         subprocess.run([bin / "crmmail", *due], env=environment, check=True, stdout=subprocess.DEVNULL)
         empty = folder / "crmmail.db"
+        rows: list[pairs.Row] = [("the shop", *pairs.QUARTILES, "the process, ms")]
         for name, days, acted in (("nothing due yet", 0.5, False), ("all done before", 30, True)):
             fill(empty, folder / "shop.db", options.cases, 0, acted)
-            show(name, measure(bin, environment, folder / "shop.db", START + timedelta(days=days), options.runs, 0))
+            taken = measure(bin, environment, folder / "shop.db", START + timedelta(days=days), options.runs, 0)
+            rows.append(row(name, taken))
         fill(empty, folder / "shop.db", options.cases, options.due, False)
-        show(
-            f"{options.due} cases due",
-            measure(bin, environment, folder / "shop.db", START + timedelta(days=2), options.runs, options.due),
-        )
+        at = START + timedelta(days=2)
+        taken = measure(bin, environment, folder / "shop.db", at, options.runs, options.due)
+        rows.append(row(f"{options.due} cases due", taken))
+        print(pairs.table(rows))
+        print(f"\n{options.runs} pairs, {options.cases:,} open cases.  {pairs.machine(bin / 'python')}.")
     finally:
         shutil.rmtree(folder)
     return 0
@@ -133,7 +132,7 @@ def measure(
 ) -> list[tuple[float, float]]:
     """(ours, the floor) in seconds, in pairs; the first pair, which writes byte code, is left out."""
     work = shop.with_name("work.db")
-    pairs = []
+    found = []
     for number in range(runs + 1):
         shutil.copy(shop, work)
         ours = [str(bin / "crmmail"), "--db", str(work), "rules", "run"]
@@ -154,15 +153,13 @@ def measure(
             if command is ours and done.stdout.count("\n") != due:
                 sys.exit(f"rules run did {done.stdout.count(chr(10))} cases, not {due}")
         if number:
-            pairs.append((pair[0], pair[1]))
-    return pairs
+            found.append((pair[0], pair[1]))
+    return found
 
 
-def show(name: str, pairs: list[tuple[float, float]]) -> None:
-    ratios = [ours / floor for ours, floor in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    ours = statistics.median(one for one, _ in pairs)
-    print(f"{name}: ratio to one SELECT {low:.1f} [{middle:.1f}] {high:.1f}; {ours * 1000:.0f} ms")
+def row(name: str, taken: list[tuple[float, float]]) -> pairs.Row:
+    ratios = [ours / floor for ours, floor in taken]
+    return name, *pairs.quartiles(ratios), statistics.median(ours for ours, _ in taken) * 1000
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_delivery import refuse_editable, surroundings  # noqa: E402 (the folders above)
-from mailsink import Sink  # noqa: E402 (the folders above)
-from outgoing import fill  # noqa: E402 (the folders above)
+import pairs
+from mailsink import Sink
+from outgoing import fill
 
 SHOP = (
     "init --domain crm.test --user boss:boss@crm.test",
@@ -46,20 +46,18 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--mails", type=int, default=500)
     options = parser.parse_args()
-    bin = options.venv.absolute() / "bin"
+    bin = pairs.installed(options.venv)
     folder, sink = Path(tempfile.mkdtemp(prefix="crmmail-bench-")), Sink()
     try:
-        environment = {**surroundings(folder), "CRMMAIL_SMTP_URL": sink.url}
-        refuse_editable(bin, environment)
-        for line in SHOP:
-            subprocess.run([bin / "crmmail", *line.split()], env=environment, check=True, stdout=subprocess.DEVNULL)
+        environment = {**pairs.environment(folder), "CRMMAIL_SMTP_URL": sink.url}
+        pairs.make_shop(bin, environment, SHOP)
         full = folder / "full.db"
         shutil.copy(folder / "crmmail.db", full)
         fill(full, options.mails, records=options.mails // 10)
         send, mails = [str(bin / "crmmail"), "outbox", "send"], folder / "mails"
         host, port = sink.url.removeprefix("smtp://").split(":")
         loop = [str(bin / "python"), "-c", LOOP, host, port, str(mails)]
-        pairs = []
+        taken = []
         for number in range(options.runs + 1):
             ours = measure(send, environment, sink, options.mails, full, folder / "crmmail.db")
             if number == 0:  # writes the byte code, and the mails for the loop
@@ -67,14 +65,14 @@ def main() -> int:
                 for at, one in enumerate(sink.received):
                     (mails / f"{at:06}__{one.sender}__{one.recipient}").write_bytes(one.data)
                 continue
-            pairs.append((ours, measure(loop, environment, sink, options.mails)))
+            taken.append((ours, measure(loop, environment, sink, options.mails)))
     finally:
         sink.stop()
         shutil.rmtree(folder)
-    ratios = [ours / theirs for ours, theirs in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    print(f"{options.mails} mails, {len(pairs)} pairs: ratio to smtplib's loop {low:.1f} [{middle:.1f}] {high:.1f}")
-    print(f"crmmail outbox send: {options.mails / statistics.median(one for one, _ in pairs):.0f} mails/s")
+    ratios = [ours / theirs for ours, theirs in taken]
+    print(pairs.table([("", *pairs.QUARTILES), ("ratio of the pair", *pairs.quartiles(ratios))]))
+    speed = options.mails / statistics.median(ours for ours, _ in taken)
+    print(f"\n{speed:.0f} mails/s; {len(taken)} pairs of {options.mails} mails.  {pairs.machine(bin / 'python')}.")
     return 0
 
 
