@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from pgstack import PostgresStack
 
 from crmmail import mda
 from crmmail.cli.main import program
@@ -113,8 +114,8 @@ class Said(NamedTuple):
 class Talk:
     """The shop.  `sent` are all letters so far."""
 
-    def __init__(self, db: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.db = db
+    def __init__(self, db: Path | str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.db: Any = db  # the path of a file, or the URL of a database
         self.home = home
         self.sent: list[Letter] = []
         self._monkeypatch = monkeypatch
@@ -301,19 +302,21 @@ def _fields(raw: bytes) -> Iterator[tuple[str, str]]:
         yield name, value.strip()
 
 
-def founded(folder: Path, lines: Sequence[str] = SHOP) -> Path:
-    """The store of a shop that these command lines made."""
+def founded(folder: Path, lines: Sequence[str] = SHOP, server: PostgresStack | None = None) -> Any:
+    """The store of a shop that these command lines made: a file, or a database of the server."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        talk = Talk(folder / "crmmail.db", folder, monkeypatch)
+        talk = Talk(server.database() if server else folder / "crmmail.db", folder, monkeypatch)
         for line in lines:
             talk.do(line)
     return talk.db
 
 
-def opened(store: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Talk:
+def opened(store: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, server: PostgresStack | None = None) -> Talk:
     """A copy of a shop, to talk to."""
     home = folder / "home"
     home.mkdir()
+    if server:
+        return Talk(server.database(like=store), home, monkeypatch)
     shutil.copy(store, home / "crmmail.db")
     return Talk(home / "crmmail.db", home, monkeypatch)
 
@@ -321,9 +324,20 @@ def opened(store: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Talk:
 @pytest.fixture(scope="session")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop's store, made once; each test has a copy."""
-    return founded(tmp_path_factory.mktemp("shop"))
+    return Path(founded(tmp_path_factory.mktemp("shop")))
+
+
+@pytest.fixture(scope="session")
+def _shop_on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresStack) -> str:
+    return str(founded(tmp_path_factory.mktemp("shop"), server=postgres))
 
 
 @pytest.fixture
-def talk(_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Talk:
-    return opened(_shop, tmp_path, monkeypatch)
+def talk(on: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+    if on == "sqlite":
+        yield opened(request.getfixturevalue("_shop"), tmp_path, monkeypatch)
+        return
+    server = request.getfixturevalue("postgres")
+    shop = opened(request.getfixturevalue("_shop_on_postgres"), tmp_path, monkeypatch, server)
+    yield shop
+    server.drop(shop.db)

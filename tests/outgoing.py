@@ -17,6 +17,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conversation import Talk
 from mailsink import Received, Sink
 
@@ -24,8 +25,9 @@ from crmmail.core import token
 from crmmail.services.acts import post
 from crmmail.services.sending import outgoing, preview
 from crmmail.services.sending.preview import Words
-from crmmail.store import outbox
+from crmmail.store import index, outbox
 from crmmail.store.outbox import Delivery
+from crmmail.workspace import Choice, Workspace
 
 LONG_AGO = "2026-01-01 10:00:00.000000"
 
@@ -103,6 +105,8 @@ def words(mail: EmailMessage) -> str:
 
 @contextlib.contextmanager
 def raw_store(place: Path) -> Iterator[sqlite3.Connection]:
+    if "://" in str(place):
+        pytest.skip("it writes into SQLite's file by hand")
     with contextlib.closing(sqlite3.connect(place, timeout=30)) as store, store:
         yield store
 
@@ -113,7 +117,10 @@ def fill(place: Path, count: int, *, records: int = 10) -> list[str]:
         secret = bytes.fromhex(store.execute("SELECT value FROM crm_setting WHERE key = 'secret'").fetchone()[0])
         user = store.execute("SELECT min(id) FROM crm_user").fetchone()[0]
         cases = [_case(store, number) for number in range(records)]
-        return [_queued(store, secret, user, cases[number % records], number) for number in range(count)]
+        marks = [_queued(store, secret, user, cases[number % records], number) for number in range(count)]
+    with Workspace(Choice(db=str(place))):  # whoever searches finds them
+        index.fill()
+    return marks
 
 
 def _case(store: sqlite3.Connection, number: int) -> int:

@@ -18,7 +18,8 @@ from mailstack import MailStack
 from postfix import Postfix
 
 
-def _absent(reason: str) -> None:
+def absent(reason: str) -> None:
+    """What a test needs is not there."""
     if os.environ.get("CRMMAIL_REQUIRE_SERVERS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -27,7 +28,7 @@ def _absent(reason: str) -> None:
 @pytest.fixture(scope="session")
 def _mailstack() -> Iterator[MailStack]:
     if dovecot.missing():
-        _absent(f"needs: {dovecot.APT_LINE}")
+        absent(f"needs: {dovecot.APT_LINE}")
     with MailStack() as stack:
         yield stack
 
@@ -41,9 +42,9 @@ def mailstack(_mailstack: MailStack) -> MailStack:
 @pytest.fixture(scope="session")
 def _postfix() -> Iterator[Postfix]:
     if mta.missing():
-        _absent(f"needs: {mta.APT_LINE}")
+        absent(f"needs: {mta.APT_LINE}")
     if os.getuid() != 0:
-        _absent("needs root: Postfix gives each of its processes a user of its own")
+        absent("needs root: Postfix gives each of its processes a user of its own")
     with Postfix() as server:
         yield server
 

@@ -16,7 +16,8 @@ from conversation import Talk
 from doors import CRMMAIL, open_shop
 
 from crmmail.store import database, fields, soundness, tables
-from crmmail.store.fields import JSONText, Text, Word, plain
+from crmmail.store.fields import JSONText, Text, Word
+from crmmail.store.values import plain
 
 BAD = ["a\0b", "\0", "\ud800", "a\udcffb\udbff", "é\udfff", "\0" * 5, "x" * 1_100_000 + "\udc80"]
 COLUMNS = [one for model in tables.TABLES for one in model._meta.sorted_fields]

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FEATURES = (ROOT / "docs" / "features.md").read_text()
 SAFETY = (ROOT / "docs" / "safety.md").read_text()
-LINE = re.compile(r"\| (F\d{1,3}) \| (.+?) \| (.+?) \| `(tests/[\w/]+\.py)::(\w+)` \|")
-ROWS = [LINE.fullmatch(line) for line in FEATURES.splitlines() if line.startswith("| F")]
+LINE = re.compile(r"\| ([FN]\d{1,3}) \| (.+?) \| (.+?) \| `(tests/[\w/]+\.py)::(\w+)` \|")
+ROWS = [LINE.fullmatch(line) for line in FEATURES.splitlines() if line.startswith(("| F", "| N"))]
 
 
 @pytest.mark.parametrize("name", [row.name for row in COMMANDS.values() if row.theme != HIDDEN])
@@ -37,7 +37,7 @@ def test_the_page_of_settings_is_what_the_program_knows() -> None:
 
 def test_every_feature_line_is_whole() -> None:
     assert len(ROWS) > 100
-    broken = [line for line in FEATURES.splitlines() if line.startswith("| F") and not LINE.fullmatch(line)]
+    broken = [line for line in FEATURES.splitlines() if line.startswith(("| F", "| N")) and not LINE.fullmatch(line)]
     assert not broken
 
 
@@ -47,8 +47,9 @@ def test_every_feature_names_a_test_that_exists() -> None:
 
 
 def test_features_are_numbered_once_and_in_order() -> None:
-    numbers = [int(row[1][1:]) for row in ROWS if row]
-    assert numbers == sorted(set(numbers))
+    for letter in "FN":
+        numbers = [int(row[1][1:]) for row in ROWS if row and row[1].startswith(letter)]
+        assert numbers and numbers == sorted(set(numbers))
 
 
 def test_features_name_commands_that_exist() -> None:

@@ -329,7 +329,7 @@ def empty(talk: Talk) -> None:
 
 def behind(talk: Talk) -> None:
     with sqlite3.connect(talk.db) as store:
-        store.execute("DELETE FROM crm_migration WHERE name = '0003_rules'")
+        store.execute("DELETE FROM crm_migration WHERE name = '0004_scale'")
 
 
 def ahead(talk: Talk) -> None:
@@ -353,7 +353,7 @@ def wrong_clock(talk: Talk) -> None:
         (no_database, "store", "file is not a database"),
         (damaged, "store", "malformed"),
         (empty, "schema", "every delivery says 75"),
-        (behind, "schema", "pending: 0003_rules; every delivery says 75"),
+        (behind, "schema", "pending: 0004_scale; every delivery says 75"),
         (ahead, "schema", "made by a newer crmmail (9999_later"),
         (wrong_setting, "settings", "loop.minutes in the store is 'soon'"),
         (wrong_clock, "settings", "$CRMMAIL_NOW is 'tomorrow'"),

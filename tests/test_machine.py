@@ -873,9 +873,9 @@ class Shop(RuleBasedStateMachine):
         def look(workspace: Workspace) -> None:
             first = reading.show(workspace, record, peek=True)
             assert first == reading.show(workspace, record, peek=True)
-            reading.listing(workspace, None, Query())
+            list(reading.listing(workspace, None, Query()))
             inbox.items(workspace, Query())
-            held.listing(workspace)
+            list(held.listing(workspace))
             if message:
                 (came,) = self.house.rows("SELECT original_id FROM crm_message WHERE id = ?", message)[0]
                 assert bool(explain.why(workspace, message=message)) == (came is not None)

@@ -11,6 +11,8 @@ from mailsink import Sink
 
 S2 = "-u3 -padmin -ssupport -esupport@mycompany.com"
 
+pytestmark = pytest.mark.both
+
 
 @pytest.mark.parametrize("flags", [S2, "-u 3 -p admin -s support -e support@mycompany.com"], ids=["glued", "apart"])
 def test_1_the_fetchmailrc_line_of_openerp_works(talk: Talk, flags: str) -> None:
