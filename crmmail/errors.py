@@ -63,6 +63,10 @@ class StoreBroken(CrmmailError):
     retry = True
 
 
+class DriverMissing(StoreBroken):
+    """What speaks to this kind of database is not installed."""
+
+
 class StoreDamaged(StoreBroken):
     """The file is no database any more, or part of it is not what was written: a backup has to be restored."""
 

@@ -74,11 +74,12 @@ def taken(words: list[str], came: Beginning) -> bool:
     if not came.mail or not came.ended or len(came.mail) > MOST:
         return False
     try:
-        place = store(options(words), dict(os.environ))
+        said = options(words)
+        place = store(said, dict(os.environ))
         path = socket_of(place) if place else ""
         if not path or not may_be_trusted(path, place):
             return False
-        lines = ask(path, request(words, came.mail), came.when + PATIENCE)
+        lines = ask(path, request(spelt_out(said), came.mail), came.when + PATIENCE)
     except Exception:  # no server, a dead one, nobody of ours, a bug: we can do it ourselves
         return False
     if lines is None:
@@ -160,10 +161,19 @@ def store(said: dict[str, str], environ: dict[str, str]) -> str:
             if named is None:
                 return ""
         named = named or _base(environ, "XDG_DATA_HOME", ".local/share") + "/crmmail/crmmail.db"
-    if "://" in named and not named.startswith("sqlite:"):
+    if _is_url(named):
         from crmmail.core import url  # which a store in a file has no use for
 
         return url.without_password(named)
+    return _file(named)
+
+
+def _is_url(named: str) -> bool:
+    return "://" in named and not named.startswith("sqlite:")
+
+
+def _file(named: str) -> str:
+    """The whole path of a store that lies in a file."""
     return os.path.abspath(os.path.expanduser(named.removeprefix("sqlite:").removeprefix("//")))
 
 
@@ -196,7 +206,7 @@ def named_in(path: str) -> str | None:
 def socket_of(place: str) -> str:
     """Where the server of a store listens; `store.beside.serve` says the same."""
     if "://" not in place:
-        return place + ".serve"
+        return (os.path.realpath(place) if os.path.islink(place) else place) + ".serve"
     from crmmail.core import url
 
     return f"{_base(dict(os.environ), 'XDG_STATE_HOME', '.local/state')}/crmmail/{url.file_name(place)}.serve"
@@ -214,10 +224,27 @@ def may_be_trusted(path: str, place: str) -> bool:
 # --- the talk -------------------------------------------------------------------------------------------------------
 
 
+def spelt_out(said: dict[str, str]) -> list[str]:
+    """The command line with whole paths: the server stands in another folder, where the same words name other files."""
+    words = []
+    for flag, value in said.items():
+        words += [flag, _whole(flag, value)] if FLAGS[flag] else [flag]
+    return words
+
+
+def _whole(name: str, value: str) -> str:
+    """What an option or a variable says, with the whole path of the file it names."""
+    if name in ("-d", "--db", "CRMMAIL_DB"):
+        return _file(value) if value and not _is_url(value) else value
+    if name in ("--config", "CRMMAIL_CONFIG", "CRMMAIL_LOG_FILE", "CRMMAIL_HOOKS_FOLDER"):
+        return os.path.abspath(value) if value and value[0] not in "/~" else value
+    return value
+
+
 def request(words: list[str], mail: bytes) -> bytes:
     """All that the server is told."""
     names = [name for name in os.environ if name.startswith(("CRMMAIL_", "XDG_")) or name == "HOME"]
-    bearing = [f"{name}={os.environ[name]}" for name in names]
+    bearing = [f"{name}={_whole(name, os.environ[name])}" for name in names]
     fields = b"".join(os.fsencode(field) + b"\0" for field in (str(len(words)), *words, *bearing))
     return b"crmmail-mda 1 %d %d\n%b%b" % (len(fields), len(mail), fields, mail)
 

@@ -35,6 +35,8 @@ from crmmail.spool import Spool
 from crmmail.workspace import Choice, Workspace
 
 OK, LATER = 0, 75
+SAID = "crmmail-mda: "
+MDA, SERVE = "mda", "serve"  # whose process took a mail, in the log
 MARKING = 20  # seconds in which a failure is to be written down
 
 
@@ -44,6 +46,7 @@ class Options(NamedTuple):
     user: str  # -u
     password: bool  # -p was given
     verbose: bool
+    way: str = ""  # by which a server took it: mda or lmtp; "": there was none
 
 
 def main(argv: list[str], begun: Beginning | None = None) -> int:
@@ -158,12 +161,13 @@ def note(workspace: Workspace, options: Options, outcomes: list[Outcome]) -> Non
     try:
         failing.over(workspace)
         path, now = log_file(workspace.config, workspace.environ), workspace.now()
+        door = SERVE if options.way else MDA
         if options.password:
-            log.once(path, now, "mda", "a password on the mda line (-p) is visible to every local user; take it away")
+            log.once(path, now, door, "a password on the mda line (-p) is visible to every local user; take it away")
         if options.user and not workspace.knows_user(options.user):
-            log.once(path, now, "mda", f"-u{options.user} fits no user; it changes nothing")
+            log.once(path, now, door, f"-u{options.user} fits no user; it changes nothing")
         for line in explain(outcomes)[:1]:
-            log.write(path, now, "mda", line)
+            log.write(path, now, door, f"{options.way}: {line.removeprefix(SAID)}" if options.way else line)
     except Exception:
         pass
 
@@ -184,10 +188,10 @@ def explain(outcomes: list[Outcome]) -> list[str]:
     for one in outcomes:
         where = f" #{one.record}" if one.record else f" {one.quarantine}" if one.quarantine else ""
         made = " (new)" if one.created else ""
-        lines.append(f"crmmail-mda: {one.outcome}{where}{made}: {one.sentence} [{one.reason}]")
-        lines += [f"crmmail-mda:   {piece}" for piece in one.evidence]
+        lines.append(f"{SAID}{one.outcome}{where}{made}: {one.sentence} [{one.reason}]")
+        lines += [f"{SAID}  {piece}" for piece in one.evidence]
     return lines
 
 
 def complaint(sentence: str) -> str:
-    return f"crmmail-mda: {sentence[:500]}; the mail stays where it is"
+    return f"{SAID}{sentence[:500]}; the mail stays where it is"

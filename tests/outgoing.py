@@ -23,7 +23,8 @@ from mailsink import Received, Sink
 
 from crmmail.core import token
 from crmmail.services.acts import post
-from crmmail.services.sending import outgoing, preview
+from crmmail.services.sending import outbox as sent
+from crmmail.services.sending import preview
 from crmmail.services.sending.preview import Words
 from crmmail.store import index, outbox
 from crmmail.store.outbox import Delivery
@@ -61,7 +62,7 @@ class Office:
 
     def row(self, number: int) -> Delivery:
         with self.talk.open():
-            return outgoing.delivery(number)
+            return sent.delivery(number)
 
     def rows(self) -> list[Delivery]:
         with self.talk.open():

@@ -104,14 +104,14 @@ def test_taken(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
     monkeypatch.setenv("LANG", "C")
     assert handover.taken(["--sender=ann@x.example", "-s", "p\udcff"], came(b"\0\xff\n" * 9))
     line, _, rest = server.requests[0].partition(b"\n")
-    words = [b"2", b"--sender=ann@x.example", b"-s", b"p\xff"]
+    words = [b"--sender", b"ann@x.example", b"-s", b"p\xff"]
     fields, mail = rest[: -len(b"\0\xff\n" * 9)], rest[-len(b"\0\xff\n" * 9) :]
     assert line == b"crmmail-mda 1 %d 27" % len(fields)
     assert mail == b"\0\xff\n" * 9
     assert fields.endswith(b"\0")
     told = fields.split(b"\0")[:-1]
-    assert told[:1] == [b"3"] and told[1:4] == words[1:]
-    assert sorted(told[4:]) == sorted(
+    assert told[:1] == [b"4"] and told[1:5] == words
+    assert sorted(told[5:]) == sorted(
         [
             f"CRMMAIL_DB={folder}/crm.db".encode(),
             b"CRMMAIL_LOOP_MINUTES=5",
@@ -119,6 +119,48 @@ def test_taken(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
             b"XDG_STATE_HOME=/state",
         ]
     )
+
+
+def test_files_are_named_from_the_root_on(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server stands in another folder, where the same words name other files, or none."""
+    monkeypatch.chdir(folder)
+    (folder / "c.toml").touch()
+    for name, value in (
+        ("CRMMAIL_CONFIG", "c.toml"),
+        ("CRMMAIL_LOG_FILE", "log"),
+        ("CRMMAIL_HOOKS_FOLDER", "~/hooks"),
+        ("CRMMAIL_SERVE_LMTP", "off"),
+    ):
+        monkeypatch.setenv(name, value)
+    for words, whole in (
+        (["--conf=c.toml", "-v"], ["--config", f"{folder}/c.toml", "-v"]),
+        (["-dcrm.db", "--config", ""], ["-d", f"{folder}/crm.db", "--config", ""]),
+        (["--db=sqlite:crm.db", "-s", "--"], ["--db", f"{folder}/crm.db", "-s", "--"]),
+        (["--db", "~/crm.db", "--"], ["--db", f"{folder}/crm.db"]),
+    ):
+        server.requests.clear()
+        assert handover.taken(words, came())
+        told = [os.fsdecode(one) for one in server.requests[0].partition(b"\n")[2].split(b"\0")[:-1]]
+        assert told[1 : 1 + int(told[0])] == whole
+        assert set(told[1 + len(whole) :]) == {
+            f"CRMMAIL_CONFIG={folder}/c.toml",
+            f"CRMMAIL_DB={folder}/crm.db",
+            f"CRMMAIL_LOG_FILE={folder}/log",
+            "CRMMAIL_HOOKS_FOLDER=~/hooks",
+            "CRMMAIL_SERVE_LMTP=off",
+            f"HOME={folder}",
+        }
+
+
+def test_by_a_link_it_is_the_same_server(server: Server, folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "link.db").symlink_to("../crm.db")
+    (folder / "away").symlink_to(folder / "deep", target_is_directory=True)
+    for name in ("deep/link.db", "away/link.db"):
+        link = str(folder / name)
+        assert handover.socket_of(link) == beside.serve(link) == os.path.realpath(f"{folder}/crm.db") + ".serve"
+        assert handover.taken(["--db", link], came())
+    assert beside.served(f"{folder}/away/other.db") == f"{folder}/away/other.db.served"  # a socket's path must be short
 
 
 @pytest.mark.parametrize(
@@ -248,7 +290,7 @@ def test_mail_is_given_to_nobody_else(
 ) -> None:
     """Anybody may make files in /tmp."""
     monkeypatch.setattr(os, "getuid", lambda: 9)
-    monkeypatch.setattr(os, "lstat", lambda path: SimpleNamespace(st_uid=owners["socket"]))
+    monkeypatch.setattr(os, "lstat", lambda path: SimpleNamespace(st_uid=owners["socket"], st_mode=0))
     monkeypatch.setattr(os, "stat", lambda path: SimpleNamespace(st_uid=owners["store"]))
     taken = handover.taken([], came())
     monkeypatch.undo()

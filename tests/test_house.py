@@ -34,7 +34,7 @@ CLOSED = {door: {"mail", "render", "hooks"} for door in DOORS}
 
 # Who alone may know what comes from outside.
 ONLY = {
-    **{name: {"store"} for name in ("peewee", "playhouse", "psycopg")},
+    **{name: {"store"} for name in ("peewee", "playhouse", "psycopg", "sqlite3")},
     **{name: {"cli", "tui"} for name in ("click", "rich")},
     "textual": {"tui"},
     "jinja2": {"render"},

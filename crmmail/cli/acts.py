@@ -6,24 +6,33 @@ from collections.abc import Callable, Iterable
 
 from crmmail.cli.line import Line, Span
 from crmmail.cli.session import Session
+from crmmail.core.typed import TYPE_CHECKING
 from crmmail.errors import CrmmailError
-from crmmail.services.acts.records import Done
-from crmmail.services.shared.fields import Detail
+
+if TYPE_CHECKING:  # what they come from is read by the commands that act, not by those that only list
+    from crmmail.services.acts.records import Done
+    from crmmail.services.shared.fields import Detail
 
 UNDO = "   (undo: crmmail undo)"
 REHEARSED = "   (a dry run: nothing was changed)"
 
 
 def each(session: Session, ids: Iterable[int], act: Callable[[int], list[Line]]) -> int:
-    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  The worst exit code."""
-    failed = 0
+    """Does `act` to each id and says what it answers; what fails is said and the rest goes on.  The worst exit code.
+
+    Each is an act of its own, so behind several it is said how to take back all of them.
+    """
+    failed = acts = 0
     for number in ids:
         try:
             for line in act(number):
                 session.voice.say(line)
+                acts += not isinstance(line, str) and Span(UNDO, "dim") in line
         except CrmmailError as error:
             session.voice.warn(str(error))
             failed = max(failed, error.exit_code)
+    if acts > 1:
+        session.voice.say(Span(f"all {acts:,} of them: crmmail undo {acts}", "dim"))
     return failed
 
 

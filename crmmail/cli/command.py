@@ -36,7 +36,7 @@ def _everywhere(name: str, *declared: str, **attributes: Any) -> click.Option:
 
 
 GLOBAL = (
-    _everywhere("db", "--db", metavar="PATH", help="The store: an SQLite file."),
+    _everywhere("db", "--db", metavar="PATH|URL", help="The store: an SQLite file, or postgresql://…"),
     _everywhere("config", "--config", metavar="FILE", help="The configuration file."),
     _everywhere("user", "--as", metavar="USER", help="Who is acting."),
     _everywhere("color", "--color", type=click.Choice(("auto", "always", "never")), help="When to use colours."),

@@ -105,7 +105,7 @@ _ROWS = (
     Entry("outbox", PLUMBING, "outbox", "Mail that waits to be sent, or failed"),
     Entry("tick", PLUMBING, "tick", "What cron calls each minute: rules, mail, hooks"),
     Entry("init", PLUMBING, "init", "Make a store"),
-    Entry("db", PLUMBING, "db", "The store itself: status, migrate, backup, check, copy, reindex"),
+    Entry("db", PLUMBING, "db", "The store: status, migrate, backup, check, copy, reindex"),
     Entry("import", PLUMBING, "import_", "Bring in mail: mbox, Maildir, single letters"),
     Entry("export", PLUMBING, "export", "Write records out: mbox, Maildir, JSON"),
     Entry("completion", PLUMBING, "completion", "The completion script for your shell"),
@@ -198,9 +198,8 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """One command line; the number to exit with."""
     speak_utf8()
-    # Bytes that are no UTF-8 come as half surrogates, which no database and no stream takes.
-    arguments = [word.encode("utf-8", "replace").decode("utf-8") for word in arguments]
     session = Session()
+    arguments = session.understand(arguments)
     try:
         if os.environ.get(COMPLETE):
             from click.shell_completion import shell_complete

@@ -7,6 +7,8 @@
 @paged("RECORD")                 --limit N --before RECORD                → limit, before: int | None
 @ids_argument()                  ID… or -  (stdin)                       → ids: tuple[int, ...], no doubles
 @ids_argument(required=False)                                            → None where nothing was given
+@click.option("--limit", type=COUNT)       1 or more; as many as a listing can have
+@click.argument("files", type=FILE)        the name of a file, also one that is no UTF-8
 @click.argument("record", type=RECORD)     101 or '#101', completed with titles      NUMBER: the same for other ids
 @click.argument("name", type=VIEW)         the name of a view, completed
 """
@@ -70,6 +72,25 @@ class RecordNumber(Number):
             return []
 
 
+class Count(click.IntRange):
+    """How many, at least so many.  More than MOST is MOST: who asks for so many means all, and no integer of a database
+    is endless."""
+
+    MOST = 1_000_000_000
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return min(super().convert(value, param, ctx), self.MOST)
+
+
+class FileName(click.ParamType):
+    """The name of a file, byte for byte as it was given; what is shown of it is cleaned."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return session_of(ctx).as_given(value) if ctx else str(value)
+
+
 class ViewName(click.ParamType):
     """The name of a view, built in or saved.  The shell completes it, with its query."""
 
@@ -92,6 +113,8 @@ class ViewName(click.ParamType):
 
 
 NUMBER = Number()
+COUNT = Count(1)
+FILE = FileName()
 RECORD = RecordNumber()
 VIEW = ViewName()
 
@@ -167,7 +190,7 @@ def paged(what: str) -> Callable[[F], F]:
             "--before", type=NUMBER, metavar=what, help="Read on behind this one in the list: what is older."
         )(function)
         return click.option(
-            "--limit", type=click.IntRange(1), metavar="N",
+            "--limit", type=COUNT, metavar="N",
             help=f"At most N, the newest.  Without it a terminal shows {SCREENFUL}, a pipe all.",
         )(function)  # fmt: skip
 

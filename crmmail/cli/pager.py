@@ -7,7 +7,6 @@ The pager is started without a shell.  `less` gets FRX (quit when it fits, colou
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Mapping
 
 
@@ -26,6 +25,8 @@ def page(text: str, environ: Mapping[str, str]) -> bool:
     words = command(environ)
     if not words:
         return False
+    import subprocess  # which a text that fits on the screen has no use for
+
     environment = {"LESS": "FRX", "LESSCHARSET": "utf-8", **environ}
     try:
         pager = subprocess.Popen(words, stdin=subprocess.PIPE, env=environment)

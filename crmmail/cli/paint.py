@@ -1,4 +1,4 @@
-"""The only file that knows rich; read when something is painted on a terminal, not before.
+"""The only file that knows rich, and a terminal's codes; read when something is painted, not before.
 
 What comes here is cleaned and cut already.  rich gets `Text`, never markup, and neither emoji names nor numbers are
 looked for in it.  Each function gives the whole text, with the terminal's codes in it where `color` is true.
@@ -10,9 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
-from rich.color import ColorSystem
-from rich.style import Style
-
 from crmmail.cli.columns import GAP
 from crmmail.cli.line import STYLES, Paragraph, Span
 from crmmail.core.text import cells
@@ -20,6 +17,10 @@ from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+# What a terminal calls the styles of `line.STYLES` (ECMA-48 8.3.117, SGR); rich says the same.
+_CODES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
 class Head(NamedTuple):
@@ -54,22 +55,28 @@ def table(heads: Sequence[Head], rows: Iterable[Sequence[Span]], color: bool) ->
 def lines(paragraphs: Iterable[Paragraph], width: int, color: bool) -> str:
     """Paragraphs, broken between words at `width`: rich's own wrapping also cuts words.
 
-    rich says what a style is in codes; a Console would take ten times longer for each line, and a conversation has
-    thousands.
+    rich is not asked: a Console would take ten times longer for each line, and a conversation has thousands; for a few
+    lines, as of an inbox, reading it takes longer than all the rest.
     """
-    system = ColorSystem.STANDARD if color else None
-    styles = {name: Style.parse(words) for name, words in STYLES.items()}
+    codes = {name: _CODES[words] if color else "" for name, words in STYLES.items()}
     painted = []
     for one in paragraphs:
         for at, spans in enumerate(_divided(one.spans, one.breaks(width))):
             before = one.further if at else one.before
-            words = (styles[style].render(text, color_system=system) for text, style in _aligned(before, spans) if text)
+            words = (_styled(text, codes[style]) for text, style in _aligned(before, spans) if text)
             painted.append("".join((before, *words)).rstrip())
     return "".join(f"{line}\n" for line in painted)
 
 
+def _styled(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if code else text
+
+
 def _divided(spans: Sequence[Span], cuts: Sequence[int]) -> Iterator[list[Span]]:
     """Spans as they stand in the lines that begin at `cuts`, without the blanks at the end of each."""
+    if not cuts:
+        yield _trimmed(list(spans))
+        return
     lines: list[list[Span]] = [[]]
     ends = [*cuts, sum(len(span.text) for span in spans)]
     at = 0
@@ -82,12 +89,16 @@ def _divided(spans: Sequence[Span], cuts: Sequence[int]) -> Iterator[list[Span]]
             lines.append([])
         lines[-1].append(Span(rest, span.style))
         at += len(rest)
-    for line in lines:
-        while line and not line[-1].text.rstrip():
-            line.pop()
-        if line:
-            line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
-        yield line
+    yield from map(_trimmed, lines)
+
+
+def _trimmed(line: list[Span]) -> list[Span]:
+    """The same line, without the blanks at its end."""
+    while line and not line[-1].text.rstrip():
+        line.pop()
+    if line:
+        line[-1] = Span(line[-1].text.rstrip(), line[-1].style)
+    return line
 
 
 def _aligned(before: str, spans: list[Span]) -> list[Span]:

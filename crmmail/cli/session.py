@@ -13,7 +13,7 @@ Nothing is opened before it is asked for: `--help` and usage errors never meet t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -39,7 +39,22 @@ class Session:
         self.user: str | None = None
         self.verbose = False
         self.voice = Voice(now=self.now)
+        self._as_given: dict[str, list[str]] = {}
         self._workspace: Workspace | None = None
+
+    def understand(self, words: Sequence[str]) -> list[str]:
+        """The command line as text.  Bytes that are no UTF-8 come as half surrogates, which no database and no stream
+        takes."""
+        said = [word.encode("utf-8", "replace").decode() for word in words]
+        for text, word in zip(said, words, strict=True):
+            self._as_given.setdefault(text, []).append(word)
+        return said
+
+    def as_given(self, word: str) -> str:
+        """A word of the command line, byte for byte, for the name of a file.  Of several that are one as text each is
+        told in its turn."""
+        words = self._as_given.get(word)
+        return words.pop(0) if words else word
 
     @property
     def choice(self) -> Choice:

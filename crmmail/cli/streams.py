@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO
 
-_USUAL = 80  # cells of a terminal that does not say
+USUAL = 80, 24  # cells and lines of a terminal that does not say
 
 
 def speak_utf8() -> None:
@@ -21,15 +21,24 @@ def speak_utf8() -> None:
 
 def width(stream: TextIO) -> int:
     """How many cells a line has on the terminal that `stream` is; 0 where it is none, and lines have no end."""
-    if not stream.isatty():
-        return 0
-    named = os.environ.get("COLUMNS", "")
-    if named.isascii() and named.isdigit() and int(named):
-        return int(named)
+    return (size(stream)[0] or USUAL[0]) if stream.isatty() else 0
+
+
+def size(stream: TextIO) -> tuple[int, int]:
+    """Cells of a line, and lines: `$COLUMNS` and `$LINES`, else of the terminal that `stream` is; 0 where nobody says.
+
+    `shutil` could tell, but it reads four ways to compress files with it.
+    """
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+        columns, lines = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return _USUAL
+        columns, lines = 0, 0
+    return _named("COLUMNS") or columns, _named("LINES") or lines
+
+
+def _named(variable: str) -> int:
+    said = os.environ.get(variable, "")
+    return int(said) if said.isascii() and said.isdigit() else 0
 
 
 def forget(stream: TextIO) -> None:

@@ -129,12 +129,10 @@ class Voice:
 
     def page(self, lines: Iterable[Line]) -> None:
         """Many lines; in the pager when they are more than the terminal has."""
-        from shutil import get_terminal_size
-
-        from crmmail.cli import pager
-
         text = self._painted(lines)
-        if self.terminal and text.count("\n") >= get_terminal_size().lines:
+        if self.terminal and text.count("\n") >= (streams.size(sys.stdout)[1] or streams.USUAL[1]):
+            from crmmail.cli import pager
+
             sys.stdout.flush()
             if pager.page(text, self.environ):
                 return
@@ -196,9 +194,7 @@ class Voice:
     @property
     def width(self) -> int:
         """`$COLUMNS`, else the terminal's; a table that is piped has all the room it wants."""
-        from shutil import get_terminal_size
-
-        return get_terminal_size((0, 0)).columns or (80 if self.terminal else _ENDLESS)
+        return streams.size(sys.stdout)[0] or (streams.USUAL[0] if self.terminal else _ENDLESS)
 
     @property
     def screenful(self) -> int | None:

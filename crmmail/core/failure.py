@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from crmmail.core import text
+from crmmail.core.pattern import pattern
 from crmmail.core.typed import NamedTuple
 
 MAX_WORDS = 300  # columns that are shown
@@ -109,45 +110,41 @@ KINDS = {
     ),
 }
 
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-_ADDRESS = re.compile(r"[^\s@]{1,64}@\S+")
-_GREY = re.compile(r"gr[ae]y-?list|\bgr[ae]yed\b", re.I)
+_STATUS = pattern(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_ADDRESS = pattern(r"[^\s@]{1,64}@\S+")
+_GREY = pattern(r"gr[ae]y-?list|\bgr[ae]yed\b", re.I)
 # What greylisting says where it does not give its name: postgrey, rspamd ("Try again later"), Exim, Exchange.
-_COME_BACK = re.compile(r"(?:try|retry) again|(?:try|retry)\s+(?:\S+ )?later|come back|please retry|not yet auth", re.I)
-_NOT_GREY = re.compile(
-    r"local problem|lookup|mailbox|storage|disk|queue|user|rejected|internal|cannot find|config", re.I
-)
-_TOO_MANY = re.compile(
+_COME_BACK = pattern(r"(?:try|retry) again|(?:try|retry)\s+(?:\S+ )?later|come back|please retry|not yet auth", re.I)
+_NOT_GREY = pattern(r"local problem|lookup|mailbox|storage|disk|queue|user|rejected|internal|cannot find|config", re.I)
+_TOO_MANY = pattern(
     r"too (?:many|much) (?!hops|mail data|data)|too (?:fast|quickly)|rate[- ]?limit|unusual rate|at a rate|\bthrottl"
     r"|(?:hourly|daily|sending) (?:\S+ ){0,2}(?:limit|quota)",
     re.I,
 )
-_QUOTA = re.compile(r"quota|(?:mailbox|inbox|folder) (?:is |of .{1,80} is )?full|over ?quota|out of space", re.I)
-_SIZE = re.compile(r"too (?:large|big)|(?:size|length) (?:limit|exceed)|(?:exceeds?|maximum|max) .{0,40}size", re.I)
-_CONTENT = re.compile(
+_QUOTA = pattern(r"quota|(?:mailbox|inbox|folder) (?:is |of .{1,80} is )?full|over ?quota|out of space", re.I)
+_SIZE = pattern(r"too (?:large|big)|(?:size|length) (?:limit|exceed)|(?:exceeds?|maximum|max) .{0,40}size", re.I)
+_CONTENT = pattern(
     r"\bspam|\bvirus|malware|phish|polic(?:y|ies)|blacklist|black list|blocklist|block list|blocked|\bdnsbl|\brbl\b"
     r"|reputation|\bspf\b|\bdkim\b|dmarc|content|unsolicited|banned",
     re.I,
 )
-_HOST = re.compile(
+_HOST = pattern(
     r"(?:domain|host) (?:name )?(?:not found|does not exist|unknown)|unrouteable|no such domain|nxdomain", re.I
 )
-_UNKNOWN = re.compile(
+_UNKNOWN = pattern(
     r"no such (?:user|recipient|mailbox|address|person)|unknown (?:user|recipient|mailbox|address)"
     r"|(?:user|recipient|mailbox|account|address)\b.{0,60}(?:unknown|not found|unavailable|disabled|does ?n[o']t exist"
     r"|does not exist|inactive|invalid|rejected)|invalid (?:recipient|mailbox)",
     re.I,
 )
-_SENDER = re.compile(
-    r"sender (?:address|verif|domain)|(?:from|sender) address (?:not|is not|reject)|not owned by", re.I
-)
-_NO_RELAY = re.compile(
+_SENDER = pattern(r"sender (?:address|verif|domain)|(?:from|sender) address (?:not|is not|reject)|not owned by", re.I)
+_NO_RELAY = pattern(
     r"relay(?:ing)? (?:access |is )?(?:denied|not permitted|not allowed|prohibited)|unable to relay", re.I
 )
-_WANTS_LOGIN = re.compile(
+_WANTS_LOGIN = pattern(
     r"authentication (?:is )?required|must authenticate|not authenticated|auth required|log ?in first", re.I
 )
-_WANTS_TLS = re.compile(r"starttls|encryption (?:is )?(?:required|needed)|\btls\b.{0,20}required", re.I)
+_WANTS_TLS = pattern(r"starttls|encryption (?:is )?(?:required|needed)|\btls\b.{0,20}required", re.I)
 
 # Enhanced status without its class → kind (RFC 3463, RFC 7505, the IANA registry of enhanced status codes).
 _BY_STATUS = {
@@ -286,7 +283,7 @@ def _of_mail(stage: str, code: int, status: str, words: str) -> str:
         return "too-many"
     if status == "5.4.1" and _UNKNOWN.search(words):  # Exchange says so of unknown recipients
         return "recipient"
-    kind = _BY_STATUS.get(status[2:]) or next((kind for pattern, kind in _BY_WORDS if pattern.search(words)), "")
+    kind = _BY_STATUS.get(status[2:]) or next((kind for said, kind in _BY_WORDS if said.search(words)), "")
     if stage == "sender" and kind in ("recipient", "address"):
         return "sender"  # nobody has spoken of the recipient yet
     if kind and not (stage == "sender" and kind == "content"):

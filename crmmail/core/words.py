@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 _LETTERS = (
     ("ё", "е"), ("Ё", "Е"), ("ß", "ss"), ("ẞ", "SS"), ("ø", "o"), ("Ø", "O"), ("ł", "l"), ("Ł", "L"), ("đ", "d"),
     ("Đ", "D"), ("æ", "ae"), ("Æ", "AE"), ("œ", "oe"), ("Œ", "OE"), ("ı", "i"), ("İ", "I"), ("ſ", "s"),
+    ("Ǡ", "A"), ("ǡ", "a"),  # the two Latin letters that unicode61 leaves as they are
     ("\xad", ""), ("\u200b", ""), ("\u0301", ""), ("\u0300", ""), ("₽", " "), ("₺", " "), ("µ", "μ"),
 )  # fmt: skip
 _GREEK = tuple(zip("άέήίόύώϊϋΐΰΆΈΉΊΌΎΏΪΫς", "αεηιουωιυιυΑΕΗΙΟΥΩΙΥσ", strict=True))
+MARKS = 30  # on one letter, as in the Stream-Safe Text Format (UAX 15), section 13; those beyond are nobody's writing
+SHORT = 4096  # characters up to which no run can be long enough to matter
 _PICTURES = "\U0001f000\U0001faff"  # SQLite knows few of them, and takes the others for letters
 # Bytes of UTF-8 with which none of those begins; a look at bytes is thirty times quicker than one at letters.
 _ELSEWHERE = bytes(byte for byte in range(256) if byte not in (0xE0, 0xF0) and not 0xE3 <= byte <= 0xE9)
@@ -36,6 +39,8 @@ _BEYOND = pattern("[^\0-\u0dff]+")
 _UNSPACED = "\u0e00\u0f00\u3040\u3100\u31f0\u3200\u3400\u4dc0\u4e00\ua000\uf900\ufb00"  # each from, and up to
 _ASCII_WORD = pattern("[0-9a-z]+")
 _MARKS = pattern("(?<=[a-z])[\u0300-\u0331]+")
+# Whoever puts marks in order (`normalize`) takes the square of the time for a run of them: minutes for one monster.
+_RUN = pattern(f"[^\\w\0-\xac\xae-\u02ff]{{{MARKS + 1},}}")
 _LEFT = pattern("[\u0300-\u0331]+")  # marks that no letter has taken in
 
 
@@ -45,6 +50,8 @@ def fold(text: str) -> str:
         return text
     from unicodedata import normalize  # 0.1 x `python -c pass` that ASCII need not pay
 
+    if len(text) > SHORT:
+        text = _RUN.sub(_bearable, text)
     text = normalize("NFC", text)
     for letter, plain in _LETTERS:
         text = text.replace(letter, plain)
@@ -55,6 +62,13 @@ def fold(text: str) -> str:
     if data.translate(None, _ELSEWHERE):
         text = _BEYOND.sub(_parted, text)
     return text
+
+
+def _bearable(run: re.Match[str]) -> str:
+    """What is no letter, without the marks that are too many."""
+    from unicodedata import category
+
+    return run[0][:MARKS] + "".join(one for one in run[0][MARKS:] if category(one)[0] != "M")
 
 
 def _parted(run: re.Match[str]) -> str:

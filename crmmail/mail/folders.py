@@ -12,6 +12,7 @@ standard library's `mailbox` takes nearly twice as long for the same, and leaves
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import re
 import socket
@@ -28,6 +29,7 @@ STEP = 4 << 20  # bytes that are looked at at once
 HEAD = 64 << 10  # bytes of a letter that tell what it answers
 MAX_LINE = 1000  # bytes of a "From " line
 PACKED = b"\x1f\x8b"  # how a file begins that gzip has compressed
+NAMED, MET = -1, -2  # a letter is a whole file: one that was named itself, one that was met in a folder
 
 # What mail programs call the folders of letters that we wrote; and of those that nobody wants.
 SENT = frozenset(
@@ -56,7 +58,7 @@ class Folder(NamedTuple):
     """A file or a folder with letters in it."""
 
     path: str
-    form: str  # mbox | maildir | letter
+    form: str  # mbox | maildir | letters | letter
     name: str  # as its owner calls it; "" of what was named itself
     sent: bool  # by its name the letters in it are our own
     unwanted: bool  # by its name nobody wants the letters in it
@@ -66,13 +68,17 @@ class Place(NamedTuple):
     """Where one letter lies."""
 
     path: str
-    start: int  # of its "From " line; -1: it is the whole file
-    size: int  # bytes, as it lies there
+    start: int  # of its "From " line; NAMED, MET: it is the whole file
+    size: int  # bytes, as it lies there; of what turns out to be no letter at least 1
     sent: bool
 
 
 class Gone(Exception):
     """The letter is not where it was: somebody has moved it, or written the file anew."""
+
+
+class NoLetter(Gone):
+    """What lies there is no letter, and never was."""
 
 
 # --- what is there ------------------------------------------------------------------------------------------
@@ -90,10 +96,14 @@ def folders(path: str) -> list[Folder]:
     found = _maildirs(path, "", own)
     if found:
         return found
-    letters = sorted(one.path for one in os.scandir(path) if one.name.lower().endswith(".eml") and one.is_file())
-    if not letters:
+    if not _letters(path):
         raise Refused(f"{path} is no mail: it has neither cur/ and new/ in it, as a Maildir has, nor *.eml files")
-    return [Folder(one, "letter", "", own, False) for one in letters]
+    return [Folder(path, "letters", "", own, False)]
+
+
+def _letters(path: str) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        return sorted((one for one in entries if one.name.lower().endswith(".eml")), key=lambda one: one.name)
 
 
 def is_packed(path: str) -> bool:
@@ -104,11 +114,19 @@ def is_packed(path: str) -> bool:
 
 
 def places(folder: Folder) -> Iterator[Place]:
-    """Where each letter of a folder lies.  What a mail program has marked as removed or as a draft is left out."""
+    """Where each letter of a folder lies.  What a mail program has marked as removed or as a draft is left out.
+
+    What lies among them and is no letter is told of, too: whoever reads it hears what it is (`NoLetter`, OSError).
+
+    Raises:
+        Refused: it is an mbox in which no letter was found.
+    """
     if folder.form == "mbox":
         yield from _in_mbox(folder)
     elif folder.form == "letter":
-        yield Place(folder.path, -1, os.path.getsize(folder.path), folder.sent)
+        yield Place(folder.path, NAMED, os.path.getsize(folder.path), folder.sent)
+    elif folder.form == "letters":
+        yield from (place for one in _letters(folder.path) if (place := _met(one, folder.sent)))
     else:
         yield from _in_maildir(folder)
 
@@ -117,9 +135,14 @@ def _form(path: str) -> str:
     head = with_newlines(_beginning(path, MAX_HEADER)).lstrip(b"\r\n")
     if not head or _ANY_FROM.match(head) or _FROM.match(head):
         return "mbox"
-    if split_at(head).end == 0:
+    if not _has_header(head):
         raise Refused(f'{path} is no mail: it begins neither with a "From " line nor with a header')
     return "letter"
+
+
+def _has_header(beginning: bytes) -> bool:
+    at = split_at(with_newlines(beginning).lstrip(b"\r\n"))
+    return at.end > at.start
 
 
 def _beginning(path: str, size: int) -> bytes:
@@ -131,16 +154,19 @@ def _beginning(path: str, size: int) -> bytes:
 
 
 def _maildirs(path: str, name: str, sent: bool) -> list[Folder]:
-    """A Maildir, and those below it, by name."""
+    """A Maildir, and those below it, by name.  A link may lead back here, or to what its owner may not read."""
     try:
-        rooms = sorted((one.name, one.is_symlink()) for one in os.scandir(path) if one.is_dir())
+        with os.scandir(path) as entries:
+            rooms = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
     except OSError as error:
-        raise Refused(f"cannot read {path}: {error.strerror}") from None
+        if not name:
+            raise Refused(f"cannot read {path}: {error.strerror}") from None
+        rooms = ["cur", "new"]  # reading these says what is wrong
     found = []
-    if {"cur", "new"} <= {one for one, _ in rooms}:
+    if {"cur", "new"} <= set(rooms):
         found.append(Folder(path, "maildir", name, sent or _is(name, SENT), _is(name, UNWANTED)))
-    for one, linked in rooms:
-        if one not in ("cur", "new", "tmp") and not linked:  # a link may lead back here
+    for one in rooms:
+        if one not in ("cur", "new", "tmp"):
             found += _maildirs(os.path.join(path, one), f"{name}/{one}" if name else one, sent)
     return found
 
@@ -168,16 +194,29 @@ def shown(name: str) -> str:
 
 def _in_maildir(folder: Folder) -> Iterator[Place]:
     for below in ("cur", "new"):
-        with os.scandir(os.path.join(folder.path, below)) as entries:
-            for one in sorted(entries, key=lambda entry: entry.name):  # the names begin with the time
-                if one.name.startswith(".") or {"T", "D"} & set(_flags(one.name)):
-                    continue
-                try:
-                    kind = one.stat()
-                except FileNotFoundError:  # read, moved or removed at this moment
-                    continue
-                if stat.S_ISREG(kind.st_mode):
-                    yield Place(one.path, -1, kind.st_size, folder.sent)
+        there = os.path.join(folder.path, below)
+        try:
+            with os.scandir(there) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)  # the names begin with the time
+        except OSError:
+            yield Place(there, MET, 1, folder.sent)
+            continue
+        for one in found:
+            if one.name.startswith(".") or {"T", "D"} & set(_flags(one.name)):
+                continue
+            if place := _met(one, folder.sent):
+                yield place
+
+
+def _met(one: os.DirEntry[str], sent: bool) -> Place | None:
+    """Where a letter lies that was met in a folder; None: it was read, moved or removed at this moment."""
+    try:
+        kind = one.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return Place(one.path, MET, 1, sent)
+    return Place(one.path, MET, kind.st_size if stat.S_ISREG(kind.st_mode) else max(kind.st_size, 1), sent)
 
 
 def _flags(name: str) -> str:
@@ -188,6 +227,7 @@ def _flags(name: str) -> str:
 
 def _in_mbox(folder: Folder) -> Iterator[Place]:
     """The file is looked through for its "From " lines, a piece at a time."""
+    blank = True  # all of it, so far
     with open(folder.path, "rb") as file:
         held, base = b"\n", -1  # what is looked at, and where in the file it begins; as if behind a blank line
         start, line = -1, _ANY_FROM
@@ -195,6 +235,7 @@ def _in_mbox(folder: Folder) -> Iterator[Place]:
         while more:
             piece = file.read(STEP)
             held, more = held + piece, bool(piece)
+            blank = blank and not piece.strip()
             at = held.find(b"\nFrom ")
             # A line at the very end waits for the next piece, in which it goes on.
             while 0 <= at < len(held) - 2 * MAX_LINE or (at >= 0 and not more):
@@ -209,6 +250,11 @@ def _in_mbox(folder: Folder) -> Iterator[Place]:
             held, base = held[done:], base + done
         if start >= 0:
             yield Place(folder.path, start, base + len(held) - start, folder.sent)
+        elif not blank:
+            file.seek(0)
+            begin = file.read(HEAD)
+            mend = ": its lines end in CR alone, which tr '\\r' '\\n' mends" if with_newlines(begin) != begin else ""
+            raise Refused(f"no letter was found in {folder.path}{mend}")
 
 
 def _ends_a_blank_line(held: bytes, at: int) -> bool:
@@ -265,6 +311,11 @@ def pieces(place: Place) -> Iterator[bytes]:
     """The same in pieces, for a letter that memory has no room for."""
     with _opened(place) as file:
         if place.start < 0:
+            if place.start == MET:
+                piece = file.read(MAX_HEADER)
+                if not _has_header(piece):
+                    raise NoLetter(f"{place.path} is no mail: it begins with no header")
+                yield piece
             while piece := file.read(STEP):
                 yield piece
             return
@@ -307,14 +358,31 @@ def _without_separator(piece: bytes) -> bytes:
 
 
 def _opened(place: Place) -> IO[bytes]:
-    """The file in which a letter lies, where the letter begins."""
+    """The file in which a letter lies, where the letter begins.
+
+    Raises:
+        NoLetter: it was met in a folder, and is a link, a pipe or the like.  Where others may write into the folder,
+            a link would have us print what they cannot read, and a pipe would have us wait for ever.
+    """
+    how = os.O_NOFOLLOW | os.O_NONBLOCK if place.start == MET else 0
+
+    def opener(path: str, flags: int) -> int:
+        return os.open(path, flags | how)
+
     try:
-        file = open(place.path, "rb")  # noqa: SIM115
+        file = open(place.path, "rb", opener=opener)  # noqa: SIM115
     except FileNotFoundError:
         path = _moved(place.path)
         if not path:
             raise Gone(f"{place.path} is not there any more") from None
-        file = open(path, "rb")  # noqa: SIM115
+        file = open(path, "rb", opener=opener)  # noqa: SIM115
+    except OSError as error:
+        if how and error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise NoLetter(f"{place.path} is no plain file") from None
+        raise
+    if how and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise NoLetter(f"{place.path} is no plain file")
     file.seek(max(place.start, 0))
     return file
 

@@ -61,12 +61,22 @@ class Intake:
         finally:
             signal.alarm(0)
 
-    def take(self, read: Sequence[Prepared | CrmmailError], options: Sequence[mda.Options]) -> list[Verdict]:
-        """What became of each mail; whoever has outcomes is committed."""
+    def take(
+        self,
+        read: list[Prepared | CrmmailError],
+        options: Sequence[mda.Options],
+        more: Callable[[], Sequence[Prepared | CrmmailError]] = tuple,
+    ) -> list[Verdict]:
+        """What became of each mail; whoever has outcomes is committed.
+
+        Args:
+            more: asked before the commit for mails that were read meanwhile, which are added to `read`; who answers
+                adds to `options`.
+        """
         verdicts: list[Verdict]
         try:
             workspace = self._open()
-            verdicts = list(together.take(workspace, read, self._counter()))
+            verdicts = list(together.take(workspace, read, self._counter(), more))
             signal.alarm(0)
             self._note(workspace, options, verdicts)
             if any(isinstance(one, CrmmailError) for one in verdicts):
@@ -107,7 +117,7 @@ class Intake:
         try:
             for one, verdict in zip(options, verdicts, strict=True):
                 if isinstance(verdict, CrmmailError):
-                    failing.note(self._choice, self._environ, verdict)
+                    failing.note(self._choice, self._environ, verdict, mda.SERVE)
                 else:
                     mda.note(workspace, one, verdict)
             newest = together.newest_waiting()
@@ -121,7 +131,7 @@ class Intake:
         """Writes down that mail cannot be taken, as the MDA does; a store that gave trouble is opened anew."""
         found = error if isinstance(error, CrmmailError) else CrmmailError(_BUG.format(type(error).__name__, error))
         try:
-            failing.note(self._choice, self._environ, error)
+            failing.note(self._choice, self._environ, error, mda.SERVE)
             self.close()
         except Exception:
             pass

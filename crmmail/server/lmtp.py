@@ -172,7 +172,8 @@ class Lmtp(Connection):
         if not self._letter.size:  # its end came, so this is all there is of it; the MDA's empty mail is half a mail
             self._letter.write(b"\r\n")
         envelope = mda.envelope(recipient=" ".join(self._recipients), sender=self._sender)
-        self.hand_over(self._letter, mda.Options(Choice(), envelope, user="", password=False, verbose=False))
+        options = mda.Options(Choice(), envelope, user="", password=False, verbose=False, way="lmtp")
+        self.hand_over(self._letter, options)
         return True
 
     def judged(self, verdict: Verdict) -> None:

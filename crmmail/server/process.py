@@ -11,8 +11,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from crmmail.workspace import Choice
 
@@ -47,15 +48,15 @@ class Process:
         Raises:
             Died: there will be none.
         """
-        if self._process is None:
-            self._start()
         try:
+            if self._process is None:
+                self._start()
             self._line.send(what)
             for file in files:
                 socket.send_fds(self._files, [b"."], [file])
             return self._line.recv_bytes()
-        except (EOFError, OSError):
-            raise Died(self._how_it_ended()) from None
+        except (EOFError, OSError) as error:
+            raise Died(self._how_it_ended(error)) from None
 
     def close(self) -> None:
         """Lets it end."""
@@ -69,9 +70,9 @@ class Process:
 
     def _start(self) -> None:
         """A session of its own: ^C is for the server."""
-        ours, theirs = socket.socketpair()
-        self._files, their_files = socket.socketpair()
-        with theirs, their_files:
+        with ExitStack() as opened:
+            ours, theirs = map(opened.enter_context, socket.socketpair())
+            our_files, their_files = map(opened.enter_context, socket.socketpair())
             numbers = theirs.fileno(), their_files.fileno()
             self._process = subprocess.Popen(
                 # -P: not the crmmail of the folder that we happen to be in.
@@ -81,12 +82,13 @@ class Process:
                 pass_fds=numbers,
                 start_new_session=True,
             )
-        self._line = Connection(ours.detach())
+            self._line, self._files = Connection(ours.detach()), socket.socket(fileno=our_files.detach())
         self._line.send(self._choice)
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self, error: Exception) -> str:
         process, self._process = self._process, None
-        assert process is not None
+        if process is None:  # no memory, no descriptor left, or Python is just being replaced: it is tried again
+            return f"the process that {self._name} cannot be started: {error}"
         self._hang_up()
         try:
             status = process.wait(PATIENCE)
@@ -101,22 +103,35 @@ class Process:
         self._files.close()
 
 
-def answer(begin: Callable[[Choice], Any], act: Callable[[Any, Any, socket.socket], object]) -> None:
+class Caller(NamedTuple):
+    """The server, as the process has it while it works on an answer."""
+
+    line: Connection
+    files: socket.socket
+
+    def answers(self, what: object) -> Any:
+        """Says something before the answer, and hears what the server says to that."""
+        self.line.send(what)
+        return self.line.recv()
+
+
+def answer(begin: Callable[[Choice], Any], act: Callable[[Any, Any, Caller], object]) -> None:
     """The process's end, until the server hangs up.
 
     Args:
         begin: makes what `act` works with, and what is closed at the end, of the command line's choice.
-        act: it, the question and the socket for files → the answer.
+        act: it, the question and who asks → the answer.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     # The end of a mail that hangs, whatever our caller made of it.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
-    line, files = Connection(int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2]))
+    line = Connection(int(sys.argv[1]))
+    caller = Caller(line, socket.socket(fileno=int(sys.argv[2])))
     tool = begin(line.recv())
     try:
         while True:
-            line.send(act(tool, line.recv(), files))
+            line.send(act(tool, line.recv(), caller))
     except (EOFError, OSError):
         tool.close()

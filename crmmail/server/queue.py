@@ -1,9 +1,9 @@
 """The mails that have come and are not committed yet: a bounded queue, and two threads that have them taken in.
 
 A connection asks for a place before it says that it takes a mail, hands the mail over when it is here whole, and hears
-the verdict when it is committed.  One thread has read what waits at that moment; the other has what was read meanwhile
-taken in, as many as BATCH in one transaction: under load the disk is asked once for many mails, and a mail that comes
-alone waits for nobody.
+the verdict when it is committed.  One thread has read what waits at that moment, a FEW at a time; the other has what
+was read meanwhile taken in, as many as BATCH in one transaction, which waits before its end for those that are being
+read: under load the disk is asked once for many mails, and a mail that comes alone waits for nobody.
 
 No place is given where the store could not take the mail: it is missing, locked, full or behind.  The second
 thread looks, because that may take as long as somebody else holds the lock; one that is younger than FRESH is believed.
@@ -12,7 +12,9 @@ thread looks, because that may take as long as somebody else holds the lock; one
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
@@ -23,6 +25,8 @@ from crmmail.spool import Spool
 
 PLACES = 100  # mails that may be under way
 BATCH = 50  # mails in one transaction
+FEW = 4  # mails that are read before they are handed on
+GATHERING = 0.004  # seconds that a transaction waits for a mail that is being read
 BATCH_BYTES = 16 << 20
 FRESH = 1.0  # seconds
 SMALL = 1_000_000  # bytes; for a mail that is said to be larger the disk is always looked at
@@ -48,8 +52,14 @@ class Taking(Protocol):
     def read(self, mails: Sequence[Mail], *, at_leisure: bool) -> Any:
         """What `take` wants of these; `at_leisure`: nobody is being taken, so there is nothing to be won by reading."""
 
-    def take(self, batches: Sequence[tuple[Sequence[Mail], Any]]) -> list[Verdict]:
-        """What became of each mail of these batches and what was read of them; who has outcomes is committed."""
+    def take(
+        self, batches: Sequence[tuple[Sequence[Mail], Any]], more: Callable[[], Sequence[tuple[Sequence[Mail], Any]]]
+    ) -> list[Verdict]:
+        """What became of each mail of these batches and what was read of them; who has outcomes is committed.
+
+        Args:
+            more: asked before the commit, and again until it has none: further batches, for the same transaction.
+        """
 
     def close(self) -> None:
         """Lets go of the store."""
@@ -81,12 +91,24 @@ class _Read(NamedTuple):
 
 
 class Queue:
-    """All but `_read`, `_take` and what they call runs in the event loop's thread."""
+    """All but `_read`, `_take` and what they call runs in the event loop's thread.
 
-    def __init__(self, loop: Loop, taking: Taking, *, places: int = PLACES) -> None:
-        self._loop, self._taking = loop, taking
+    Args:
+        broken: called when a thread has ended over a bug of ours: then nothing more is taken.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        taking: Taking,
+        *,
+        places: int = PLACES,
+        broken: Callable[[BaseException], object] = lambda error: None,
+    ) -> None:
+        self._loop, self._taking, self._broken = loop, taking, broken
         self._places = places
         self._taken = 0
+        self._handed_over = 0  # mails without a verdict
         self._stopping = False
         self._well = 0.0  # until when the store is believed to be well
         self._jobs: SimpleQueue[_Work | None] = SimpleQueue()
@@ -94,8 +116,8 @@ class Queue:
         self._idle = threading.Event()  # no mail is being taken
         self._idle.set()
         self._threads = [
-            threading.Thread(target=self._read, name="reader", daemon=True),
-            threading.Thread(target=self._take, name="store", daemon=True),
+            threading.Thread(target=self._watched, args=(self._read,), name="reader", daemon=True),
+            threading.Thread(target=self._watched, args=(self._take,), name="store", daemon=True),
         ]
 
     def start(self) -> None:
@@ -126,6 +148,7 @@ class Queue:
     def put(self, mail: Mail, verdict: Callable[[Verdict], None]) -> None:
         """Hands a mail over that has a place.  The verdict comes when it is committed, or cannot be; with it the place
         is free again."""
+        self._handed_over += 1
         self._jobs.put(_Work(mail, verdict))
 
     @property
@@ -137,11 +160,17 @@ class Queue:
         """From now on nobody gets a place; who has one keeps it."""
         self._stopping = True
 
+    @property
+    def is_alive(self) -> bool:
+        """Do both threads live?"""
+        return all(one.is_alive() for one in self._threads)
+
     def stop(self, patience: float) -> bool:
         """Ends the threads, behind everything that was handed over; False where that took too long."""
         self._jobs.put(None)
+        until = time.monotonic() + patience
         for one in self._threads:
-            one.join(patience)
+            one.join(max(until - time.monotonic(), 0))
         return not any(one.is_alive() for one in self._threads)
 
     def _answered(self, trouble: str, answer: Callable[[str], None]) -> None:
@@ -156,17 +185,24 @@ class Queue:
         """Back in the loop: each connection hears its verdict."""
         failed = any(isinstance(verdict, CrmmailError) for _, verdict in done)
         self._well = 0.0 if failed else self._loop.time() + FRESH
+        self._handed_over -= len(done)
         for work, verdict in done:
             self._taken -= 1
             work.verdict(verdict)
 
     # -- the threads --------------------------------------------------------------------------------------------------
 
+    def _watched(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self._say(self._broken, error)
+
     def _read(self) -> None:
         self._taking.read([], at_leisure=False)  # whoever reads may need a moment to begin
         goes_on = True
         while goes_on:
-            works, goes_on = _all_there(self._jobs)
+            works, goes_on = _all_there(self._jobs, FEW)
             if works:
                 at_leisure = len(works) == 1 and self._idle.is_set()
                 self._idle.clear()
@@ -182,19 +218,44 @@ class Queue:
                 if isinstance(question, _Question):
                     self._say(question.answer, self._taking.trouble(question.size))
             if batches:
-                verdicts = self._taking.take([([one.mail for one in batch.works], batch.read) for batch in batches])
+                verdicts = self._taking.take([_named(one) for one in batches], partial(self._more, batches))
                 works = [one for batch in batches for one in batch.works]
                 self._say(self._judged, list(zip(works, verdicts, strict=True)))
             if self._to_take.empty():
                 self._idle.set()
         self._taking.close()
 
-    def _say(self, callback: Callable[..., None], what: object) -> None:
-        self._loop.call_soon_threadsafe(callback, what)
+    def _more(self, batches: list[_Read]) -> list[tuple[list[Mail], Any]]:
+        """What has been read for the transaction of these batches, to which it is added; none where it may end."""
+        there = [one for batch in batches for one in _letters(batch)]
+        size = sum(one.size for one in there)
+        if len(there) >= min(BATCH, self._handed_over) or size >= BATCH_BYTES:
+            return []
+        try:
+            job = self._to_take.get(timeout=GATHERING)
+        except Empty:
+            return []
+        # A question wants its answer; a mail too big to be carried about is read in a transaction of its own.
+        if not isinstance(job, _Read) or any(one.descriptor is not None for one in _letters(job)):
+            self._to_take.put(job)
+            return []
+        batches.append(job)
+        return [_named(job)]
+
+    def _say(self, callback: Callable[..., object], what: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, what)
+        except RuntimeError:  # the loop has ended before us, and with it whoever would hear of this
+            pass
 
 
-def _all_there(queue: SimpleQueue[Any]) -> tuple[list[Any], bool]:
-    """Waits for something to do and takes all there is, up to one batch; False where nothing comes behind it."""
+def _named(batch: _Read) -> tuple[list[Mail], Any]:
+    """A batch as who takes it in has it."""
+    return [one.mail for one in batch.works], batch.read
+
+
+def _all_there(queue: SimpleQueue[Any], most: int = BATCH) -> tuple[list[Any], bool]:
+    """Waits for something to do and takes all there is, up to so many mails; False where nothing comes behind it."""
     found: list[Any] = []
     count = size = 0
     job = queue.get()
@@ -203,7 +264,7 @@ def _all_there(queue: SimpleQueue[Any]) -> tuple[list[Any], bool]:
         letters = _letters(job)
         count += len(letters)
         size += sum(one.size for one in letters)
-        if count >= BATCH or size >= BATCH_BYTES:
+        if count >= most or size >= BATCH_BYTES:
             return found, True
         try:
             job = queue.get_nowait()

@@ -7,13 +7,12 @@ its own.  What it has read goes on packed as it is; the server does not look at 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping, Sequence
 
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError
 from crmmail.server.intake import Intake
-from crmmail.server.process import Process, answer
+from crmmail.server.process import Caller, Process, answer
 from crmmail.services.incoming.deliver import Prepared
 from crmmail.spool import Spool
 from crmmail.workspace import Choice
@@ -37,7 +36,7 @@ class Reader:
         self._process.close()
 
 
-def _read(intake: Intake, letters: Sequence[tuple[bytes, Envelope]], _: socket.socket) -> list[Prepared | CrmmailError]:
+def _read(intake: Intake, letters: Sequence[tuple[bytes, Envelope]], _: Caller) -> list[Prepared | CrmmailError]:
     return intake.read([(Spool(raw), envelope) for raw, envelope in letters])
 
 

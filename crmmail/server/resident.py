@@ -97,7 +97,7 @@ class Resident(Connection):
         if trouble:
             self._decline()
             return
-        self.hand_over(Spool(self._mail), self._options)
+        self.hand_over(Spool(self._mail), self._options._replace(way="mda"))
         self._mail = b""
 
     def judged(self, verdict: Verdict) -> None:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from crmmail import __version__, log
 from crmmail.config import log_file
-from crmmail.errors import Refused
+from crmmail.errors import CrmmailError, Refused
 from crmmail.server import sockets
 from crmmail.server.connection import Connection
 from crmmail.server.lmtp import Lmtp
@@ -38,9 +38,12 @@ from crmmail.store import beside, serving
 from crmmail.store.database import NEWEST
 from crmmail.workspace import Choice, Workspace
 
+COMMITTED = "what was handed over is committed"
+TOO_LONG = "the store took too long, so some mails had no answer, and come again"
 SWEEP = 5.0  # seconds between two looks at who is silent
 LAST_TICK = 3.0  # seconds that the last `crmmail tick` may take when we end
-LAST_WORK = 10.0  # seconds for the thread to end, once it has no work
+LAST_VERDICTS = 10.0  # seconds for the mails that were handed over; then their connections end
+LAST_WORK = 10.0  # seconds for the threads to end, once they have no work
 
 
 class Wish(NamedTuple):
@@ -66,12 +69,14 @@ def serve(choice: Choice, environ: Mapping[str, str], wish: Wish, say: Callable[
 
     Raises:
         Refused: somebody serves it already.
-        CrmmailError: the store cannot be opened, or there is no way to listen where it was told to.
+        CrmmailError: the store cannot be opened or written, there is no way to listen where it was told to, or a bug of
+            ours ended it.
     """
     notices, inherited = Notices(own := dict(environ)), given_by_systemd(own)
     with Workspace(choice, own) as workspace:
         config, place = workspace.config, workspace.store.place
         journal = log_file(config, own)
+        workspace.store.check_writable()
     lmtp = sockets.address(wish.lmtp or config.serve_lmtp, place, anywhere=wish.anywhere)
     held = serving.lock(place)
     if held is None:
@@ -85,6 +90,9 @@ def serve(choice: Choice, environ: Mapping[str, str], wish: Wish, say: Callable[
         with listening(place, lmtp, inherited) as doors:
             serving.write(held, _who_we_are(doors))
             asyncio.run(Service(choice, own, place, ticks=wish.ticks).run(doors, notices, note))
+    except CrmmailError as error:
+        log.write(journal, datetime.now(UTC), "serve", str(error))
+        raise
     finally:
         os.close(held)
 
@@ -95,8 +103,8 @@ def _by_whom(place: str) -> str:
 
 
 def _who_we_are(doors: Doors) -> serving.Server:
-    lmtp = sockets.name(doors.lmtp) if doors.lmtp else ""
-    return serving.Server(os.getpid(), __version__, NEWEST, datetime.now(UTC), lmtp)
+    mda, lmtp = (sockets.name(one) if one else "" for one in doors)
+    return serving.Server(os.getpid(), __version__, NEWEST, datetime.now(UTC), lmtp, mda)
 
 
 @contextmanager
@@ -121,22 +129,32 @@ class Service:
     def __init__(self, choice: Choice, environ: Mapping[str, str], place: str, *, ticks: bool) -> None:
         self._choice, self._environ, self._place, self._ticks = choice, environ, place, ticks
         self._connections: set[Connection] = set()
+        self._broken: BaseException | None = None
 
     async def run(self, doors: Doors, notices: Notices, note: Callable[[str], None]) -> None:
-        """Until TERM or INT."""
+        """Until TERM or INT.
+
+        Raises:
+            CrmmailError: a bug of ours has ended it.
+        """
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
+
+        def broken(error: BaseException) -> None:
+            self._broken = error
+            ended.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
 
         ticker = Ticker(self._choice, self._environ)
         wake = partial(loop.call_soon_threadsafe, ticker.wake)
-        queue = Queue(loop, Storekeeper(self._choice, self._environ, wake, note))
+        queue = Queue(loop, Storekeeper(self._choice, self._environ, wake, note), broken=broken)
         queue.start()
         # So the process that has the store starts now, and not with the first mail.
         queue.reserve(0, lambda trouble: None if trouble else queue.release())
         open_doors = await self._open(loop, doors, queue)
-        work = [asyncio.create_task(self._sweep(notices))]
+        work = [asyncio.create_task(self._sweep(notices, queue))]
         work += [asyncio.create_task(ticker.run())] if self._ticks else []
         note(f"serving {self._place}: {_where(doors)}")
         notices.say("READY=1")
@@ -149,10 +167,13 @@ class Service:
         for task in work:
             task.cancel()
         queue.refuse()
-        await self._everybody_leaves(queue)
-        queue.stop(LAST_WORK)
+        in_time = await self._everybody_leaves(queue, LAST_VERDICTS)
+        queue.stop(LAST_WORK if in_time else 0)
         await ticker.ended(LAST_TICK)
-        note("stopped: what was handed over is committed")
+        if self._broken is not None:
+            found = f"{type(self._broken).__name__}: {self._broken}"
+            raise CrmmailError(f"stopped over a bug of crmmail's own ({found}): what was not answered comes again")
+        note("stopped: " + (COMMITTED if in_time else TOO_LONG))
 
     async def _open(self, loop: asyncio.AbstractEventLoop, doors: Doors, queue: Queue) -> list[asyncio.Server]:
         def ours() -> Settings:
@@ -165,23 +186,32 @@ class Service:
         ]
         return [await loop.create_server(one, sock=listening) for listening, one in opened if listening]
 
-    async def _sweep(self, notices: Notices) -> None:
+    async def _sweep(self, notices: Notices, queue: Queue) -> None:
         """Whoever is silent for too long makes room; systemd hears that we live."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(SWEEP, notices.pulse or SWEEP))
-            notices.say("WATCHDOG=1")
+            if queue.is_alive:
+                notices.say("WATCHDOG=1")
             for one in list(self._connections):
                 if one.is_silent(loop.time()):
                     one.end("silent for too long")
 
-    async def _everybody_leaves(self, queue: Queue) -> None:
-        """Whoever has handed a mail over hears its verdict first."""
+    async def _everybody_leaves(self, queue: Queue, patience: float) -> bool:
+        """Whoever has handed a mail over hears its verdict first, if it comes within that many seconds; False: it did
+        not, and the connection ended without a word, so that the mail comes again."""
+        until = asyncio.get_running_loop().time() + patience
         while self._connections or queue.waiting:
+            in_time = queue.is_alive and asyncio.get_running_loop().time() < until
             for one in list(self._connections):
                 if one.may_end:
                     one.end(STOPPING)
+                elif not in_time:
+                    one.close()
+            if not in_time:
+                return False
             await asyncio.sleep(0.01)
+        return True
 
 
 def _where(doors: Doors) -> str:

@@ -6,7 +6,8 @@
     off                   none
 
 A socket's file is as open as the store: whoever may write the store may hand mail over.  What a killed server left
-behind is taken over, which is safe because whoever serves a store holds its lock.
+behind is taken over; one at which somebody listens stays his, for the same path may have been given to the servers of
+two stores.
 """
 
 from __future__ import annotations
@@ -84,22 +85,27 @@ def opened(where: Address, place: str) -> Iterator[socket.socket]:
 
     Raises:
         ConfigBroken: the path is too long, somebody else has the port, or the like.
+        Refused: somebody listens at that path.
     """
     try:
         found = _on_path(where.path, place) if where.path else _on_port(where)
     except OSError as error:
         raise ConfigBroken(f"cannot listen on {where}: {error.strerror or error}") from None
+    ours = _file(where.path)
     try:
         yield found
     finally:
-        found.close()
-        if where.path:
+        # While the socket is open nobody else's file can have its number.
+        if ours is not None and ours == _file(where.path):
             remove(where.path)
+        found.close()
 
 
 def _on_path(path: str, place: str) -> socket.socket:
     if len(os.fsencode(path)) > LONGEST:
         raise ConfigBroken(f"{path} is too long for a socket: {LONGEST} bytes at most; name a shorter one with --lmtp")
+    if _answers(path):
+        raise Refused(f"somebody listens on {path} already: end that server, or name another path with --lmtp")
     found = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)  # nobody else may connect in the moment before it has its mode
     try:
@@ -115,6 +121,32 @@ def _on_path(path: str, place: str) -> socket.socket:
         os.chmod(path, stat.S_IMODE(facts.st_mode) & 0o660 | 0o600)
     found.listen(BACKLOG)
     return found
+
+
+def _answers(path: str) -> bool:
+    """Does somebody listen there?
+
+    Raises:
+        OSError: that cannot be told; it is not for us, for one.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except (BlockingIOError, TimeoutError):
+            pass  # so many wait there already
+    return True
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None: there is none."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _on_port(where: Address) -> socket.socket:

@@ -7,6 +7,8 @@ committed, and whoever offers it again offers a duplicate.
 
     question   a size: could a mail of that many bytes be taken?            what was read of mails: take them
     answer     why not, "" where it could                                   the verdicts, and whether mail is to leave
+
+Before it commits, it asks (MORE) what was read meanwhile, and takes that in with the others.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from typing import Any, NamedTuple
 from crmmail import mda
 from crmmail.errors import CrmmailError, StoreBroken
 from crmmail.server.intake import Intake
-from crmmail.server.process import Died, Process, answer
+from crmmail.server.process import Caller, Died, Process, answer
 from crmmail.server.queue import Mail, Verdict
 from crmmail.server.reader import Reader
 from crmmail.services.incoming.deliver import Prepared
 from crmmail.spool import Spool
 from crmmail.workspace import Choice
+
+MORE = None  # a question of its own
 
 
 class InFile(NamedTuple):
@@ -84,20 +88,41 @@ class Storekeeper:
         except Died as died:
             return self._lost(died, len(mails))
 
-    def take(self, batches: Sequence[tuple[Sequence[Mail], Batch | CrmmailError]]) -> list[Verdict]:
+    def take(
+        self,
+        batches: Sequence[tuple[Sequence[Mail], Batch | CrmmailError]],
+        more: Callable[[], Sequence[tuple[Sequence[Mail], Batch | CrmmailError]]],
+    ) -> list[Verdict]:
         """What became of each mail, in their order; whoever has outcomes is committed."""
-        good = [(mails, batch) for mails, batch in batches if isinstance(batch, Batch)]
-        verdicts = iter(self._taken(good))
-        return [batch if isinstance(batch, CrmmailError) else next(verdicts) for mails, batch in batches for _ in mails]
+        came = list(batches)
 
-    def _taken(self, batches: Sequence[tuple[Sequence[Mail], Batch]]) -> list[Verdict]:
-        files = [one.letter.descriptor for mails, _ in batches for one in mails]
+        def added() -> list[tuple[Sequence[Mail], Batch]]:
+            others = more()
+            came.extend(others)
+            return _good(others)
+
+        verdicts = iter(self._taken(_good(came), added))
+        return [batch if isinstance(batch, CrmmailError) else next(verdicts) for mails, batch in came for _ in mails]
+
+    def _taken(
+        self,
+        batches: list[tuple[Sequence[Mail], Batch]],
+        more: Callable[[], list[tuple[Sequence[Mail], Batch]]],
+    ) -> list[Verdict]:
+        count, wanted = 0, batches
         try:
-            answered = self._process.ask([batch for _, batch in batches], [one for one in files if one is not None])
+            while True:
+                mails = [one for some, _ in wanted for one in some]
+                count += len(mails)
+                files = [one.letter.descriptor for one in mails if one.letter.descriptor is not None]
+                answered = pickle.loads(self._process.ask([batch for _, batch in wanted], files))
+                if answered is not MORE:
+                    break
+                wanted = more()
         except Died as died:
-            return [self._lost(died, len(files))] * len(files)
+            return [self._lost(died, count)] * count
         verdicts: list[Verdict]
-        verdicts, queued = pickle.loads(answered)
+        verdicts, queued = answered
         if queued:
             self._queued()
         return verdicts
@@ -110,6 +135,10 @@ class Storekeeper:
         """Lets both end."""
         self._reader.close()
         self._process.close()
+
+
+def _good(batches: Sequence[tuple[Sequence[Mail], Batch | CrmmailError]]) -> list[tuple[Sequence[Mail], Batch]]:
+    return [(mails, batch) for mails, batch in batches if isinstance(batch, Batch)]
 
 
 def _in_file(letter: Spool) -> InFile | None:
@@ -133,12 +162,23 @@ class Keeper:
         self.intake.close()
 
 
-def _act(keeper: Keeper, what: Any, files: socket.socket) -> object:
+def _act(keeper: Keeper, what: Any, caller: Caller) -> object:
     if isinstance(what, int):
         return keeper.intake.trouble(what)
     keeper.queued = False
-    read = [one for batch in what for one in _all_read(keeper.intake, batch, files)]
-    return keeper.intake.take(read, [one for batch in what for one in batch.options]), keeper.queued
+    options: list[mda.Options] = []
+
+    def read(batches: Sequence[Batch]) -> list[Prepared | CrmmailError]:
+        options.extend(one for batch in batches for one in batch.options)
+        return [one for batch in batches for one in _all_read(keeper.intake, batch, caller.files)]
+
+    def more() -> list[Prepared | CrmmailError]:
+        try:
+            return read(caller.answers(MORE))
+        except (EOFError, OSError):  # the server has ended: what is here is committed
+            return []
+
+    return keeper.intake.take(read(what), options, more), keeper.queued
 
 
 def _all_read(intake: Intake, batch: Batch, files: socket.socket) -> list[Prepared | CrmmailError]:

@@ -21,6 +21,7 @@ LIMIT = 3
 LONGEST_KEY = 128  # characters
 GIVEN_UP = "given-up"
 STEADY = "steady"  # the name before the dot of the file of a process that stays
+BEGINS = "begins"  # and until it is locked
 
 
 class Attempts:
@@ -82,7 +83,7 @@ class Attempts:
         try:
             for entry in os.scandir(self.folder):
                 key, _, mark = entry.name.partition(".")
-                if key == STEADY:
+                if key in (STEADY, BEGINS):
                     continue
                 marks.setdefault(key, {})[mark] = entry.stat().st_mtime
         except OSError:
@@ -149,12 +150,17 @@ class Steady(Attempts):
         try:
             self._make_folder()
             self._bury()
-            file = os.open(self._path(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            path = self._path(BEGINS)
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except OSError:
             return -1
         try:
             beside.fit(file, self.place)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass
+        try:  # it has its name once it is locked: another process that begins would take it for a dead one's
+            os.rename(path, self._path())
         except OSError:
             pass
         return file

@@ -1,6 +1,7 @@
 """The files of ours that lie beside the store: what they are called, and whose they are.
 
-The names are the store's with an ending, so they move with it and are found without a setting.  What belongs to a
+The names are the store's with an ending (of a link, that of the file it leads to), so they move with it and are found
+without a setting.  What belongs to a
 database on a server lies in the state folder of whoever works with it, once on each host.
 """
 
@@ -50,7 +51,9 @@ def served(place: str) -> str:
 def _name(place: str) -> str:
     """What their names begin with."""
     if not urls.is_url(place):
-        return place
+        # By whatever link it was named, its files are the same.  A link among its folders may stay: what lies beside
+        # it is one file by either way, and the path of a socket must be short.
+        return os.path.realpath(place) if os.path.islink(place) else place
     folder = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(folder):
         folder = os.path.join(os.path.expanduser("~"), ".local/state")

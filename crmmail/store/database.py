@@ -3,8 +3,9 @@
     lock_type IMMEDIATE   a transaction that reads and then writes must take its lock first: a deferred one fails at
                           once with "locked", whatever the time-out (measured: 536 of 800)
     synchronous FULL      "committed" means: on the disk, also after a power cut
-    journal TRUNCATE      WAL only where the SQLite library is 3.51.3 or newer: older ones can corrupt a WAL that two
-                          processes checkpoint at the same moment
+    journal PERSIST       WAL only where the SQLite library is 3.51.3 or newer: older ones can corrupt a WAL that two
+                          processes checkpoint at the same moment.  A journal that stays has its blocks already, so
+                          that the file system writes down less; its zeroed head says that nothing waits in it
     foreign_keys ON       SQLite's default is off
 
 One process has one store open at a time.  What a delivery needs runs on its connection as `sql` has it; peewee's own
@@ -41,6 +42,9 @@ from crmmail.store.sql import Connection
 NEWEST = "0004_scale"
 HISTORY = "crm_migration"
 WAL_IS_SAFE = (3, 51, 3)
+LIBRARY = sqlite3.sqlite_version  # what reads and writes the file
+KEPT_JOURNAL = 4 << 20  # bytes of it that stay behind a transaction
+CANNOT_WRITE = "{} cannot be written: check the owner and mode of the file and its folder"
 LOOK_CLOSER = "; `crmmail db check` looks closer"
 RESTORE = "keep this file as it is, and restore a backup (`crmmail db backup` makes them)"
 NOTHING_IN = "no crmmail tables are in it: restore a backup, or run `crmmail init` if it never was a store"
@@ -76,12 +80,25 @@ class Store:
         with speaking_plainly(self.place), sql.savepoint():
             yield
 
+    def check_writable(self) -> None:
+        """Does nothing where our user may write the store; a PostgreSQL says it when a transaction begins.
+
+        Raises:
+            StoreBroken: he may not, and SQLite would only say so at the first write.
+        """
+        if places.is_url(self.place):
+            return
+        # A transaction needs its journal, which has stayed of the one before, or is made.
+        beside = (os.path.dirname(self.place) or ".", f"{self.place}-journal")
+        if not (os.access(self.place, os.W_OK) and any(os.access(one, os.W_OK) for one in beside)):
+            raise StoreBroken(CANNOT_WRITE.format(self.place))
+
     def wait(self, seconds: float) -> None:
         """How long to wait for somebody else's lock from now on."""
         self.connection.wait(seconds)
 
     def journal_mode(self) -> str:
-        """`wal`, `truncate` …; of SQLite only."""
+        """`wal`, `persist` …; of SQLite only."""
         with speaking_plainly(self.place):
             return str(sql.value("PRAGMA journal_mode")).lower()
 
@@ -154,6 +171,7 @@ def _connected(path: str, busy_timeout: float) -> sqlite3.Connection:
     driver.create_function("casefold", 1, lambda text: text.casefold() if text else "")
     driver.execute("PRAGMA foreign_keys=ON")
     driver.execute("PRAGMA synchronous=FULL")
+    driver.execute(f"PRAGMA journal_size_limit={KEPT_JOURNAL}")
     return driver
 
 
@@ -164,7 +182,7 @@ def _in_journal_mode(driver: sqlite3.Connection, path: str, patience: float) -> 
     The change to WAL can wait until we are alone.  Out of WAL we wait ourselves, for `patience` seconds, and with the
     store shut: two that waited with it open would wait for each other.
     """
-    wanted = "WAL" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "TRUNCATE"
+    wanted = "WAL" if wal_is_safe() else "PERSIST"
     until = time.monotonic() + patience
     while driver.execute("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
         try:
@@ -196,6 +214,11 @@ def check_schema(path: str) -> None:
         raise StoreBehind(f"{path} has the schema {applied}, this program needs {NEWEST}: run `crmmail db migrate`")
     if applied > NEWEST:
         raise StoreBehind(f"{path} was made by a newer crmmail ({applied}; this one knows {NEWEST}): upgrade crmmail")
+
+
+def wal_is_safe() -> bool:
+    """May two processes have this library's WAL open at once?"""
+    return sqlite3.sqlite_version_info >= WAL_IS_SAFE
 
 
 def newest_applied(store: Store) -> str:
@@ -274,7 +297,7 @@ def plainly(error: BaseException, place: str) -> CrmmailError:
     if "locked" in words or "busy" in words:
         return StoreBusy(f"{place} is locked by another process: try again")
     if "readonly" in words:
-        return StoreBroken(f"{place} cannot be written: check the owner and mode of the file and its folder")
+        return StoreBroken(CANNOT_WRITE.format(place))
     if "full" in words:
         return StoreBroken(f"no room left on the disk of {place}: make some and try again")
     if "unable to open" in words:

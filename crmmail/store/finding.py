@@ -62,6 +62,24 @@ COLUMNS = {
     "lead": _LEAD,
     "contact": Columns(partner_category="r.category_id", email=_OWN_ADDRESS, company="r.company"),
 }
+# The same of a record of any kind whose thread is h, beside what was asked for first: a message, an item.
+OF_ANY = Columns(
+    state="COALESCE(c.state, l.state)",
+    section="COALESCE(c.section_id, l.section_id)",
+    category="c.category_id",
+    partner_category="k.category_id",
+    responsible="COALESCE(c.responsible_id, l.responsible_id)",
+    priority="COALESCE(c.priority, l.priority)",
+    partner="COALESCE(c.partner_id, l.partner_id)",
+    partner_name="COALESCE(c.partner_name, l.partner_name)",
+    deadline="c.deadline",
+)
+CASE_OR_LEAD = """
+    LEFT JOIN crm_case c ON c.thread_id = h.id
+    LEFT JOIN crm_lead l ON l.thread_id = h.id"""
+CARD_AND_PARTNER = """
+    LEFT JOIN crm_contact k ON k.thread_id = h.id
+    LEFT JOIN crm_thread p ON p.id = COALESCE(c.partner_id, l.partner_id)"""
 
 
 def has(column: str, words: str) -> Condition:
@@ -146,9 +164,9 @@ def numbers(
     found: list[tuple[str, int]] = []
     for name in [kind] if kind else KINDS:
         fits = fitting(name, query, user=user, now=now, sections=sections, more=older)
-        cut = f" LIMIT {limit}" if limit is not None else ""
-        order = f"ORDER BY h.updated DESC, h.id DESC{cut}"
-        found += sql.rows(f"SELECT h.updated, h.id {fits.text} {order}", *fits.values)
+        cut, most = sql.cut(limit)
+        order = f"ORDER BY h.updated DESC, h.id DESC {cut}"
+        found += sql.rows(f"SELECT h.updated, h.id {fits.text} {order}", *fits.values, *most)
     if not kind:
         found.sort(reverse=True)
     return [number for _, number in found[:limit]]
@@ -268,7 +286,11 @@ def _has_partner(words: str, columns: Columns) -> Condition:
 
 
 def titles(prefix: str, limit: int = 50) -> list[tuple[int, str]]:
-    """(number, title) of the records whose number begins so, newest first: for completion."""
+    """(number, title) of records whose number begins so, newest activity first: for completion.
+
+    Where more begin so, they are the `limit` newest records of each length of number: a look at all would take as long
+    as there are records.
+    """
     if prefix and not (prefix.isascii() and prefix.isdigit()):
         return []
     if not prefix:

@@ -25,6 +25,7 @@ LONGEST = 1 << 18  # characters of a text; of names and files together as many
 PART = 100  # messages that are read together
 COLUMNS = ("subject", "words", "sender", "names", "files")
 FIELDS = frozenset(("subject", "text", "from_name", "from_address"))  # of a message, that are in it
+BY_DATE = "search.by_date"  # the setting that marks a store in which old mail came after new
 HANGING = frozenset(("message_address", "attachment"))  # tables whose rows are in the index with their message
 
 
@@ -54,6 +55,32 @@ def changing(messages: Sequence[int]) -> Iterator[None]:
     yield
     for one in messages:
         sql.at_the_end(put, one)
+
+
+def brought(message: int) -> None:
+    """A message was made that may be older than those that are here: an import brings such."""
+    sql.at_the_end(_look_at_order, message)
+
+
+def is_by_date() -> bool:
+    """Is a message here older than one that came before it?  Else their numbers are their order (`search`)."""
+    return sql.row("SELECT 1 FROM crm_setting WHERE key = ?", BY_DATE) is not None
+
+
+def _look_at_order(messages: Sequence[int]) -> None:
+    """Marks the store when one of these, the last that came, is older than one before it."""
+    if is_by_date():
+        return
+    # `+id`, or the database would look at all that are before these, and not at the newest of them.
+    newest = "SELECT received FROM crm_message WHERE +id < ? ORDER BY received DESC LIMIT 1"
+    last = sql.value(newest, min(messages))
+    for some in sql.parts(sorted(messages)):
+        dated = f"SELECT id, received FROM crm_message WHERE id IN ({sql.marks(len(some))}) ORDER BY id"
+        for _, received in sql.rows(dated, *some):
+            if last is not None and received < last:
+                sql.put("crm_setting", key=BY_DATE, value="yes")
+                return
+            last = received
 
 
 def put(messages: Sequence[int]) -> None:

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from crmmail.core.query import Query
 from crmmail.core.typed import NamedTuple
+from crmmail.errors import NotFound
 from crmmail.store import finding, outbox, sql
-from crmmail.store.finding import Columns, Condition
+from crmmail.store.finding import Condition
 from crmmail.store.values import moment
 
 
@@ -43,32 +44,15 @@ class Item(NamedTuple):
 
 
 # What the item is about; n is the item, st the star.  Each table is found by its key.
-_ABOUT = """
+_ABOUT = f"""
     LEFT JOIN crm_quarantine q ON q.id = n.quarantine_id
-    LEFT JOIN crm_thread h ON h.id = COALESCE(m.thread_id, n.thread_id)
-    LEFT JOIN crm_case c ON c.thread_id = h.id
-    LEFT JOIN crm_lead l ON l.thread_id = h.id"""
+    LEFT JOIN crm_thread h ON h.id = COALESCE(m.thread_id, n.thread_id) {finding.CASE_OR_LEAD}"""
 _ITEMS = f"""FROM crm_notification n
     LEFT JOIN crm_star st ON st.message_id = n.message_id AND st.user_id = n.user_id
     LEFT JOIN crm_message m ON m.id = n.message_id {_ABOUT}"""
 _STARS = f"""FROM crm_star st
     LEFT JOIN crm_notification n ON n.message_id = st.message_id AND n.user_id = st.user_id
     LEFT JOIN crm_message m ON m.id = st.message_id {_ABOUT}"""
-# What a query may ask beyond that.
-_RECORD = """
-    LEFT JOIN crm_contact k ON k.thread_id = h.id
-    LEFT JOIN crm_thread p ON p.id = COALESCE(c.partner_id, l.partner_id)"""
-_COLUMNS = Columns(
-    state="COALESCE(c.state, l.state)",
-    section="COALESCE(c.section_id, l.section_id)",
-    category="c.category_id",
-    partner_category="k.category_id",
-    responsible="COALESCE(c.responsible_id, l.responsible_id)",
-    priority="COALESCE(c.priority, l.priority)",
-    partner="COALESCE(c.partner_id, l.partner_id)",
-    partner_name="COALESCE(c.partner_name, l.partner_name)",
-    deadline="c.deadline",
-)
 
 
 def numbers(
@@ -88,25 +72,31 @@ def numbers(
         now: against which `late` is measured.
         limit: the newest so many.
         before: of those that are older than this item, or (a star) were starred before this message.
+
+    Raises:
+        NotFound: he has no item `before`, or has not starred that message.
     """
     key, tables = ("st.message_id", _STARS) if starred_only else ("n.id", _ITEMS)
     fits = [Condition(f"{'st' if starred_only else 'n'}.user_id = ?", (user,))]
     if unread_only and not starred_only:
         fits.append(Condition("n.done IS NULL"))
     if before is not None and starred_only:
-        since = "(SELECT x.created FROM crm_star x WHERE x.user_id = ? AND x.message_id = ?)"
-        fits.append(Condition(f"st.created < {since}", (user, before)))
+        since = sql.value("SELECT created FROM crm_star WHERE user_id = ? AND message_id = ?", user, before)
+        if since is None:
+            raise NotFound(f"message {before} is not starred")
+        fits.append(Condition("(st.created, st.message_id) < (?, ?)", (moment(since), before)))
     elif before is not None:
+        if sql.row("SELECT 1 FROM crm_notification WHERE id = ? AND user_id = ?", before, user) is None:
+            raise NotFound(f"there is no item {before} in this inbox")
         fits.append(Condition("n.id < ?", (before,)))
     asked = _conditions(query, now=now, user=user)
     if not asked:  # then the index of the items knows
         tables = tables[: tables.index("LEFT JOIN")]
     held = finding.every([*fits, *asked])
     order = "st.created DESC, st.message_id DESC" if starred_only else "n.id DESC"
-    cut = f" LIMIT {limit}" if limit is not None else ""
-    found = sql.rows(
-        f"SELECT {key} {tables} {_RECORD if asked else ''} WHERE {held.text} ORDER BY {order}{cut}", *held.values
-    )
+    beyond = finding.CARD_AND_PARTNER if asked else ""
+    cut, most = sql.cut(limit)
+    found = sql.rows(f"SELECT {key} {tables} {beyond} WHERE {held.text} ORDER BY {order} {cut}", *held.values, *most)
     return [number for (number,) in found]
 
 
@@ -118,7 +108,7 @@ def _conditions(query: Query, *, user: int, now: datetime | None) -> list[Condit
     received = "COALESCE(m.received, q.received)"
     found = [finding.any_has((subject, text, "h.title"), word) for word in query.words]
     found += [finding.any_has(sender, query.sender)] if query.sender else []
-    found += finding.conditions(query, _COLUMNS, user, now)
+    found += finding.conditions(query, finding.OF_ANY, user, now)
     found += [Condition(f"{received} >= ?", (query.after,))] if query.after else []
     found += [Condition(f"{received} < ?", (query.before,))] if query.before else []
     if query.has_attachment:

@@ -86,7 +86,7 @@ def newest(limit: int, before: int | None = None) -> list[Entry]:
 def _newest(wanted: dict[str, int], limit: int, before: int | None) -> list[Entry]:
     wanted |= {"j.id < ?": before} if before is not None else {}
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
-    rows = sql.rows(f"{_SELECT} {where} ORDER BY j.id DESC LIMIT {limit}", *wanted.values())
+    rows = sql.rows(f"{_SELECT} {where} ORDER BY j.id DESC LIMIT ?", *wanted.values(), limit)
     return [_entry(row) for row in reversed(rows)]
 
 

@@ -293,9 +293,9 @@ def held(
         *([f"reason IN ({sql.marks(len(reasons))})"] if reasons else []),
     ]
     asked = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    cut = f"LIMIT {limit}" if limit is not None else ""
+    cut, most = sql.cut(limit)
     until = [before] if before is not None else []
-    found = sql.rows(f"SELECT id FROM crm_quarantine {asked} ORDER BY id DESC {cut}", *until, *reasons)
+    found = sql.rows(f"SELECT id FROM crm_quarantine {asked} ORDER BY id DESC {cut}", *until, *reasons, *most)
     return [number for (number,) in found]
 
 

@@ -264,7 +264,7 @@ def newest(limit: int, *, author: int | None = None, before: int | None = None) 
     wanted = [("m.author_id = ?", author), ("m.id < ?", before)]
     asked = [(condition, one) for condition, one in wanted if one is not None]
     held = f"WHERE {' AND '.join(condition for condition, _ in asked)}" if asked else ""
-    rows = sql.rows(f"{_SELECT} {held} ORDER BY m.id DESC LIMIT {limit}", *(one for _, one in asked))
+    rows = sql.rows(f"{_SELECT} {held} ORDER BY m.id DESC LIMIT ?", *(one for _, one in asked), limit)
     return _messages(rows)
 
 

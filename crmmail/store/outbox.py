@@ -176,8 +176,10 @@ def identified(states: Sequence[str] | None, *, limit: int | None = None, before
     older = " AND id < ?" if before is not None else ""
     until = [before] if before is not None else []
     for condition in [f"state = '{one}'" for one in states] if states is not None else ["id > 0"]:
-        newest = f" ORDER BY id DESC LIMIT {limit}" if limit is not None else ""
-        found += [row[0] for row in sql.rows(f"SELECT id FROM crm_delivery WHERE {condition}{older}{newest}", *until)]
+        cut, most = sql.cut(limit)
+        newest = f" ORDER BY id DESC {cut}" if most else ""
+        rows = sql.rows(f"SELECT id FROM crm_delivery WHERE {condition}{older}{newest}", *until, *most)
+        found += [number for (number,) in rows]
     found.sort()
     return found[-limit:] if limit is not None else found
 

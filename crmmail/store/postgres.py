@@ -17,11 +17,19 @@ import logging
 import math
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 from crmmail.core import url as urls
 from crmmail.core.typed import Any, NamedTuple
-from crmmail.errors import CrmmailError, StoreBroken, StoreBusy, StoreContended, StoreDamaged, StoreMissing
+from crmmail.errors import (
+    CrmmailError,
+    DriverMissing,
+    StoreBroken,
+    StoreBusy,
+    StoreContended,
+    StoreDamaged,
+    StoreMissing,
+)
 from crmmail.store import place as places
 from crmmail.store import sql
 from crmmail.store.sql import Connection, inserting
@@ -31,7 +39,7 @@ if sys.modules.get("psycopg") is None:
 try:
     import psycopg
 except ImportError:
-    raise StoreBroken(
+    raise DriverMissing(
         "a store on PostgreSQL needs psycopg, which is not there: pip install 'crmmail[postgres]'"
     ) from None
 
@@ -126,6 +134,9 @@ class Postgres(Connection):
     def in_transaction(self) -> bool:
         return not self.driver.closed and self.driver.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
+    def expect_parts(self) -> None:
+        pass  # the server has room for them
+
     def has_table(self, name: str) -> bool:
         return self.execute("SELECT to_regclass(?)", (name,)).fetchone()[0] is not None
 
@@ -174,9 +185,9 @@ def milliseconds(seconds: float) -> int:
     return max(1, math.ceil(seconds * 1000))
 
 
-@cache
+@lru_cache(500)  # few are asked again and again; those with as many marks as something had are many
 def written(text: str) -> str:
-    """A statement with psycopg's marks for its values.  Statements are few: what varies in them are values."""
+    """A statement with psycopg's marks for its values."""
     return text.replace("%", "%%").replace("?", "%s")
 
 
@@ -204,7 +215,10 @@ SAID: dict[str, tuple[type[CrmmailError], str]] = {
     "57P": (StoreBroken, "{place} is being started or stopped: try again"),
     "08": (StoreBroken, "the connection to {place} broke: {words}; try again"),
     "28": (StoreBroken, "{place} does not let us in: {words}"),
-    "3D000": (StoreMissing, "there is no database at {place}: make it with `createdb`, then `crmmail init`"),
+    "3D000": (
+        StoreMissing,
+        "there is no database at {place}: make it with `createdb`; `crmmail init` or `crmmail db copy` fills it",
+    ),
     "XX001": (StoreDamaged, "{place}: the database says: {words}; restore a backup"),
     "XX002": (StoreDamaged, "{place}: the database says: {words}; REINDEX, or restore a backup"),
 }

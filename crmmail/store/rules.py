@@ -121,8 +121,9 @@ def firings(*, record: int | None = None, rule: int | None = None, limit: int | 
     asked = {"f.thread_id = ?": record, "f.rule_id = ?": rule}
     held = [condition for condition, one in asked.items() if one is not None]
     where = f"WHERE {' AND '.join(held)}" if held else ""
-    cut = f"LIMIT {limit}" if limit is not None else ""
-    rows = sql.rows(f"{_FIRINGS} {where} ORDER BY f.id DESC {cut}", *(one for one in asked.values() if one is not None))
+    cut, most = sql.cut(limit)
+    given = [one for one in asked.values() if one is not None]
+    rows = sql.rows(f"{_FIRINGS} {where} ORDER BY f.id DESC {cut}", *given, *most)
     return [_firing(row) for row in rows]
 
 

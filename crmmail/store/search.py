@@ -11,23 +11,33 @@ A million messages hold the word that somebody asks for half a million times, so
     words, and records    where few records fit (FEW), their messages are picked out of those that have the words
                           without reading these; else those that have the words are looked at, newest first
     records only          the messages of few records; else the messages are looked at, newest first
+
+The numbers of the messages are the order in which they came, and that is all the index has of it.  Where an import has
+brought mail that is older than what was here (`index.is_by_date`), newest first is by the date.  The index is asked for
+those of the NEWEST that have the words, which came together as a rule.  Where these are not enough, it is asked for all
+that have them, and then for their dates, or where they are many (SORTED), the messages are read from the newest on
+until enough are among them: half a second where a million messages are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
 from crmmail.core.excerpt import Asked, asked_for
 from crmmail.core.query import Query
 from crmmail.core.record import KINDS
-from crmmail.core.typed import NamedTuple
+from crmmail.core.typed import Any, NamedTuple
+from crmmail.errors import NotFound
 from crmmail.store import finding, index, sql
-from crmmail.store.finding import Columns, Condition
+from crmmail.store.finding import Condition
 from crmmail.store.values import moment
 
 FEW = 1_000  # records whose messages are looked up by the record
+SORTED = 2_000  # messages whose dates are looked up
+NEWEST = 1_000  # messages that the index is asked for first where dates are the order
+WALKED = 2_000  # messages that are read together from the newest on
 PROBED = 100  # messages for each of which the index is asked
 BEGINNINGS = 200  # words that begin alike; beyond them the database has to merge
 
@@ -51,23 +61,7 @@ class Hit(NamedTuple):
 
 
 # What a query may ask about the record of a message.
-_RECORD = """
-    CROSS JOIN crm_thread h
-    LEFT JOIN crm_case c ON c.thread_id = h.id
-    LEFT JOIN crm_lead l ON l.thread_id = h.id
-    LEFT JOIN crm_contact k ON k.thread_id = h.id
-    LEFT JOIN crm_thread p ON p.id = COALESCE(c.partner_id, l.partner_id)"""
-_COLUMNS = Columns(
-    state="COALESCE(c.state, l.state)",
-    section="COALESCE(c.section_id, l.section_id)",
-    category="c.category_id",
-    partner_category="k.category_id",
-    responsible="COALESCE(c.responsible_id, l.responsible_id)",
-    priority="COALESCE(c.priority, l.priority)",
-    partner="COALESCE(c.partner_id, l.partner_id)",
-    partner_name="COALESCE(c.partner_name, l.partner_name)",
-    deadline="c.deadline",
-)
+_RECORD = f"CROSS JOIN crm_thread h {finding.CASE_OR_LEAD} {finding.CARD_AND_PARTNER}"
 
 
 def hits(
@@ -76,9 +70,12 @@ def hits(
     """The newest messages that fit.
 
     Args:
-        before: of those that came before this message.
+        before: of those that are older than this message.
         user: whose are `mine`.
         now: against which `late` is measured.
+
+    Raises:
+        NotFound: there is no message `before`.
     """
     return _read(numbers(query, limit=limit, before=before, user=user, now=now))
 
@@ -87,28 +84,34 @@ def numbers(
     query: Query, *, limit: int, before: int | None = None, user: int | None = None, now: datetime | None = None
 ) -> list[int]:
     """The numbers of the messages that fit, newest first; arguments as `hits` has them."""
+    older = _older(before)
     asked = _wanted(query)
     if asked is None:
         return []
+    about = query._replace(words=(), sender="", after=None, before=None, has_attachment=False)
+    held = finding.conditions(about, finding.OF_ANY, user, now)
+    few = _messages_of_few(about, user, now) if held else None
+    if few is not None:
+        held = []
+    if index.is_by_date():
+        return _fitting(_by_date(asked, few, [*_received(query), *older]), _of_message(query), held, limit)
     span = _span(query, before)
     if span is None:
         return []
-    about = query._replace(words=(), sender="", after=None, before=None, has_attachment=False)
-    held = finding.conditions(about, _COLUMNS, user, now)
-    fits = [*_of_message(query), *held]
-    few = _messages_of_few(about, user, now) if held else None
     if few is not None:
-        return _among(asked, few, _of_message(query), span, limit)
+        left = {one for one in few if span[0] <= one <= span[1]}
+        there = _with_words(asked, left) if asked.text and left else iter(sorted(left, reverse=True))
+        return _fitting(there, _of_message(query), held, limit)
     key = "s.rowid" if asked.text and not sql.postgres() else "m.id"
-    source, found = "crm_message m", [Condition(f"{key} BETWEEN ? AND ?", span)]
+    source, within = "crm_message m", [Condition(f"{key} BETWEEN ? AND ?", span)]
     if asked.text:
         source = "crm_search s CROSS JOIN crm_message m"
-        found += [asked, Condition("m.id = s.message_id" if sql.postgres() else "m.id = s.rowid")]
-    joined = _RECORD if held else ""
-    found += [Condition("h.id = m.thread_id")] if held else []
-    every = finding.every([*found, *fits])
+        within += [asked, Condition("m.id = s.message_id" if sql.postgres() else "m.id = s.rowid")]
+    fits = finding.every([*within, *_of_record(held), *_of_message(query)])
     rows = sql.rows(
-        f"SELECT m.id FROM {source} {joined} WHERE {every.text} ORDER BY {key} DESC LIMIT ?", *every.values, limit
+        f"SELECT m.id FROM {source} {_RECORD if held else ''} WHERE {fits.text} ORDER BY {key} DESC LIMIT ?",
+        *fits.values,
+        limit,
     )
     return [number for (number,) in rows]
 
@@ -132,6 +135,19 @@ def _read(wanted: Sequence[int]) -> list[Hit]:
         found |= {row[0]: row for row in rows}
     there = (found[one] for one in wanted if one in found)
     return [Hit(*told, internal=bool(internal), received=moment(received)) for *told, internal, received in there]
+
+
+def hanging(messages: Sequence[int]) -> dict[int, list[str]]:
+    """What the index has of messages beside their subjects and texts, a line each: who took part, what is attached."""
+    found: dict[int, list[str]] = {number: [] for number in messages}
+    for some in sql.parts(messages):
+        people = "SELECT message_id, id, role, name, address FROM crm_message_address WHERE message_id IN"
+        for number, _, role, name, address in sorted(sql.rows(f"{people} ({sql.marks(len(some))})", *some)):
+            found[number].append(f"{role}: {name} <{address}>" if name and address else f"{role}: {name or address}")
+        files = "SELECT message_id, position, name FROM crm_attachment WHERE message_id IN"
+        for number, _, name in sorted(sql.rows(f"{files} ({sql.marks(len(some))})", *some)):
+            found[number].append(f"file: {name}")
+    return found
 
 
 # --- words --------------------------------------------------------------------------------------------------
@@ -185,12 +201,30 @@ def _beginning(start: str) -> list[str]:
 
 def _of_message(query: Query) -> list[Condition]:
     """What a query asks about the message itself.  A letter that was cut short is left to the whole one."""
-    found = [Condition("m.superseded_by_id IS NULL")]
-    found += [Condition("m.received >= ?", (query.after,))] if query.after else []
-    found += [Condition("m.received < ?", (query.before,))] if query.before else []
+    found = [Condition("m.superseded_by_id IS NULL"), *_received(query)]
     if query.has_attachment:
         found.append(Condition("EXISTS (SELECT 1 FROM crm_attachment x WHERE x.message_id = m.id)"))
     return found
+
+
+def _received(query: Query) -> list[Condition]:
+    found = [Condition("m.received >= ?", (query.after,))] if query.after else []
+    return found + ([Condition("m.received < ?", (query.before,))] if query.before else [])
+
+
+def _of_record(held: Sequence[Condition]) -> list[Condition]:
+    """What a query asks about the record of the message; it stands in _RECORD."""
+    return [Condition("h.id = m.thread_id"), *held] if held else []
+
+
+def _older(before: int | None) -> list[Condition]:
+    """That a message is older than this one, by their dates."""
+    if before is None:
+        return []
+    last = sql.row("SELECT received FROM crm_message WHERE id = ?", before)
+    if last is None:
+        raise NotFound(f"there is no message {before}")
+    return [Condition("(m.received, m.id) < (?, ?)", (moment(last[0]), before))]
 
 
 def _span(query: Query, before: int | None) -> tuple[int, int] | None:
@@ -230,17 +264,16 @@ def _messages_of_few(about: Query, user: int | None, now: datetime | None) -> se
     return found
 
 
-def _among(
-    asked: Condition, few: Iterable[int], fits: Sequence[Condition], span: tuple[int, int], limit: int
-) -> list[int]:
-    """Those of few messages that have the words and fit, newest first."""
-    left = {one for one in few if span[0] <= one <= span[1]}
-    candidates = _with_words(asked, left) if asked.text and left else iter(sorted(left, reverse=True))
+def _fitting(candidates: Iterator[int], fits: Sequence[Condition], held: Sequence[Condition], limit: int) -> list[int]:
+    """The first of these messages that fit, and whose records do, in their order."""
     found: list[int] = []
-    while len(found) < limit and (some := list(islice(candidates, limit))):
-        held = finding.every([Condition(f"m.id IN ({sql.marks(len(some))})", tuple(some)), *fits])
-        rows = sql.rows(f"SELECT m.id FROM crm_message m WHERE {held.text} ORDER BY m.id DESC", *held.values)
-        found += [number for (number,) in rows]
+    size = limit
+    while len(found) < limit and (some := list(islice(candidates, min(size, sql.TOGETHER)))):
+        every = finding.every([finding.one_of("m.id", some), *_of_record(held), *fits])
+        rows = sql.rows(f"SELECT m.id FROM crm_message m {_RECORD if held else ''} WHERE {every.text}", *every.values)
+        there = {number for (number,) in rows}
+        found += [one for one in some if one in there]
+        size *= 2
     return found[:limit]
 
 
@@ -254,3 +287,46 @@ def _with_words(asked: Condition, of: set[int]) -> Iterator[int]:
     for (number,) in sql.connection().execute(text, [*asked.values, *within.values]):
         if number in of:
             yield number
+
+
+# --- by date ------------------------------------------------------------------------------------------------
+
+
+def _by_date(asked: Condition, few: set[int] | None, within: Sequence[Condition]) -> Iterator[int]:
+    """The messages that have the words and are of this time, newest first; of few, where these are not None."""
+    newest = _from_the_newest(within)
+    wanted, seen = few, set[int]()
+    if asked.text and few is None:
+        some = list(islice(newest, NEWEST))
+        there = set(_with_words(asked, set(some))) if some else set()
+        yield from (one for one in some if one in there)
+        if len(some) < NEWEST:
+            return
+        seen.update(some)
+        key = "s.message_id" if sql.postgres() else "s.rowid"
+        rows = sql.rows(f"SELECT {key} FROM crm_search s WHERE {asked.text}", *asked.values)
+        wanted = {number for (number,) in rows} - seen
+    elif asked.text and few:
+        wanted = set(_with_words(asked, few))
+    if wanted is None or len(wanted) > SORTED:
+        yield from (one for one in newest if wanted is None or one in wanted)
+        return
+    dated: list[tuple[Any, int]] = []
+    for some in sql.parts(wanted):
+        held = finding.every([finding.one_of("m.id", some), *within])
+        dated += sql.rows(f"SELECT m.received, m.id FROM crm_message m WHERE {held.text}", *held.values)
+    yield from (number for _, number in sorted(dated, reverse=True))
+
+
+def _from_the_newest(within: Sequence[Condition]) -> Iterator[int]:
+    """All messages of this time, newest first; the index of dates alone is read."""
+    last: list[Condition] = []
+    while True:
+        held = finding.every([*within, *last])
+        where = f"WHERE {held.text}" if within or last else ""
+        newest = f"SELECT m.received, m.id FROM crm_message m {where} ORDER BY m.received DESC, m.id DESC LIMIT ?"
+        some = sql.rows(newest, *held.values, WALKED)
+        yield from (number for _, number in some)
+        if len(some) < WALKED:
+            return
+        last = [Condition("(m.received, m.id) < (?, ?)", (moment(some[-1][0]), some[-1][1]))]

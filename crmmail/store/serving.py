@@ -25,6 +25,7 @@ class Server(NamedTuple):
     schema: str  # the newest it knows
     began: datetime
     lmtp: str  # its address for mail servers; "": none
+    mda: str = ""  # that for crmmail-mda; "": none, or an older program
 
 
 def lock(place: str) -> int | None:
@@ -87,6 +88,7 @@ def _understood(data: bytes) -> Server:
             str(facts["schema"]),
             datetime.fromisoformat(facts["began"]).astimezone(UTC),
             str(facts["lmtp"]),
+            str(facts.get("mda", "")),
         )
     except (ValueError, KeyError, TypeError, OverflowError):
         return Server(0, "", "", datetime.now(UTC), "")

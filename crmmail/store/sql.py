@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 
 from crmmail.core.typed import Any
 from crmmail.store import values
@@ -75,6 +76,11 @@ class Connection:
     def in_transaction(self) -> bool:
         """Is the one that was begun still open?  A database that fails may have ended it."""
         return bool(self.driver.in_transaction)
+
+    def expect_parts(self) -> None:
+        """A transaction of many savepoints comes: what they may have to take back is held in memory.  Else SQLite
+        writes it into a file beyond 64 KB, which was two thirds of all writes of eight letters in one transaction."""
+        self.execute("PRAGMA temp_store=MEMORY")
 
     def wait(self, seconds: float) -> None:
         """How long to wait for somebody else's lock from now on."""
@@ -187,6 +193,11 @@ def marks(count: int) -> str:
     return ", ".join("?" * count) or "NULL"
 
 
+def cut(limit: int | None) -> tuple[str, tuple[int, ...]]:
+    """The end of a statement that gives so many rows, and its values; None: all."""
+    return ("LIMIT ?", (limit,)) if limit is not None else ("", ())
+
+
 def parts(given: Iterable[Any], size: int = TOGETHER) -> Iterator[list[Any]]:
     """Values in parts of so many that one statement takes them all."""
     wanted = list(given)
@@ -194,16 +205,10 @@ def parts(given: Iterable[Any], size: int = TOGETHER) -> Iterator[list[Any]]:
         yield wanted[begin : begin + size]
 
 
-_inserting: dict[tuple[str, tuple[str, ...]], str] = {}  # statements that were written once
-
-
+@lru_cache(500)
 def inserting(table: str, columns: tuple[str, ...]) -> str:
     """The statement that adds a row."""
-    text = _inserting.get((table, columns))
-    if text is None:
-        text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))})"
-        _inserting[table, columns] = text
-    return text
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))})"
 
 
 def adapted(given: Sequence[Any]) -> list[Any]:
@@ -260,6 +265,25 @@ def savepoint() -> Iterator[None]:
         raise
     finally:
         held.depth -= 1
+
+
+def expect_parts() -> None:
+    """A transaction of many savepoints comes, which may ask for some memory."""
+    connection().expect_parts()
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """What the block leaves for the end of the transaction is done at the end of the block."""
+    held = connection()
+    others, held.left = held.left, {}
+    try:
+        yield
+        while held.left:
+            act, numbers = held.left.popitem()
+            act(list(numbers))
+    finally:
+        held.left = others
 
 
 def at_the_end(act: Callable[[list[int]], None], number: int) -> None:

@@ -290,7 +290,9 @@ class Shop:
         if chance.random() < 0.05:
             due, done = now + timedelta(days=7), None if young else moment(now + timedelta(days=6))
             self._put("activity", this, user or 1, "Call them", moment(due), at, done)
-        if kind == "case" and chance.random() < 0.3:
+        # A rule has acted on what it is about, else the first `rules run` acts on thousands of cases, and waits for
+        # the disk each time.
+        if kind == "case" and (chance.random() < 0.3 or state == "open"):
             fired = now + timedelta(days=2)
             self._put("firing", self.rule, this, at, moment(fired), "priority: normal → high")
         changes = json.dumps([["case", this, "responsible", None, user]])

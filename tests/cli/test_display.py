@@ -235,6 +235,7 @@ LINES: dict[str, tuple[str, ...] | dict[str, int | tuple[int, ...]]] = {
     "db reindex": ("db reindex",),
     "db check": ("db check",),
     "db backup": ("db backup backup.db",),
+    "db copy": {"db copy sqlite:nowhere.db sqlite:copy.db": (1, 2), "db copy backup.db copy.db": (0, 1)},
 }
 
 NAMES = {
@@ -522,7 +523,7 @@ SPEAKERS = {
     ("cli/main.py", "click.echo"): "our version",
     ("cli/commands/completion.py", "click.echo"): "a script of click's",
     ("cli/commands/demo.py", "sys.stdout.write"): "what a command of ours has said",
-    ("mda.py", "os.write"): "the gateway, which loads no voice: one printable line",
+    ("handover.py", "os.write"): "the gateway, which loads no voice: one printable line",
 }
 SPEECH = re.compile(
     r"print|input|click\.(echo|secho|style|prompt|confirm|pause|edit|getchar|launch|progressbar|echo_via_pager)"

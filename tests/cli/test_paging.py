@@ -79,6 +79,12 @@ def test_pages_are_the_whole_list(crmmail: Crmmail, line: str) -> None:
     assert len(set(numbers)) == len(numbers) > 0
 
 
+@pytest.mark.parametrize("line", [*LISTINGS, "log", "search printer"])
+def test_a_limit_that_no_database_holds_means_all(crmmail: Crmmail, line: str) -> None:
+    line = line.replace(" --limit 1000", "")
+    assert crmmail(f"{line} --json --limit {10**20}") == crmmail(f"{line} --json --limit 9999")
+
+
 def test_pages_of_the_journal(crmmail: Crmmail) -> None:
     whole = [one["id"] for one in json.loads(crmmail("log --limit 9999 --json"))]
     last = [one["id"] for one in json.loads(crmmail("log --limit 5 --json"))]

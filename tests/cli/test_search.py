@@ -9,7 +9,10 @@ import pytest
 from conversation import Talk
 
 from crmmail.cli.voice import Voice
+from crmmail.core.known import Envelope
 from crmmail.services.hearing import tell
+from crmmail.services.incoming.deliver import deliver_together, prepare, reading
+from crmmail.services.incoming.manner import HISTORY
 
 
 @pytest.fixture
@@ -47,6 +50,40 @@ def test_a_page_after_the_other(shop: Talk) -> None:
     second = shop.cli(f"search printer --limit 1 --before {first[0]['message']} --json").json
     assert [one["record"] for one in first + second] == [3, 2]
     assert shop.do(f"search printer --before {second[0]['message']}") == ""
+
+
+def test_the_line_that_did_it(shop: Talk) -> None:
+    """Where neither subject nor text has the words, whoever took part has, or a file."""
+    shop.mail("dora@new.example", to="sales+invoices@crm.test", subject="Order", text="Hello,\n\nsee there.")
+    found = shop.cli("search invoices --json").json[0]
+    assert found["snippet"] == "to: sales+invoices@crm.test"
+    assert [found["snippet"][begin:end] for begin, end in found["marks"]] == ["invoices"]
+    assert shop.cli("search from:dora --json").json[0]["snippet"] == "Hello,"
+
+
+def test_a_message_that_is_not_there_is_an_error(shop: Talk) -> None:
+    for line in ("search printer", "inbox", "inbox --starred", "list case"):
+        assert "99999" in shop.refused(f"{line} --before 99999", code=1)
+
+
+def test_old_mail_that_is_imported_later(shop: Talk) -> None:
+    head = "From: a@b.example\nTo: sales@crm.test\nSubject: Printer\nDate: 1 Jan {} 10:00:00 +0000\n\nOld."
+    with shop.open() as workspace:
+        for year in (2019, 2018):
+            letter = prepare(reading(workspace), head.format(year).encode(), Envelope())
+            deliver_together(workspace, [letter], HISTORY)
+    assert [one[-1][:4] for one in rows(shop, "search printer kind:lead")] == ["2026", "2019", "2018"]
+
+
+def test_heads_fit_the_terminal(shop: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.mail("Maximilian Mustermann-Meier <max@new.example>", to="sales@crm.test", subject="zebra " * 20, text="?")
+    monkeypatch.setattr(Voice, "terminal", True)
+    shop.environ(NO_COLOR="1", COLUMNS="80")
+    head, subject, *_ = shop.do("search zebra").splitlines()
+    assert (len(head) <= 80, head.endswith("message 8"), "… · new" in head) == (True, True, True), head
+    assert subject.startswith("     zebra")
+    shop.environ(NO_COLOR="1", COLUMNS="60")
+    assert re.fullmatch(r"     \S.* · message \d+", shop.do("search zebra").splitlines()[1])
 
 
 def test_fifty_unless_somebody_says_otherwise(shop: Talk) -> None:

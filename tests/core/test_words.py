@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sqlite3
+import time
 from functools import cache
 
 import pytest
@@ -81,3 +82,14 @@ def _index() -> sqlite3.Connection:
     connection.execute(f"CREATE VIRTUAL TABLE found USING fts5(words, tokenize='{tokenizer}')")
     connection.execute("CREATE VIRTUAL TABLE parted USING fts5vocab(found, instance)")
     return connection
+
+
+@pytest.mark.parametrize(
+    "marks", ["\u0327\u0301\u0323", "\u0323\u0301\xad", "\u0301\u200b\u0323", "\u0f73", "\u05b0\u05bc"]
+)
+def test_a_monster_of_marks_takes_no_time(marks: str) -> None:
+    """`unicodedata.normalize` alone would take minutes for each of these."""
+    began = time.monotonic()
+    assert words(f"Before {'a' + marks * 80_000} behind")[0] == "before"
+    assert words("Ещё " + "а" * 5000 + " й" + "\u0301" * 40 + " Ж")[-1] == "ж"
+    assert time.monotonic() - began < 10

@@ -20,7 +20,7 @@ from thorough import long_form
 
 OK = 0
 MODES: dict[str, Sequence[str]] = {
-    "truncate": (MDA,),
+    "persist": (MDA,),
     "wal": (sys.executable, "-c", f"{WAL}\nimport sys\nfrom crmmail import mda\nmda.main(sys.argv[1:])\n"),
 }
 
@@ -64,7 +64,7 @@ class Others:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("mode", ["truncate", *long_form("wal")])
+@pytest.mark.parametrize("mode", ["persist", *long_form("wal")])
 def test_eight_deliveries_at_once_while_others_work(shop: Shop, sink: Sink, mode: str, thorough: bool) -> None:
     """None says 75: a busy store is waited for, a reader shuts nobody out, nor does who writes or sends."""
     shop.crmmail("users", "set", "boss", "--notify", "both")
@@ -114,7 +114,7 @@ def test_eight_deliveries_at_once_while_others_work(shop: Shop, sink: Sink, mode
 
 def test_crowd_finds_a_store_in_the_other_journal_mode(shop: Shop) -> None:
     """An SQLite that may use WAL comes into the house, or goes: both change the store while others have it open."""
-    there, back = MODES["wal"], MODES["truncate"]
+    there, back = MODES["wal"], MODES["persist"]
     for change, command in enumerate((there, back)):
         crowd = [shop.start(command=command) for _ in range(6)]
         for number, one in enumerate(crowd):

@@ -61,6 +61,32 @@ def failing(real: Callable[..., Any], subject: str, error: Exception, times: int
     return fail
 
 
+def test_what_has_come_meanwhile_is_committed_with_the_others(talk: Talk) -> None:
+    with talk.open() as workspace:
+        first, second, third = (prepare(reading(workspace), raw, Envelope()) for raw in letters(talk))
+        meanwhile = [[second], [third], []]
+        seen: list[int] = []
+
+        def more() -> list[Prepared]:
+            with sqlite3.connect(talk.db) as somebody:
+                seen.extend(somebody.execute("SELECT count(*) FROM crm_message").fetchone())
+            return meanwhile.pop(0)
+
+        assert fates(deliver_together(workspace, [first], more=more)) == ["stored alias"] * 3
+    assert (set(seen), meanwhile) == ({0}, []), "nobody sees anything before the end"
+    assert titles(talk) == ["Letter 0", "Letter 1", "Letter 2"]
+
+
+def test_what_has_come_meanwhile_may_fail_by_itself(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filing, "file_letter", failing(filing.file_letter, "Letter 1", ValueError("broken")))
+    with talk.open() as workspace:
+        first, *others = (prepare(reading(workspace), raw, Envelope()) for raw in letters(talk))
+        meanwhile = [others, []]
+        found = deliver_together(workspace, [first], more=lambda: meanwhile.pop(0))
+    assert fates(found) == ["stored alias", "quarantined crashed", "stored alias"]
+    assert titles(talk) == ["Letter 0", "Letter 2"]
+
+
 # --- what one does for another --------------------------------------------------------------------------------------
 
 

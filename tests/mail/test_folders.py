@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -135,6 +137,83 @@ def test_an_mbox_that_was_written_anew_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "all.mbox").write_bytes(LINE + b"A: 2\n\nTwo, which moved up\n" * 9)
     with pytest.raises(Gone):
         folders.read(second)
+
+
+def told(folder: Folder) -> list[str]:
+    """Of each letter its first line, or what was said of what is none."""
+    said = []
+    for place in folders.places(folder):
+        try:
+            said.append(folders.read(place).decode().partition("\n")[0])
+        except (Gone, OSError) as error:
+            said.append(str(error).replace(f"{folder.path}/", ""))
+    return said
+
+
+def put_what_is_none(there: Path, ending: str = "") -> None:
+    """Among letters: a link to what others may not read, one to itself, a pipe, a folder, a picture, a letter."""
+    (there.parent / "secret").write_bytes(b"root: x\n\n")
+    for name, leads in (("1", there.parent / "secret"), ("2", Path(f"2{ending}"))):
+        (there / f"{name}{ending}").symlink_to(leads)
+    os.mkfifo(there / f"3{ending}")
+    (there / f"4{ending}").mkdir()
+    (there / f"5{ending}").write_bytes(b"\x89PNG\r\n")
+    (there / f"6{ending}").write_bytes(b"Subject: 6\n\n")
+
+
+NONE = [*(f"{number} is no plain file" for number in "1234"), "5 is no mail: it begins with no header", "Subject: 6"]
+
+
+def test_what_is_no_letter_in_a_maildir_is_told_of_and_not_followed(tmp_path: Path) -> None:
+    box, elsewhere = tmp_path / "box", tmp_path / "elsewhere"
+    for one in (box, elsewhere):
+        (one / "cur").mkdir(parents=True)
+        (one / "new").mkdir()
+    put_what_is_none(box / "cur")
+    (box / ".Linked").mkdir()
+    for below in ("cur", "new"):
+        (box / ".Linked" / below).symlink_to(elsewhere / below)
+    (found,) = folders.folders(str(box))
+    assert told(found) == [f"cur/{one}" if one[0] in "12345" else one for one in NONE]
+
+
+def test_what_is_no_letter_in_a_folder_of_letters(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    put_what_is_none(tmp_path / "old", ".eml")
+    (found,) = folders.folders(str(tmp_path / "old"))
+    assert told(found) == [f"{one[0]}.eml{one[1:]}" if one[0] in "12345" else one for one in NONE]
+
+
+def test_a_folder_that_may_not_be_read_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cur", "new", ".Shut/cur", ".Shut/new"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "cur" / "1").write_bytes(b"Subject: 1\n\n")
+
+    def shut(do: Callable[..., Any]) -> Callable[..., Any]:  # root, as whom tests may run, is let in everywhere
+        def done(path: str, *how: int) -> Any:
+            if ".Shut" in path:
+                raise PermissionError(13, "Permission denied", path)
+            return do(path, *how)
+
+        return done
+
+    monkeypatch.setattr(os, "scandir", shut(os.scandir))
+    monkeypatch.setattr(os, "open", shut(os.open))
+    said = [line for one in folders.folders(str(tmp_path)) for line in told(one)]
+    assert said[0] == "Subject: 1"
+    assert len(said) == 3 and all("Permission denied" in line for line in said[1:])
+
+
+def test_a_link_that_was_named_itself_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "1").write_bytes(b"Subject: 1\n\n")
+    (tmp_path / "link").symlink_to("1")
+    (found,) = folders.folders(str(tmp_path / "link"))
+    assert told(found) == ["Subject: 1"]
+
+
+def test_an_mbox_without_a_letter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"no letter was found in .*: its lines end in CR alone"):
+        letters(tmp_path, (LINE + b"Subject: 1\n\nOne\n").replace(b"\n", b"\r"))
 
 
 @pytest.mark.parametrize("data", [b"%PDF-1.7\n\0\1\2", b"PK\3\4\0\0", b"no mail at all\n"])

@@ -14,7 +14,7 @@ from outgoing import Office, fill, identifier, raw_store, words
 from crmmail.core import token
 from crmmail.core.letter import File
 from crmmail.mail.compose import compose, marked
-from crmmail.services.sending import outgoing
+from crmmail.services.sending import outbox, outgoing
 from crmmail.store import tables
 
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"
@@ -255,7 +255,7 @@ class TestMarks:
     def test_the_mark_is_put_in_as_if_the_mail_had_been_composed_with_it(self, office: Office) -> None:
         number = office.letter(text="Hello.\nMIME-Version: 1.0\n\n*Yes*")
         with office.talk.open() as workspace:
-            letter, data, _ = outgoing.build(workspace, outgoing.delivery(number))
+            letter, data, _ = outgoing.build(workspace, outbox.delivery(number))
         mark = str(message_from_bytes(data)["X-Crmmail-Sent"])
         assert marked(compose(letter), mark) == compose(letter, mark=mark) == data
 

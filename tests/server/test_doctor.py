@@ -6,6 +6,8 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from conversation import Talk
 
 from crmmail import __version__
+from crmmail.services.keeping.checks import serving as checks
 from crmmail.store import beside, serving
 from crmmail.store.database import NEWEST
 from crmmail.store.serving import Server
@@ -41,11 +44,38 @@ def test_where_no_server_runs_nothing_is_said(talk: Talk) -> None:
 
 
 def test_a_server_that_runs_is_well(talk: Talk, lock: int) -> None:
-    serving.write(lock, RUNS)
-    ((level, sentence, _),) = findings(talk)
+    with listening(says=b"220 crmmail LMTP\r\n") as where:
+        serving.write(lock, RUNS._replace(lmtp=where))
+        ((level, sentence, _),) = findings(talk)
     assert level == "ok"
-    assert "process 4711" in sentence and sentence.endswith("takes mail, LMTP on unix:/run/crmmail/lmtp")
+    assert "process 4711" in sentence and sentence.endswith(f"takes mail, LMTP on {where}")
+    serving.write(lock, RUNS._replace(lmtp=""))
     assert talk.cli("doctor").code == 0
+
+
+@pytest.mark.parametrize("which", ["lmtp", "mda"])
+def test_one_that_does_not_answer_is_trouble_whatever_its_file_says(
+    talk: Talk, lock: int, which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PATIENCE", 0.2)
+    with listening() as where:
+        serving.write(lock, RUNS._replace(**{"lmtp": "", which: where}))
+        ((level, sentence, advice),) = findings(talk)
+        assert (level, "restart" in advice) == ("fail", True)
+        assert f"does not answer: nothing is heard on {where}" in sentence
+    for gone in (where, f"unix:{tmp_path}/lost"):
+        serving.write(lock, RUNS._replace(**{"lmtp": "", which: gone}))
+        ((level, sentence, _),) = findings(talk)
+        assert (level, f"nobody listens on {gone}" in sentence) == ("fail", True)
+
+
+@contextmanager
+def listening(says: bytes = b"") -> Iterator[str]:
+    """Somebody's address, who says that much to whoever comes first, and nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor(1) as pool:
+        if says:
+            pool.submit(_say, door, says)
+        yield f"127.0.0.1:{door.getsockname()[1]}"
 
 
 def test_an_older_program_is_a_warning_and_one_of_another_schema_takes_no_mail(talk: Talk, lock: int) -> None:
@@ -60,6 +90,12 @@ def test_an_older_program_is_a_warning_and_one_of_another_schema_takes_no_mail(t
 def test_one_that_is_just_starting_is_well(talk: Talk, lock: int) -> None:
     ((level, _, _),) = findings(talk)
     assert level == "ok"
+
+
+def _say(door: socket.socket, words: bytes) -> None:
+    client, _ = door.accept()
+    with client:
+        client.sendall(words)
 
 
 @pytest.mark.sqlite("beside a database of a server the name of the socket may be too long here")

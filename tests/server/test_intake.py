@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,12 @@ from crmmail.core import route
 from crmmail.core.message import Mail as Letter
 from crmmail.core.route import Decision
 from crmmail.errors import StoreBroken
+from crmmail.mail.parse import body_digest_key
 from crmmail.server import intake as room
 from crmmail.server.intake import Intake
 from crmmail.server.queue import Verdict
 from crmmail.spool import Spool
-from crmmail.store import beside, sql
+from crmmail.store import beside, index, sql
 from crmmail.workspace import Choice
 
 pytestmark = pytest.mark.sqlite("the commit of a file, and the file itself, are made to fail")
@@ -114,6 +115,25 @@ def test_an_empty_mail_is_an_error_of_its_own_only(desk: Desk) -> None:
     assert desk.take_raw([b"", letter("One")]) == ["EmptyMail", "stored alias"]
 
 
+def test_a_large_mail_is_indexed_while_it_is_in_hand_and_small_ones_together(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a large one that hangs the index is accused like one that hangs the judging."""
+    held: list[str] = []  # what the server's file says, each time that words are written
+    real = index.put
+
+    def put(messages: Sequence[int]) -> None:
+        (path,) = Path(beside.attempts(str(desk.talk.db))).glob("steady.*")
+        held.append(path.read_text().strip())
+        real(messages)
+
+    monkeypatch.setattr(index, "put", put)
+    large = letter("Two", "word " * 20_000)
+    assert desk.take_raw([letter("One"), large, letter("Three")]) == ["stored alias"] * 3
+    assert held == [body_digest_key([large]), ""]
+    assert index.missing() == 0
+
+
 def test_it_says_when_something_is_to_leave(desk: Desk) -> None:
     desk.do("users set agent --notify both")
     desk.take("For nobody", to="nobody@crm.test")
@@ -122,7 +142,7 @@ def test_it_says_when_something_is_to_leave(desk: Desk) -> None:
     assert desk.queued == 1
 
 
-@pytest.mark.parametrize("trouble", ["gone", "full", "behind", "another bug"])
+@pytest.mark.parametrize("trouble", ["gone", "full", "behind", "not ours to write", "another bug"])
 def test_trouble_is_said_in_words_and_marked_for_doctor(
     desk: Desk, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +172,10 @@ def make_trouble(desk: Desk, trouble: str, patch: pytest.MonkeyPatch) -> str:
         with sqlite3.connect(desk.talk.db) as store:
             store.execute("DELETE FROM crm_migration WHERE name > '0003'")
         return "crmmail db migrate"
+    if trouble == "not ours to write":
+        real = os.access  # root may write everywhere
+        patch.setattr(os, "access", lambda path, how, **more: how != os.W_OK and real(path, how, **more))
+        return "cannot be written: check the owner and mode"
     patch.setattr("crmmail.services.incoming.together.can_take", lambda _: 1 / 0)
     return "ZeroDivisionError"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from lmtp import KEPT
@@ -22,6 +23,9 @@ BUSY = StoreBusy("locked")
 
 def mail(words: bytes = b"Hello") -> Mail:
     return Mail(Spool(words), mda.Options(Choice(), Envelope(), "", False, False))
+
+
+Batch = tuple[Sequence[Mail], list[bytes]]
 
 
 class Store:
@@ -48,11 +52,14 @@ class Store:
         self.leisure += [at_leisure] * len(mails)
         return [one.letter.whole() for one in mails]
 
-    def take(self, batches: Sequence[tuple[Sequence[Mail], list[bytes]]]) -> list[Verdict]:
-        self.batches.append([one for _, read in batches for one in read])
+    def take(self, batches: Sequence[Batch], more: Callable[[], Sequence[Batch]]) -> list[Verdict]:
+        came = list(batches)
         self.threads.add(threading.current_thread().name)
         assert self.goes_on.wait(10)
-        return [self.verdict for mails, _ in batches for _ in mails]
+        while others := more():
+            came.extend(others)
+        self.batches.append([one for _, read in came for one in read])
+        return [self.verdict for mails, _ in came for _ in mails]
 
     def close(self) -> None:
         self.closed = True
@@ -61,7 +68,7 @@ class Store:
 class Doors:
     """Connections: what each of them heard."""
 
-    def __init__(self, store: Store, **more: int) -> None:
+    def __init__(self, store: Store, **more: Any) -> None:
         self.queue = Queue(asyncio.get_running_loop(), store, **more)
         self.queue.start()
         self.heard: list[object] = []
@@ -111,6 +118,26 @@ def test_what_waits_is_taken_in_together_in_its_order() -> None:
         assert [one for batch in store.batches for one in batch] == [b"%d" % number for number in range(120)]
         assert queue.BATCH <= max(map(len, store.batches)) < 2 * queue.BATCH
         assert len(store.batches) <= 5
+        doors.queue.stop(5)
+
+    asyncio.run(run())
+
+
+def test_what_is_read_meanwhile_joins_the_transaction_and_a_big_mail_does_not() -> None:
+    async def run() -> None:
+        doors = Doors(store := Store())
+        store.goes_on.clear()
+        big = Spool(held=1)
+        big.write(b"three")
+        for one in (mail(b"one"), mail(b"two"), mail()._replace(letter=big), mail(b"four")):
+            await doors.reserve()
+            doors.put(one)
+            while doors.queue._jobs.qsize() or not store.threads:
+                await asyncio.sleep(0.001)
+        store.goes_on.set()
+        await doors.until(4)
+        assert store.batches[0][:2] == [b"one", b"two"] and b"three" not in store.batches[0]
+        assert sorted(word for batch in store.batches for word in batch) == [b"four", b"one", b"three", b"two"]
         doors.queue.stop(5)
 
     asyncio.run(run())
@@ -221,5 +248,24 @@ def test_at_the_end_nobody_gets_a_place_and_who_has_one_gets_his_verdict() -> No
         await doors.until(2)
         assert doors.verdicts == [KEPT, KEPT]
         assert (doors.queue.waiting, store.closed) == (0, True)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("which", ["read", "take", "trouble"])
+def test_whatever_ends_a_thread_is_told(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise MemoryError("none left")
+
+    async def run() -> None:
+        broken: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        store = Store()
+        monkeypatch.setattr(store, which, bug)
+        doors = Doors(store, broken=broken.set_result)
+        doors.queue.reserve(0 if which == "trouble" else None, lambda _: None)
+        doors.put(mail())
+        assert str(await asyncio.wait_for(broken, 10)) == "none left"
+        doors.queue._threads[which != "read"].join(10)
+        assert not doors.queue.is_alive
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -21,16 +22,19 @@ from pathlib import Path
 
 import pytest
 from doors import CRMMAIL, OK, ROOT, SOUND, Shop, letter, open_shop
-from lmtp import FULL, Served, wait_for
+from lmtp import FULL, Client, Desk, Served, wait_for
 from mailsink import Sink
 from thorough import long_form
 
 from crmmail.cli.main import run
 from crmmail.errors import Refused, UsageError
 from crmmail.server import sockets
+from crmmail.server.serve import Service
 from crmmail.server.sockets import Address
+from crmmail.server.storekeeper import Storekeeper
 from crmmail.store import beside, serving
 from crmmail.store.database import NEWEST
+from crmmail.workspace import Choice
 
 
 @pytest.fixture
@@ -49,7 +53,10 @@ def findings(shop: Shop, check: str) -> list[dict[str, str]]:
 
 def whose(shop: Shop) -> list[int]:
     """The processes that took the mails in, in their order."""
-    return [int(number) for number in re.findall(r" mda\[(\d+)\]", shop.log.read_text())]
+    return [
+        int(number)
+        for number in re.findall(r" (?:mda|serve)\[(\d+)\] (?:mda|lmtp|crmmail-mda): ", shop.log.read_text())
+    ]
 
 
 class Load:
@@ -111,6 +118,8 @@ def test_250_means_that_it_is_in_the_store(shop: Shop) -> None:
         assert (done.returncode, done.stderr[:28]) == (OK, b"crmmail-mda: stored #4 (new)")
         assert shop.mails() == ["Printer broken", "An offer?", "Again broken", "Still broken"]
         assert whose(shop) == [server.storekeeper] * 6, "no other process took a mail"
+        ways = re.findall(rf" serve\[{server.storekeeper}\] (\w+): \w+", shop.log.read_text())
+        assert ways == ["lmtp"] * 4 + ["mda"] * 2, "and the log says so"
         # What is changed meanwhile counts from the next mail on.
         shop.crmmail("config", "set", "delivery.max_size", "1000")
         assert line.offer(letter("Big", "x" * 3000)) == ["250 2.0.0 quarantined 2"]
@@ -120,6 +129,7 @@ def test_250_means_that_it_is_in_the_store(shop: Shop) -> None:
         assert server.stop() == 0
     assert shop.mda(letter("By itself"), "--recipient=support@crm.test").returncode == OK
     assert shop.mails()[-1] == "By itself"
+    assert re.search(r" mda\[\d+\] crmmail-mda: stored #6 .*\n\Z", shop.log.read_text())
     assert shop.check() == SOUND
 
 
@@ -320,6 +330,67 @@ def test_a_file_of_somebody_elses_is_not_taken_for_a_socket(shop: Shop, refused:
     path.write_text("precious")
     assert "cannot listen on" in refused()
     assert path.read_text() == "precious"
+
+
+def test_a_socket_at_which_somebody_listens_stays_his(shop: Shop, refused: Says) -> None:
+    place, path = str(shop.place), shop.folder / "lmtp"
+    with sockets.opened(Address(str(path)), place):
+        before = path.stat().st_ino
+        assert f"somebody listens on {path} already: end that server" in refused("--lmtp", f"unix:{path}")
+        assert path.stat().st_ino == before
+        assert not os.path.exists(beside.serve(place)), "its own went"
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as another:
+            another.bind(str(path))
+            another.listen()
+    assert path.exists(), "and whoever has ended takes only his own away"
+
+
+def test_a_store_that_cannot_be_written_is_not_served(
+    shop: Shop, refused: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cannot_write(monkeypatch)
+    assert f"{shop.place} cannot be written: check the owner" in refused()
+
+
+def cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write everywhere, so the system's answer is made up."""
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, how, **more: how != os.W_OK and real(path, how, **more))
+
+
+class Unheard:
+    """A store that hangs, or whose thread has died."""
+
+    waiting, is_alive = 1, True
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_nobody_is_waited_for_without_end(is_alive: bool) -> None:
+    """Who has handed a mail over and hears nothing finds his connection ended, which keeps the mail."""
+    queue = Unheard()
+    queue.is_alive = is_alive
+    client = Client(Desk(slow=True))
+    client.says("LHLO me", "MAIL FROM:<ann@customer.example>", "RCPT TO:<support@crm.test>")
+    client.desk.catch_up()
+    client.says("DATA", "Subject: Hello", "", ".")
+    service = Service(Choice(), {}, "", ticks=False)
+    service._connections = client.others
+    before = client.wire.out
+    began = time.monotonic()
+    assert not asyncio.run(service._everybody_leaves(queue, 0.2 if is_alive else 60))  # type: ignore[arg-type]
+    assert (client.wire.open, client.wire.out, client.others) == (False, before, set())
+    assert time.monotonic() - began < 10
+
+
+def test_a_bug_of_ours_ends_it_with_an_error(shop: Shop, refused: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise TypeError("of another version")
+
+    monkeypatch.setattr(Storekeeper, "read", bug)
+    monkeypatch.setattr(Storekeeper, "trouble", lambda *_: "")
+    assert run(["serve", "--no-tick"]) == 1
+    assert "stopped over a bug of crmmail's own (TypeError: of another version)" in shop.log.read_text()
 
 
 def test_its_sockets_are_as_open_as_the_store(shop: Shop) -> None:

@@ -90,7 +90,8 @@ class TestActivity:
         talk.wait(hours=3)
         said = talk.do("activity done -", user="agent", input="1 2\n")
         assert said == (
-            "#1 Printer: done: Buy ink   (undo: crmmail undo)\n#1 Printer: done: Send ink   (undo: crmmail undo)"
+            "#1 Printer: done: Buy ink   (undo: crmmail undo)\n#1 Printer: done: Send ink   (undo: crmmail undo)\n"
+            "all 2 of them: crmmail undo 2"
         )
         assert todo(talk, case) == []
         assert [one["done"] for one in todo(talk, case, "--full")] == ["2026-11-24T13:00:00Z"] * 2

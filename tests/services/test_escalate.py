@@ -130,7 +130,7 @@ class TestEscalate:
         talk.do("new case Scanner --section level1")
         said = talk.cli("escalate -", input="1\n2\n9\n3\n")
         assert said.code == 1
-        assert [line.split(":")[0] for line in said.out.splitlines()] == ["#1 Printer", "#3 Scanner"]
+        assert [line.split(":")[0] for line in said.out.splitlines()] == ["#1 Printer", "#3 Scanner", "all 2 of them"]
         assert [line.split(":")[1] for line in said.err.splitlines()] == [" #2 Offer", " there is no record 9"]
         assert talk.cli("escalate -", input="").out == ""
 

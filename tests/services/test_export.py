@@ -103,11 +103,15 @@ def test_records_are_chosen_by_number_or_by_query(talk: Talk, case: Letter) -> N
 
 def test_what_waits_in_quarantine_comes_when_it_is_asked_for(talk: Talk, case: Letter, tmp_path: Path) -> None:
     held = talk.mail("ana@example.com", to="nobody@crm.test", subject="Lost")
-    for flags, count in (((), 3), (("--quarantine",), 4)):
-        path = tmp_path / f"{count}.mbox"
-        talk.do(["export", "--mbox", str(path), *flags])
-        assert len(letters(path)) == count
-    assert letters(path)[-1] == held.raw
+    without, with_it = tmp_path / "without.mbox", tmp_path / "with.mbox"
+    said = talk.cli(["export", "--mbox", str(without)])
+    assert said.out.strip() == f"{without}: 3 letters of 2 records"
+    assert "1 letter in quarantine: not in it; --quarantine takes them in" in said.err
+    assert len(letters(without)) == 3
+    said = talk.cli(["export", "--mbox", str(with_it), "--quarantine"])
+    assert (said.out.strip(), said.err) == (f"{with_it}: 3 letters of 2 records, 1 from quarantine", "")
+    assert letters(with_it)[-1] == held.raw
+    assert talk.cli("export --mbox - 1").err == ""  # who names records asks for nothing else
 
 
 def test_a_letter_in_two_records_is_written_once(talk: Talk, tmp_path: Path) -> None:
@@ -131,6 +135,17 @@ def test_what_was_deleted_or_never_left_is_not_in_it(talk: Talk, case: Letter, t
     talk.do(["outbox", "cancel", *waiting])
     said = talk.cli("export --mbox - 1").bytes
     assert said == b""
+
+
+def test_where_no_record_fits_nothing_is_written(talk: Talk, case: Letter, tmp_path: Path) -> None:
+    for form in ("--mbox", "--maildir"):
+        sentence = talk.refused(["export", form, str(tmp_path / "out"), "nothing", "like", "this"])
+        assert sentence == "no record fits, so nothing was written"
+        talk.cli("new contact Carl")
+        sentence = talk.refused(["export", form, str(tmp_path / "out"), "kind:contact"])
+        assert sentence == "no letter is in what was asked for, so nothing was written"
+        assert not (tmp_path / "out").exists()
+    assert talk.do("export --json nothing like this") == ""
 
 
 # --- files --------------------------------------------------------------------------------------------------
@@ -160,7 +175,15 @@ def test_half_a_file_is_none(
 
 
 @pytest.mark.parametrize(
-    "line", ["export", "export --json --mbox x", "export --mbox x --maildir y", "export --json --quarantine"]
+    "line",
+    [
+        "export",
+        "export --json --mbox x",
+        "export --mbox x --maildir y",
+        "export --json --quarantine",
+        "export --mbox x --quarantine 1",
+        "export --mbox x --quarantine kind:case",
+    ],
 )
 def test_one_form_is_said(talk: Talk, line: str) -> None:
     talk.refused(line, code=2)

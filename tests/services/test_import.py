@@ -12,17 +12,20 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conversation import RECEIVED, Talk
 from thorough import long_form
 
-from crmmail.errors import StoreBusy
+from crmmail.cli.voice import Voice
+from crmmail.errors import Refused, StoreBusy
 from crmmail.mail import folders
 from crmmail.services.incoming import importing
+from crmmail.services.incoming.importing import Wanted
 from crmmail.services.shared import workers
 from crmmail.store import tables
+from crmmail.workspace import Workspace
 
 LONG_AGO = datetime(2019, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -141,6 +144,7 @@ def test_a_letter_is_ours_by_its_folder_or_by_our_word(talk: Talk, box: Box) -> 
     assert kinds == ["email_out", "email_out"]
 
 
+@pytest.mark.sqlite("a rehearsal happens in a copy of the file")
 def test_what_names_no_address_of_ours_waits_or_goes_to_the_section(talk: Talk, box: Box) -> None:
     box.letter("ana@example.com", to="info@old.test", subject="Printer", text="It burns.")
     said = talk.cli(["import", str(box.mbox()), "-n"])
@@ -185,6 +189,50 @@ def test_rules_act_on_days_that_are_still_to_come(talk: Talk, box: Box) -> None:
     box.letter("ana@example.com", subject="Printer", text="It burns.")
     talk.do(["import", str(box.mbox())])
     talk.wait(days=8000)
+    talk.do("rules run")
+    assert talk.field(1, "priority") == 2
+
+
+def test_cut_off_behind_a_commit_rules_still_pass_over_what_was_over(
+    talk: Talk, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.do("rules add Late --state-from draft --trigger created --delay 2d --remind partner")
+    box.letter("ana@example.com", subject="Printer")
+    together = importing.deliver_together
+
+    def cut_off(*args: Any) -> Any:
+        together(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "deliver_together", cut_off)
+        talk.cli(["import", str(box.mbox())])
+    assert talk.do(["import", str(box.mbox())]).startswith("1 mail: 0 stored, 1 duplicate; ")
+    talk.do("rules run")
+    assert talk.outbox() == []
+
+
+def test_rules_pass_over_days_that_a_later_letter_of_the_import_begins(
+    talk: Talk, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 1)
+    talk.do("rules add Idle --state-from draft --trigger action --delay 2d --remind partner")
+    talk.do("rules add Open --state-from open --trigger created --delay 2d --remind partner")
+    first = box.letter("ana@example.com", subject="Printer")
+    box.letter("agent@crm.test", to="ana@example.com", answers=first, text="Use water.", received=False)
+    box.letter("ana@example.com", answers="old1@example.com", text="Thanks.")
+    assert talk.do(["import", str(box.mbox())]).startswith("3 mails: 3 stored in 1 record; ")
+    assert talk.field(1, "state") == "open"
+    talk.do("rules run")
+    assert talk.outbox() == []
+
+
+def test_what_was_due_before_an_old_letter_came_stays_due(talk: Talk, box: Box) -> None:
+    talk.do("rules add Late --state-from draft --trigger created --delay 2d --set-priority high")
+    first = talk.mail("ana@example.com", subject="Printer")
+    talk.wait(days=3)
+    box.letter("ana@example.com", answers=first, text="I wrote this before.")
+    assert talk.do(["import", str(box.mbox())]).startswith("1 mail: 1 stored")
     talk.do("rules run")
     assert talk.field(1, "priority") == 2
 
@@ -246,6 +294,7 @@ def test_what_came_by_delivery_is_known(talk: Talk, box: Box) -> None:
     assert talk.words(1) == ["It burns."]
 
 
+@pytest.mark.sqlite("a rehearsal happens in a copy of the file")
 def test_a_rehearsal_says_the_same_and_leaves_nothing(talk: Talk, box: Box, tmp_path: Path) -> None:
     (tmp_path / "room").mkdir()
     talk.environ(TMPDIR=str(tmp_path / "room"))
@@ -256,6 +305,26 @@ def test_a_rehearsal_says_the_same_and_leaves_nothing(talk: Talk, box: Box, tmp_
     assert rows(talk) == before
     assert rehearsed.startswith("2 mails: 2 stored in 1 record; ")
     assert os.listdir(tmp_path / "room") == []
+
+
+def test_on_postgresql_a_rehearsal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing.sql, "postgres", lambda: True)
+    with pytest.raises(Refused, match="crmmail db copy"):
+        importing.check(cast("Workspace", None), Wanted(), dry_run=True)
+    importing.check(cast("Workspace", None), Wanted())
+
+
+@pytest.mark.sqlite("a rehearsal happens in a copy of the file")
+def test_a_rehearsal_does_not_say_that_it_imports(talk: Talk, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    progress = Voice.progress
+    monkeypatch.setattr(
+        Voice, "progress", lambda self, total, label: said.append(label) or progress(self, total, label)
+    )
+    box.letter("ana@example.com", subject="Printer")
+    for flags in (["--dry-run"], []):
+        talk.do(["import", str(box.mbox()), *flags])
+    assert said == ["Looking", "Rehearsing", "Looking", "Importing"]
 
 
 def test_interrupted_it_goes_on_where_it_was(talk: Talk, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +373,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(talk: Talk, box: Box, seed
 SLOWLY = """
 import sys
 from crmmail.services.incoming import importing
+from crmmail.services.incoming.importing import Wanted
 importing.BATCH, importing.PAUSE = 1, 0.02
 from crmmail.cli.main import run
 sys.exit(run(sys.argv[1:]))
@@ -356,6 +426,7 @@ def test_a_store_that_cannot_be_written_stops_it_and_says_what_is_there(
     assert "stopped: 3 mails: 3 stored in 3 records; " in said.err
     assert "is locked by another process" in said.err
     assert talk.count(tables.Thread) == 3
+    assert "mail imported: 3 read, 3 stored, 3 new records" in talk.do("log")
 
 
 # --- files --------------------------------------------------------------------------------------------------
@@ -396,6 +467,29 @@ def test_what_is_no_mail_stops_it_before_it_begins(talk: Talk, box: Box) -> None
     assert "cut.gz is damaged" in talk.refused(["import", str(box.folder / "cut.gz")])
     assert "there is no section" in talk.refused(["import", str(box.mbox()), "--section", "nowhere"])
     assert talk.count(tables.Thread) == 0
+
+
+def test_a_file_is_found_by_its_bytes_and_shown_harmlessly(talk: Talk, box: Box) -> None:
+    box.letter("ana@example.com", subject="Printer")
+    box.letter("ben@example.com", subject="Scanner")
+    paths = [os.fsdecode(os.fsencode(box.folder) + name) for name in (b"/\xff.eml", b"/\xfe.eml", b"/\xfd.eml")]
+    for path, letter in zip(paths, box.letters, strict=False):
+        Path(path).write_bytes(letter)  # which are one as text
+    assert talk.do(["import", *paths[:2]]).startswith("2 mails: 2 stored")
+    assert "\ufffd.eml: No such file" in talk.refused(["import", paths[2]])
+
+
+def test_what_is_no_letter_stops_nothing_and_is_told_of(talk: Talk, box: Box) -> None:
+    box.letter("ana@example.com", subject="Printer")
+    cur = box.maildir("box", [0]) / "cur"
+    (cur / os.fsdecode(b"\xff")).symlink_to("/etc/passwd")
+    (cur / "loop").symlink_to("loop")
+    said = talk.cli(["import", str(cur.parent), "--json"])
+    assert (said.json["mails"], said.json["stored"]) == (3, 1)
+    assert sorted(said.json["not_read"]) == [f"{cur}/loop is no plain file", f"{cur}/\ufffd is no plain file"]
+    assert f"{cur}/loop is no plain file" in said.err
+    (box.folder / "mac.mbox").write_bytes(box.mbox().read_bytes().replace(b"\n", b"\r"))
+    assert "no letter was found in" in talk.refused(["import", str(box.folder / "mac.mbox")])
 
 
 def test_the_json_has_all_of_it(talk: Talk, box: Box) -> None:

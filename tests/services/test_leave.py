@@ -134,10 +134,11 @@ class TestHandOver:
 
     def test_all_that_is_unfinished_each_its_own_act(self, talk: Talk) -> None:
         said = talk.do("users away agent --until +9d --deputy bob --hand-over")
-        assert said.splitlines()[1:] == [
+        assert said.splitlines()[1:-1] == [
             f"#{number} {title}: responsible agent → bob   (undo: crmmail undo)"
             for number, title in ((1, "A"), (3, "C"), (4, "D"))
         ]
+        assert said.splitlines()[-1] == "all 3 of them: crmmail undo 3"
         assert self.responsible(talk) == ["bob", "agent", "bob", "bob", "boss"]
         assert {record for record, _ in talk.heard("bob")} == {1, 3, 4}
         talk.do("undo 3")

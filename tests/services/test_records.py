@@ -246,6 +246,7 @@ class TestStates:
         assert said.out.splitlines() == [
             "#1 One: draft → done   (undo: crmmail undo)",
             "#2 Two: draft → done   (undo: crmmail undo)",
+            "all 2 of them: crmmail undo 2",
         ]
         assert said.err == "crmmail: there is no record 99\n"
 

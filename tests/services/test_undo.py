@@ -54,6 +54,17 @@ def test_a_change_that_is_taken_back_stays_in_the_thread(talk: Talk, case: Lette
     assert talk.system(1)[-2:] == ["state: draft → done", "undone: #1 Printer, back to draft"]
 
 
+def test_what_one_command_did_to_many_is_taken_back_at_once(talk: Talk) -> None:
+    for number in range(3):
+        talk.do(["new", "case", f"Printer {number}"])
+    said = talk.cli("close 99 1 2 3")
+    assert said.out.splitlines()[-1] == "all 3 of them: crmmail undo 3"
+    assert len(talk.do("undo 3").splitlines()) == 3
+    assert {talk.field(row, "state") for row in (1, 2, 3)} == {"draft"}
+    assert "of them" not in talk.do("close 1")
+    assert talk.refused("undo 344").startswith("cannot undo (new #3 Printer 2)")  # no number is too large
+
+
 def test_it_is_ones_own_last_act(talk: Talk, case: Letter) -> None:
     talk.do("set 1 priority=high", user="agent")
     talk.do("set 1 title=Scanner", user="bob")

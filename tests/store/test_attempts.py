@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from crmmail.store import beside
 from crmmail.store.attempts import LIMIT, Attempts, Steady
 
 KEY = "c0ffee"
@@ -183,3 +184,24 @@ def test_a_server_whose_folder_cannot_be_made_counts_nothing_and_goes_on() -> No
         pass
     assert (server.beats, server.counter.count(KEY)) == (1, 0)
     server.counter.close()
+
+
+def test_who_begins_is_not_taken_for_dead_before_he_has_locked_his_file(
+    attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader and the storekeeper of one server begin at the same moment."""
+    real, others = beside.fit, list[Server]()
+
+    def fit(file: int, place: str) -> None:
+        monkeypatch.setattr(beside, "fit", real)
+        others.append(Server(place))
+        real(file, place)
+
+    monkeypatch.setattr(beside, "fit", fit)
+    server = Server(attempts.place)
+    assert os.fstat(server.counter._file).st_nlink == 1
+    with server.counter.judging(KEY):
+        assert attempts.count(KEY) == 0
+    for one in (server, *others):
+        one.counter.close()
+    assert left(attempts) == []

@@ -31,7 +31,7 @@ from crmmail.store import database, directory
 from crmmail.store import tables as t
 from crmmail.store.database import HISTORY, WAL_IS_SAFE, Store, speaking_plainly
 
-JOURNAL = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "truncate"
+JOURNAL = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "persist"
 
 
 pytestmark = pytest.mark.sqlite("its file, its pragmas, its words")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from bigstore import SIZES, Stores, copied, run
 
-from crmmail.store import database
+from crmmail.store import database, index, search
 
 GROWING = frozenset(
     f"crm_{name}"
@@ -203,6 +203,19 @@ def test_nothing_is_scanned_and_nothing_sorted(
     watch = Watch(monkeypatch)
     command(monkeypatch, big_store, line)
     assert len(watch.statements) > 2
+    assert troubles(big_store[0], watch.statements, sorts=False) == []
+
+
+@pytest.mark.parametrize("line", [line for line in HOT if line.startswith("search")])
+@pytest.mark.parametrize("most", [0, 1_000_000])
+def test_a_search_by_date_neither(
+    big_store: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, line: str, most: int
+) -> None:
+    """In a store into which old mail was imported."""
+    monkeypatch.setattr(index, "is_by_date", lambda: True)
+    monkeypatch.setattr(search, "SORTED", most)
+    watch = Watch(monkeypatch)
+    command(monkeypatch, big_store, line)
     assert troubles(big_store[0], watch.statements, sorts=False) == []
 
 

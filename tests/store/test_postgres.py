@@ -291,3 +291,12 @@ def test_damage_is_found(store: Store) -> None:
 def test_a_sound_one_has_none(store: Store) -> None:
     rows.case("well")
     assert list(soundness.damages(store)) == []
+
+
+def test_statements_are_not_kept_for_ever() -> None:
+    """What is asked of many has as many marks as they are."""
+    for count in range(1_000):
+        driver.written(f"SELECT {count}")
+        sql.inserting(f"table_{count}", ("a",))
+    assert driver.written.cache_info().currsize <= 500
+    assert sql.inserting.cache_info().currsize <= 500

@@ -14,6 +14,7 @@ from store.rows import NOW, ago
 from crmmail.core.message import Part
 from crmmail.core.query import Query, parse
 from crmmail.core.words import words
+from crmmail.errors import NotFound
 from crmmail.store import index, messages, search, soundness, sql, undoable
 from crmmail.store.database import Store
 
@@ -93,7 +94,66 @@ def test_newest_first_a_page_at_a_time(store: Store) -> None:
     assert find("word", limit=3) == newest[:3]
     assert find("word", limit=3, before=newest[2]) == newest[3:6]
     assert find("", limit=3, before=newest[5]) == newest[6:]
-    assert find("word", before=1) == []
+    assert find("word", before=numbers[0]) == []
+    with pytest.raises(NotFound, match="no message 99999"):
+        find("word", before=99999)
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("few", [search.FEW, 0], ids=["few records", "many records"])
+@pytest.mark.parametrize("most", [search.SORTED, 0], ids=["their dates", "from the newest on"])
+def test_newest_first_where_old_mail_came_after_new(
+    store: Store, monkeypatch: pytest.MonkeyPatch, few: int, most: int
+) -> None:
+    for name, value in {"FEW": few, "SORTED": most, "NEWEST": 3, "WALKED": 2}.items():
+        monkeypatch.setattr(search, name, value)
+    case, lead = rows.case(), rows.lead()
+    days = [30, 20, 1, 40, 25, 25, 3, 50, 2, 10]
+    came = [brought(case if one % 2 else lead, ago(days=one), text=f"word {one}") for one in days]
+    wanted = [came[at] for at in sorted(range(10), key=lambda at: (-days[at], at), reverse=True)]
+    for typed, fits in (
+        ("word", wanted),
+        ("", wanted),
+        ("word 25", [came[5], came[4]]),
+        ("missing", []),
+        ("word kind:case", [one for one in wanted if days[came.index(one)] % 2]),
+        ("kind:lead", [one for one in wanted if not days[came.index(one)] % 2]),
+        ("word kind:case missing", []),
+        (f"word after:{ago(days=35).date()} before:{ago(days=9).date()}", wanted[3:8]),
+    ):
+        assert find(typed) == fits, typed
+        shown = found = find(typed, limit=2)
+        while found:
+            found = find(typed, limit=2, before=found[-1])
+            shown = shown + found
+        assert shown == fits, typed
+
+
+@pytest.mark.both
+def test_only_mail_that_came_out_of_order_marks_the_store(store: Store) -> None:
+    case = rows.case()
+    rows.message(case, received=ago(days=9))
+    with sql.savepoint():
+        brought(case, ago(days=8))
+        brought(case, ago(days=8))
+        brought(case, ago(days=7))
+    assert not index.is_by_date()
+    with pytest.raises(KeyError), sql.savepoint():
+        brought(case, ago(days=8))
+        raise KeyError
+    assert not index.is_by_date()
+    with sql.savepoint():
+        brought(case, ago(days=6))
+        brought(case, ago(days=8))
+    assert index.is_by_date()
+
+
+def brought(thread: int, received: datetime, **columns: str) -> int:
+    """As `import` makes a message."""
+    with sql.savepoint():
+        number = rows.message(thread, received=received, **columns)
+        index.brought(number)
+    return number
 
 
 def test_a_copy_that_was_cut_short_is_left_to_the_whole_letter(store: Store) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from crmmail.cli.command import noun
-from crmmail.cli.options import listing_options
+from crmmail.cli.options import Count, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core.typed import Any
@@ -66,9 +66,7 @@ def facts(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--on-reply", type=click.Choice(offices.ON_REPLY), help="What an answer does that comes to it."),
         click.option("--default", "defaults", multiple=True, metavar="FIELD=VALUE", help="A field of its records."),
         click.option("--keep-original/--no-keep-original", default=None, help="Keep letters as they came."),
-        click.option(
-            "--loop-limit", type=click.IntRange(0), metavar="N", help="New records a sender may make, 0: any."
-        ),
+        click.option("--loop-limit", type=Count(0), metavar="N", help="New records a sender may make, 0: any."),
     ):
         function = decorate(function)
     return function

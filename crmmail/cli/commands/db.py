@@ -23,7 +23,7 @@ DAMAGES = (
 
 @noun("db", examples=("crmmail db", "crmmail db backup crmmail-copy.db", "crmmail db check"), default="status")
 def db_command() -> None:
-    """The store itself: status, migrate, backup, check, copy, reindex."""
+    """The store: status, migrate, backup, check, copy, reindex."""
 
 
 @db_command.command("status", examples=("crmmail db status --json",))

@@ -12,11 +12,11 @@ import click
 
 from crmmail.cli.command import command
 from crmmail.cli.line import Line
-from crmmail.cli.options import dry_run_option, json_option
+from crmmail.cli.options import FILE, dry_run_option, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import address
 from crmmail.errors import CrmmailError, UsageError
-from crmmail.services.incoming import importing
+from crmmail.services.incoming import archive, importing
 from crmmail.services.incoming.importing import Tally, Wanted
 
 SHOWN = 5  # letters that could not be read, of which each has a line
@@ -31,7 +31,7 @@ SHOWN = 5  # letters that could not be read, of which each has a line
         "zcat 2019.mbox.gz | crmmail import -",
     ),
 )
-@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=FILE)
 @click.option("-s", "--section", metavar="CODE", help="Where a letter goes that no alias claims.")
 @click.option("--mailbox", default="", metavar="ADDRESS", help="The mailbox that they were fetched from.")
 @click.option("--sent", is_flag=True, help="They are our own letters, as a folder named Sent says by itself.")
@@ -60,17 +60,17 @@ def import_command(
         raise UsageError("pipe an mbox or a letter in: crmmail import - < archive.mbox")
     wanted = Wanted(section, address.canonical(mailbox), sent, notify)
     tally, began = Tally(), time.monotonic()
-    importing.check(session.workspace, wanted)
-    with importing.opened(files, sys.stdin.buffer) as found:
-        left_out = {one.path: len(importing.scan([one])) for one in found if one.unwanted}
-        places = importing.scan(one for one in found if not one.unwanted)
+    importing.check(session.workspace, wanted, dry_run=dry_run)
+    with archive.opened(files, sys.stdin.buffer) as found:
+        left_out = {one.path: len(archive.scan([one])) for one in found if one.unwanted}
+        places = archive.scan(one for one in found if not one.unwanted)
         with _steps(session, len(places), "Looking") as step:
-            letters = importing.in_order(importing.look(places, session.now(), step))
+            letters = archive.in_order(archive.look(places, session.now(), step))
         tally.removed = len(places) - len(letters)
         try:
             with (
                 importing.rehearsal(session.workspace) if dry_run else nullcontext(session.workspace) as workspace,
-                _steps(session, len(letters), "Importing") as step,
+                _steps(session, len(letters), "Rehearsing" if dry_run else "Importing") as step,
             ):
                 importing.bring(workspace, letters, wanted, tally, step)
         except (KeyboardInterrupt, CrmmailError):  # what was committed stays

@@ -8,20 +8,19 @@ from dataclasses import replace
 import click
 
 from crmmail import log
-from crmmail.cli import compose
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Span
-from crmmail.cli.options import NUMBER, RECORD, listing_options
+from crmmail.cli.options import COUNT, NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.config import log_file
+from crmmail.core.letter import File
 from crmmail.core.typed import Any
 from crmmail.errors import UsageError
 from crmmail.services.acts import calls
 from crmmail.services.acts.calls import Logged
 from crmmail.services.desk import explain
-from crmmail.services.sending import attach
 from crmmail.store import records
 
 COLUMNS = (
@@ -45,7 +44,7 @@ def log_command() -> None:
 
 @log_command.command("list", examples=("crmmail log list 101", "crmmail log list --file"))
 @click.argument("record", type=RECORD, required=False)
-@click.option("--limit", type=click.IntRange(1), default=50, metavar="N", show_default=True, help="The newest N.")
+@click.option("--limit", type=COUNT, default=50, metavar="N", show_default=True, help="The newest N.")
 @click.option("--before", type=NUMBER, metavar="ACT", help="Only what is older than this act (--json has its number).")
 @click.option("--file", "from_file", is_flag=True, help="The log file of the deliveries instead.")
 @listing_options
@@ -131,7 +130,7 @@ def log_call(
         record,
         result=result,
         words=_words(words, source),
-        files=[attach.from_disk(session.workspace, path) for path in files],
+        files=_files(session, files),
         duration=duration,
         contact=contact,
     )
@@ -150,15 +149,23 @@ def log_event(
 
     Like a call it stands in the conversation, and never leaves.
     """
-    found = [attach.from_disk(session.workspace, path) for path in files]
-    _say(session, calls.event(session.workspace, record, what, words=_words(words, source), files=found))
+    logged = calls.event(session.workspace, record, what, words=_words(words, source), files=_files(session, files))
+    _say(session, logged)
 
 
 def _words(words: tuple[str, ...], source: str | None) -> str:
     """What was said; nothing need be."""
     if words and source is not None:
         raise UsageError("the words come with -m or with -f, not with both")
+    from crmmail.cli import compose  # which the journal has no use for
+
     return compose.given(words, source) or ""
+
+
+def _files(session: Session, paths: tuple[str, ...]) -> list[File]:
+    from crmmail.services.sending import attach  # as above
+
+    return [attach.from_disk(session.workspace, path) for path in paths]
 
 
 def _say(session: Session, logged: Logged) -> None:

@@ -10,7 +10,7 @@ from crmmail.cli import senders, shapes
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Span
-from crmmail.cli.options import NUMBER, RECORD, listing_options
+from crmmail.cli.options import COUNT, NUMBER, RECORD, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.errors import UsageError
@@ -36,7 +36,7 @@ def message_command() -> None:
 
 @message_command.command("list", examples=("crmmail message list --limit 20", "crmmail message list --mine"))
 @click.option("--mine", is_flag=True, help="Only what you wrote.")
-@click.option("--limit", type=click.IntRange(1), default=50, metavar="N", show_default=True, help="The newest N.")
+@click.option("--limit", type=COUNT, default=50, metavar="N", show_default=True, help="The newest N.")
 @click.option("--before", type=NUMBER, metavar="MSG", help="Only what is older than this message.")
 @listing_options
 @pass_session

@@ -14,10 +14,13 @@ from crmmail.cli.options import NUMBER, dry_run_option, ids_argument, json_optio
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import when
+from crmmail.core.typed import TYPE_CHECKING
 from crmmail.errors import Refused
-from crmmail.services.sending import outbox, send
+from crmmail.services.sending import outbox
 from crmmail.services.sending.outbox import Delivery, Preview
-from crmmail.services.sending.send import Result
+
+if TYPE_CHECKING:
+    from crmmail.services.sending.send import Result
 
 NO_WAY_OUT = "no mail server is set, so mail waits: crmmail config set smtp.url smtp://host:port"
 
@@ -131,6 +134,8 @@ def outbox_send(session: Session, dry_run: bool) -> int:
             if copy.state == "queued" and copy.due <= now:
                 session.voice.say(f"would send mail {copy.id} to {copy.to}: {copy.subject}")
         return 0
+    from crmmail.services.sending import send  # which a listing has no use for
+
     if not send.way_out(workspace):
         raise Refused(NO_WAY_OUT)
     results = send_now(session)
@@ -143,6 +148,8 @@ def outbox_send(session: Session, dry_run: bool) -> int:
 
 def send_now(session: Session, numbers: Sequence[int] | None = None) -> list[Result]:
     """One pass, with a bar where it takes long."""
+    from crmmail.services.sending import send  # as above
+
     workspace = session.workspace
     with session.voice.progress(send.due(workspace, numbers), "Sending") as step:
         return send.send(workspace, numbers=numbers, step=step)

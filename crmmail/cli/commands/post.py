@@ -23,7 +23,7 @@ from crmmail.errors import CrmmailError, Refused
 from crmmail.services.acts import drafts, post
 from crmmail.services.acts.post import Posted
 from crmmail.services.acts.records import Done
-from crmmail.services.sending import envelope, outgoing, send
+from crmmail.services.sending import envelope, outbox, send
 from crmmail.services.sending.outbox import Delivery
 from crmmail.services.sending.preview import Plan, Words, plan
 from crmmail.store import directory
@@ -208,7 +208,7 @@ def _sent(session: Session, posted: Posted) -> list[Delivery]:
         except KeyboardInterrupt:
             session.voice.warn(f"message {posted.message} is written; what has not left waits in the outbox")
             raise
-    return [outgoing.delivery(number) for number in numbers]
+    return [outbox.delivery(number) for number in numbers]
 
 
 def report(session: Session, this: Plan, posted: Posted, copies: list[Delivery]) -> int:

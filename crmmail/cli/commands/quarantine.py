@@ -10,13 +10,12 @@ import click
 from crmmail.cli import senders, shapes
 from crmmail.cli.acts import each, said
 from crmmail.cli.command import noun
-from crmmail.cli.commands.unconfirmed import accepted, fate
 from crmmail.cli.line import Body, Line, Span, size
 from crmmail.cli.options import NUMBER, RECORD, ids_argument, json_option, listing_options, paged, yes_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import text
-from crmmail.services.incoming import held, unconfirmed
+from crmmail.services.incoming import held
 from crmmail.store.mails import Quarantined
 
 COLUMNS = (
@@ -87,6 +86,9 @@ def _unclear(row: Row) -> str:
 
 
 def lines(session: Session, one: Quarantined) -> Iterator[Line]:
+    from crmmail.cli.commands.unconfirmed import fate  # which a listing has no use for
+    from crmmail.services.incoming.unconfirmed import REASON
+
     yield (Span(f"letter {one.id} ", "title"), Span(one.subject or "(no subject)", "title"))
     yield (Span(one.reason, "waiting"), f": {one.sentence}")
     yield f"from {senders.in_full(session, one.from_name, one.from_address, whole=True) or 'nobody'}"
@@ -98,7 +100,7 @@ def lines(session: Session, one: Quarantined) -> Iterator[Line]:
         verb = "" if report.action == "failed" else "is "
         whom = ", ".join(map(text.mark_address, report.recipients[:SHOWN])) or "nobody named"
         yield f"the mail to {whom} {verb}{report.action}{status}{said}"
-    if one.state == "waiting" and one.reason == unconfirmed.REASON:
+    if one.state == "waiting" and one.reason == REASON:
         yield f"perhaps an answer: crmmail unconfirmed show {one.id}, crmmail unconfirmed accept {one.id}"
     elif one.state == "waiting" and one.candidate:
         yield f"perhaps belongs to #{one.candidate}: crmmail quarantine route {one.id} {one.candidate}"
@@ -115,7 +117,10 @@ def quarantine_route(session: Session, letter: int, record: int) -> None:
 
     An unconfirmed answer is filed as `crmmail unconfirmed accept --record` files it.
     """
-    if held.one(session.workspace, letter).reason == unconfirmed.REASON:
+    from crmmail.cli.commands.unconfirmed import accepted  # as above
+    from crmmail.services.incoming.unconfirmed import REASON
+
+    if held.one(session.workspace, letter).reason == REASON:
         told = accepted(session, letter, record)
     else:
         told = said(held.route_to(session.workspace, letter, record).sentence)

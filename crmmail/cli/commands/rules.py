@@ -12,7 +12,7 @@ from crmmail.cli import editor, rule_story
 from crmmail.cli.acts import REHEARSED, UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Line, Span
-from crmmail.cli.options import RECORD, dry_run_option, json_option, listing_options
+from crmmail.cli.options import COUNT, RECORD, dry_run_option, json_option, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, rulebook
@@ -344,7 +344,7 @@ def rules_explain(session: Session, record: int, everything: bool) -> None:
 )
 @click.argument("name")
 @click.argument("words", nargs=-1, metavar="[QUERY]…")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N records.")
+@click.option("--limit", type=COUNT, metavar="N", help="At most N records.")
 @listing_options
 @pass_session
 def rules_test(session: Session, name: str, words: tuple[str, ...], limit: int | None) -> None:

@@ -9,7 +9,7 @@ import click
 from crmmail.cli import senders, shapes
 from crmmail.cli.command import command
 from crmmail.cli.line import Line, Span
-from crmmail.cli.options import NUMBER, listing_options
+from crmmail.cli.options import COUNT, NUMBER, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core import query, text, when
@@ -19,7 +19,7 @@ from crmmail.services.desk.search import Found
 from crmmail.services.shared import fields
 
 LIMIT = 50
-TITLE = 50  # cells of a record's title
+TITLE, SHORT = 50, 20  # cells of a record's title: no more, and as many in any case
 
 COLUMNS = (
     Column("record", "record", lambda row: f"#{row['record']}", justify="right"),
@@ -50,7 +50,7 @@ KEYS = (
     ),
 )
 @click.argument("words", nargs=-1, metavar="[QUERY]…")
-@click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, metavar="N", help="At most N.")
+@click.option("--limit", type=COUNT, default=LIMIT, show_default=True, metavar="N", help="At most N.")
 @click.option("--before", type=NUMBER, metavar="MESSAGE", help="Go on after this message, the last that was shown.")
 @listing_options
 @pass_session
@@ -86,12 +86,15 @@ def _story(session: Session, found: Sequence[Found], limit: int) -> Iterator[Lin
         hit = one.hit
         who = hit.author or senders.person(session, hit.from_name, hit.from_address) or "nobody"
         state = f" · {hit.state}" if hit.state else ""
-        yield (
-            Span(f"#{hit.record} {text.one_line(hit.title, TITLE)}", "title"),
-            Span(state, "dim"),
-            f"   {who}   ",
-            Span(f"{when.ago(hit.received, now)} · message {hit.message}", "dim"),
-        )
+        came = f"{when.ago(hit.received, now)} · message {hit.message}"
+        left = session.voice.width - text.cells(f"#{hit.record} {state}   {who}   {came}")
+        title = text.one_line(hit.title, min(max(left, SHORT), TITLE))
+        head = (Span(f"#{hit.record} {title}", "title"), Span(state, "dim"), f"   {who}")
+        if text.cells(title) <= left:
+            yield (*head, "   ", Span(came, "dim"))
+        else:
+            yield head
+            yield ("     ", Span(came, "dim"))
         if one.subject.text and (one.subject.marks or not one.snippet.text):
             yield ("     ", *_marked(one.subject))
         if one.snippet.text:

@@ -10,7 +10,7 @@ import click
 from crmmail.cli import senders, shapes
 from crmmail.cli.command import command
 from crmmail.cli.line import ENVELOPE, UNREAD, Body, Line, Span, size
-from crmmail.cli.options import NUMBER, RECORD, json_option
+from crmmail.cli.options import COUNT, NUMBER, RECORD, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import amount, quote, text, token, when
 from crmmail.errors import NotFound
@@ -27,7 +27,7 @@ RELATED = 20  # records that a person is pointed to
 @click.argument("record", type=RECORD)
 @click.option("--peek", is_flag=True, help="Leave the messages unread.")
 @click.option("--full", is_flag=True, help="Quotes, signatures and system messages too.")
-@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N messages.")
+@click.option("--last", type=COUNT, metavar="N", help="Only the last N messages.")
 @click.option("--raw", is_flag=True, help="The newest letter exactly as it came.")
 @click.option("--message", type=NUMBER, metavar="MSG", help="With --raw: that letter instead.")
 @json_option

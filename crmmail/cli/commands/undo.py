@@ -8,9 +8,11 @@ from crmmail.cli.command import command
 from crmmail.cli.session import Session, pass_session
 from crmmail.services.acts import undo
 
+MOST = 100_000  # acts; what one command did to many ids is taken back at once
+
 
 @command("undo", examples=("crmmail undo", "crmmail undo 3", "crmmail undo --skip"))
-@click.argument("count", type=click.IntRange(1, 100), default=1, metavar="[N]")
+@click.argument("count", type=click.IntRange(1, MOST), default=1, metavar="[N]")
 @click.option("--skip", is_flag=True, help="Leave the last act as it is; begin with the one before.")
 @pass_session
 def undo_command(session: Session, count: int, skip: bool) -> None:

@@ -39,6 +39,14 @@ class Exported(NamedTuple):
     sender: str  # its address, "" if unclear
     at: datetime
     flags: str = ""  # of a Maildir: S seen, R answered, F starred
+    held: bool = False  # it waits in quarantine, and is no record's
+
+
+class Written(NamedTuple):
+    """What is in a file or a folder."""
+
+    letters: int  # of records
+    held: int  # from quarantine
 
 
 # --- which records ------------------------------------------------------------------------------------------
@@ -102,11 +110,16 @@ def letters(
         step()
 
 
+def waiting() -> int:
+    """How many letters wait in quarantine."""
+    return sum(mails.count_waiting().values())
+
+
 def held(troubles: list[str]) -> Iterator[Exported]:
     """The letters that wait in quarantine."""
     for one in mails.listed(reversed(mails.held())):
         try:
-            yield Exported(mails.original_bytes(one.original), one.from_address, one.received)
+            yield Exported(mails.original_bytes(one.original), one.from_address, one.received, held=True)
         except CrmmailError as error:
             troubles.append(f"letter {one.id} in quarantine: {error}")
 
@@ -163,14 +176,14 @@ def _named(one: str) -> Address:
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def write_mbox(path: str, found: Iterable[Exported], out: IO[bytes] | None = None) -> int:
-    """Writes an mbox; how many letters are in it.
+def write_mbox(path: str, found: Iterable[Exported], out: IO[bytes] | None = None) -> Written:
+    """Writes an mbox; what is in it.
 
     Args:
         out: where to write it instead of into a file of that name.
 
     Raises:
-        Refused: the file is there already, or cannot be written.
+        Refused: the file is there already, cannot be written, or no letter is in it.
     """
     if out is not None:
         return _write_mbox(out, found)
@@ -182,10 +195,10 @@ def write_mbox(path: str, found: Iterable[Exported], out: IO[bytes] | None = Non
         raise Refused(f"cannot write {path}: {error.strerror}") from None
     try:
         with os.fdopen(file, "wb") as out:
-            count = _write_mbox(out, found)
+            written = _some(_write_mbox(out, found))
             out.flush()
             os.fsync(file)
-        return count
+        return written
     except BaseException as error:  # half a file would pass for a whole one
         os.unlink(path)
         if isinstance(error, OSError):
@@ -193,19 +206,26 @@ def write_mbox(path: str, found: Iterable[Exported], out: IO[bytes] | None = Non
         raise
 
 
-def _write_mbox(out: IO[bytes], found: Iterable[Exported]) -> int:
-    count = 0
+def _write_mbox(out: IO[bytes], found: Iterable[Exported]) -> Written:
+    count = [0, 0]
     for one in found:
         out.write(folders.as_mbox(one.data, one.sender, one.at))
-        count += 1
-    return count
+        count[one.held] += 1
+    return Written(*count)
 
 
-def write_maildir(path: str, found: Iterable[Exported]) -> int:
-    """Writes a Maildir; how many letters are in it.
+def _some(written: Written) -> Written:
+    """A file of nothing would only stand in the way of the next try."""
+    if not any(written):
+        raise Refused("no letter is in what was asked for, so nothing was written")
+    return written
+
+
+def write_maildir(path: str, found: Iterable[Exported]) -> Written:
+    """Writes a Maildir; what is in it.
 
     Raises:
-        Refused: there is something of that name already, or it cannot be written.
+        Refused: there is something of that name already, it cannot be written, or no letter is in it.
     """
     try:
         os.mkdir(path, 0o700)
@@ -213,19 +233,19 @@ def write_maildir(path: str, found: Iterable[Exported]) -> int:
         raise Refused(f"{path} is there already: name another folder") from None
     except OSError as error:
         raise Refused(f"cannot make {path}: {error.strerror}") from None
-    count = 0
+    count = [0, 0]
     try:
         for name in ("cur", "new", "tmp"):
             os.mkdir(os.path.join(path, name), 0o700)
         for one in found:
-            count += 1
-            name = folders.file_name(count, one.at, one.flags)
+            count[one.held] += 1
+            name = folders.file_name(sum(count), one.at, one.flags)
             begun = os.path.join(path, "tmp", name.partition(":")[0])
             with open(begun, "wb") as out:
                 out.write(one.data)
             os.utime(begun, (one.at.timestamp(), one.at.timestamp()))
             os.rename(begun, os.path.join(path, "cur", name))
-        return count
+        return _some(Written(*count))
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
         if isinstance(error, OSError):

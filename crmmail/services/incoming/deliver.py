@@ -7,7 +7,7 @@ cannot be judged is kept whole in quarantine.  Nothing is sent here; what is que
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from crmmail.store.blobs import Bytes
 from crmmail.store.standing import kept
 from crmmail.workspace import Workspace
 
+LARGE = 1 << 16  # bytes; what is smaller is indexed with others at the end, fifty of them in seconds
 COMPARED = 1 << 20  # bytes of the shorter of two letters, up to which they are compared byte by byte
 YEAR_OF_MAIL = 1970  # no letter is older; a date before says that a clock was not set
 CUT_OFF = ("cut-off", "judging it was cut off three times")
@@ -136,7 +137,11 @@ def prepare(limits: Reading, letter: bytes | Spool, envelope: Envelope, counter:
 
 
 def deliver_together(
-    workspace: Workspace, many: Sequence[Prepared], manner: Manner = MAIL, counter: Attempts | None = None
+    workspace: Workspace,
+    letters: Sequence[Prepared],
+    manner: Manner = MAIL,
+    counter: Attempts | None = None,
+    more: Callable[[], Sequence[Prepared]] = tuple,
 ) -> list[list[Outcome] | CrmmailError]:
     """Takes letters in, in this order and in one transaction: the disk is asked once for all of them.
 
@@ -145,13 +150,16 @@ def deliver_together(
     Args:
         manner: what the letters set going.
         counter: counts which letter is being judged, for whoever may be killed over one.
+        more: asked before the commit, and again until it has none: letters that have come meanwhile.
 
-    Returns, once they are committed, what became of each; an error where nothing did: that letter must come again.
-    Trouble of the store with the whole transaction is everybody's.
+    Returns, once they are committed, what became of each, those of `more` behind the others; an error where nothing
+    did: that letter must come again.  Trouble of the store with the whole transaction is everybody's.
     """
     found: list[list[Outcome] | None]
+    many = list(letters)
     try:
-        found = again(workspace, lambda: _as_parts(workspace, many, manner, counter))
+        sql.expect_parts()
+        found = again(workspace, lambda: _as_parts(workspace, many, manner, counter, more))
     except Exception as error:
         if isinstance(error, CrmmailError) and error.retry:
             return [error] * len(many)
@@ -170,10 +178,19 @@ def deliver_together(
 
 
 def _as_parts(
-    workspace: Workspace, many: Sequence[Prepared], manner: Manner, counter: Attempts | None
+    workspace: Workspace,
+    many: list[Prepared],
+    manner: Manner,
+    counter: Attempts | None,
+    more: Callable[[], Sequence[Prepared]],
 ) -> list[list[Outcome] | None]:
+    """What became of these, and of what `more` adds to them."""
     with kept():
-        return [_as_part(workspace, one, manner, counter) for one in many]
+        found = [_as_part(workspace, one, manner, counter) for one in many]
+        while came := more():
+            many += came
+            found += [_as_part(workspace, one, manner, counter) for one in came]
+        return found
 
 
 def _as_part(workspace: Workspace, one: Prepared, manner: Manner, counter: Attempts | None) -> list[Outcome] | None:
@@ -267,7 +284,9 @@ def _packed(came: Spool) -> Spool:
 
 def _judge_and_file(workspace: Workspace, one: Prepared, mail: Mail, manner: Manner) -> list[Outcome]:
     """known → decide → do, inside a transaction."""
-    with workspace.at(_dated(workspace, one, mail) if manner.dated_by_mail else workspace.now()):  # one act, one moment
+    at = _dated(workspace, one, mail) if manner.dated_by_mail else workspace.now()
+    # A large one is indexed while it is in hand, so that it is accused if that takes too long.
+    with workspace.at(at), sql.at_once() if one.envelope.size > LARGE else nullcontext():  # one act, one moment
         return _judge_and_file_now(workspace, one, mail, manner)
 
 
@@ -335,6 +354,10 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
     said = [*(_say(one) for one in decision.evidence), *decision.notes]
     record, kind, message, quarantine, new = route.thread, None, route.message, route.quarantine, False
     if route.outcome == "stored":
+        if manner.brought is not None:
+            from crmmail.services.automatic import bygone  # which mail that comes has no use for
+
+            due = bygone.due(record, manner.brought)
         if route.delivery is not None:
             from crmmail.services.incoming import bounces  # which other letters have no use for
 
@@ -351,6 +374,8 @@ def _do(workspace: Workspace, mail: Mail, route: Route, decision: Decision, orig
             )
         record, kind, message, new = filed.record.id, filed.record.kind, filed.message, filed.created
         said += filed.notes
+        if manner.brought is not None:
+            bygone.pass_over(filed.record.id, manner.brought, due)
     elif route.outcome in ("quarantined", "unconfirmed"):
         from crmmail.services.incoming.held import hold
 

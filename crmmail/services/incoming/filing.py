@@ -19,7 +19,7 @@ from crmmail.services.hearing.tell import News, in_charge, spread, system_messag
 from crmmail.services.incoming import answers
 from crmmail.services.incoming.manner import MAIL, Manner
 from crmmail.services.shared import fields
-from crmmail.store import directory, followers, inbox, messages, offices, outbox, records
+from crmmail.store import directory, followers, inbox, index, messages, offices, outbox, records
 from crmmail.store.records import Record
 from crmmail.store.undoable import Change
 from crmmail.workspace import Workspace
@@ -65,6 +65,8 @@ def file_letter(
     if manner.sends and sender.address and not sender.machine and not sender.refuted:
         outbox.forgive(sender.address)
     message = store_letter(workspace, number, mail, route, sender, original, kind=spoken.kind, contested=contested)
+    if manner.dated_by_mail:
+        index.brought(message)
     if route.superseded_by:
         messages.change_message(message, superseded_by=route.superseded_by)
         return Filed(records.record(number), message, False, notes, [])

@@ -15,17 +15,18 @@ from crmmail.core.known import Envelope
 from crmmail.core.message import MADE, Mail, Report
 from crmmail.core.route import Route
 from crmmail.core.sender import Sender, identify
-from crmmail.core.typed import NamedTuple
+from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 from crmmail.errors import CrmmailError, Refused
-from crmmail.mail.parse import parse
 from crmmail.services.hearing.tell import in_charge
-from crmmail.services.incoming import filing
 from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rights import need_admin
 from crmmail.store import directory, inbox, journal, mails, messages, offices, records, threads, undoable
 from crmmail.store.blobs import Bytes
 from crmmail.store.mails import Quarantined
 from crmmail.workspace import Workspace, os_login
+
+if TYPE_CHECKING:
+    from crmmail.services.incoming import filing
 
 
 class Settled(NamedTuple):
@@ -162,6 +163,8 @@ def file(workspace: Workspace, row: Quarantined, mail: Mail, route: Route, sende
     Args:
         state: what becomes of the row in quarantine: routed, created, accepted.
     """
+    from crmmail.services.incoming import filing  # which a listing has no use for
+
     me, now = workspace.user(), workspace.now()
     route = route._replace(recipient=row.recipient)
     contested = messages.has_id(mail.message_id)
@@ -218,6 +221,8 @@ def waiting(number: int) -> Quarantined:
 
 def read(row: Quarantined) -> Mail:
     """The letter itself."""
+    from crmmail.mail.parse import parse  # as above
+
     try:
         return parse(mails.original_bytes(row.original))
     except CrmmailError:

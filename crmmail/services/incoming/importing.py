@@ -1,8 +1,6 @@
 """The mail of years, out of files: `crmmail import`.
 
-    scan     where each letter lies (mail.folders)
-    look     at the head of each: its date, what it answers
-    order    by date, and an answer after what it answers, so that it finds its record
+    archive  where each letter lies, what its head says, and which comes first
     skip     what is here already, byte for byte, without judging it again
     prepare  the others, in processes of their own
     deliver  many in a transaction, in this process, by the same path as every other letter
@@ -13,32 +11,25 @@ stopped at any moment and started again: what was committed is skipped then.
 
 from __future__ import annotations
 
-import gzip
 import os
-import shutil
 import signal
 import time
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
-from hashlib import blake2b
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from crmmail.core.known import Envelope
-from crmmail.core.rule import base_of
-from crmmail.core.typed import IO, NamedTuple
+from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError, Refused
 from crmmail.mail import folders
-from crmmail.mail.folders import Folder, Gone, Place
-from crmmail.mail.parse import peek
+from crmmail.mail.folders import Gone, Place
+from crmmail.services.incoming import archive
+from crmmail.services.incoming.archive import Seen
 from crmmail.services.incoming.deliver import CUT_OFF, Outcome, Prepared, Reading, deliver_together, prepare, reading
 from crmmail.services.incoming.manner import HISTORY
-from crmmail.services.shared.rehearsal import rehearsed
 from crmmail.services.shared.workers import Died, Workers
-from crmmail.spool import Spool, folder
-from crmmail.store import due, journal, mails, offices, outbox, rules, schema, sql
+from crmmail.spool import Spool
+from crmmail.store import journal, mails, offices, outbox, sql
 from crmmail.workspace import Choice, Workspace, os_login
 
 CHUNK = 50  # letters that a process is given at once
@@ -46,9 +37,7 @@ CHUNK_BYTES = 4 << 20
 BATCH = 200  # letters to a transaction; with these a delivery beside it waits for less than half a second
 BATCH_BYTES = 16 << 20
 PAUSE = 0.01  # seconds between two transactions: who waits for the lock looks whether it is free, and is not told
-ANSWERS = 10  # of a letter's references, how many bear on the order
 LIMIT = 120  # seconds to read one letter in; then its process is killed
-TOMORROW = timedelta(days=1)
 
 
 class Wanted(NamedTuple):
@@ -98,139 +87,6 @@ def _main(outcomes: Sequence[Outcome]) -> str:
     return "stored" if "stored" in said else said[0]
 
 
-class Seen(NamedTuple):
-    """What was seen of a letter before it is read."""
-
-    place: Place
-    message_id: str
-    at: float  # by which it is put in order, in seconds
-    came: datetime | None  # as the file says
-    own: int  # its Message-ID, as a number; 0: it has none
-    answered: tuple[int, ...]
-    received: bool
-
-
-# --- scan, look, order --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def opened(paths: Sequence[str], stdin: IO[bytes]) -> Iterator[list[Folder]]:
-    """What mail is in these files and folders; `-` is stdin.  What comes in a stream, or is packed, lies in a file of
-    ours for as long as the block goes on: a letter is read where it lies, and not in the order of the stream.
-
-    Raises:
-        Refused: one of them is no mail; then nothing was brought in.
-    """
-    with ExitStack() as rooms:
-        found: list[Folder] = []
-        for path in paths:
-            if path == "-" or folders.is_packed(path):
-                name = "stdin" if path == "-" else os.path.basename(path).removesuffix(".gz")
-                there = os.path.join(rooms.enter_context(_room()), name)
-                _lay_down(path, stdin, there)
-                path = there
-            found += folders.folders(path)
-        yield found
-
-
-def _room() -> TemporaryDirectory[str]:
-    """A folder for what is needed only while an import goes on."""
-    return TemporaryDirectory(prefix="crmmail-import-", dir=folder())
-
-
-def _lay_down(path: str, stdin: IO[bytes], there: str) -> None:
-    try:
-        with open(there, "wb") as out, stdin if path == "-" else gzip.open(path) as stream:
-            shutil.copyfileobj(stream, out, folders.STEP)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Refused(f"{path} is damaged, so nothing of it was imported: gzip says: {error}") from None
-    except OSError as error:
-        raise Refused(f"cannot read {path} into {os.path.dirname(there)}: {error.strerror}") from None
-
-
-def scan(found: Iterable[Folder]) -> list[Place]:
-    """Where each letter lies."""
-    return [place for folder in found for place in folders.places(folder)]
-
-
-def look(places: Sequence[Place], now: datetime, step: Callable[[int], None]) -> list[Seen]:
-    """The head of each letter.  What its mail program has removed, and what is gone meanwhile, is left out.
-
-    Args:
-        step: called with the number of letters of each piece of work that is done.
-    """
-    seen: list[Seen] = []
-    latest = (now + TOMORROW).timestamp()
-    pieces = [(places[start : start + 10 * CHUNK], latest) for start in range(0, len(places), 10 * CHUNK)]
-    with Workers(_look) as workers:
-        for (some, _), answer in workers.each(pieces):
-            seen += [_unseen(place) for place in some] if isinstance(answer, Died) else answer
-            step(len(some))
-    return seen
-
-
-def _look(task: tuple[Sequence[Place], float]) -> list[Seen]:
-    found = []
-    for place in task[0]:
-        try:
-            begin = folders.beginning(place)
-        except (Gone, OSError):
-            begin = b""
-        head, came = peek(begin), folders.came(place, begin)
-        if head.removed:
-            continue
-        said = head.date if head.date and 0 < head.date.timestamp() < task[1] else came
-        answered = dict.fromkeys((*head.answered[:1], *head.answered[1 - ANSWERS :]))
-        found.append(
-            Seen(
-                place,
-                head.message_id,
-                said.timestamp() if said else 0.0,
-                came,
-                _number(head.message_id),
-                tuple(map(_number, answered)),
-                head.received,
-            )
-        )
-    return found
-
-
-def _unseen(place: Place) -> Seen:
-    """A letter of which nothing could be seen; it is judged all the same."""
-    return Seen(place, "", 0.0, None, 0, (), True)
-
-
-def _number(message_id: str) -> int:
-    """A Message-ID as a number: of a million letters the ids themselves would not fit into memory so well."""
-    return int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "big") if message_id else 0
-
-
-def in_order(seen: Sequence[Seen]) -> list[Seen]:
-    """By date; but an answer comes after what it answers, whatever the clocks said."""
-    by_date = sorted(range(len(seen)), key=lambda one: (seen[one].at, one))
-    where: dict[int, int] = {}
-    for one in by_date:
-        if seen[one].own:
-            where.setdefault(seen[one].own, one)
-    begun, placed = bytearray(len(seen)), bytearray(len(seen))
-    ordered: list[Seen] = []
-    for first in by_date:
-        path = [first]
-        while path:
-            one = path[-1]
-            if not begun[one]:
-                begun[one] = 1
-                parents = (where[number] for number in seen[one].answered if number in where)
-                path += [parent for parent in parents if not begun[parent]]
-                if path[-1] != one:
-                    continue
-            path.pop()
-            if not placed[one]:
-                placed[one] = 1
-                ordered.append(seen[one])
-    return ordered
-
-
 # --- bring in -----------------------------------------------------------------------------------------------
 
 
@@ -238,14 +94,11 @@ def in_order(seen: Sequence[Seen]) -> list[Seen]:
 def rehearsal(workspace: Workspace) -> Iterator[Workspace]:
     """A workspace in which an import can be tried, with nothing left of it.
 
-    SQLite has one writer, whom a long rehearsal would keep everybody waiting for; so it is held in a copy.  PostgreSQL
-    has many, and takes back what it did.
+    The store has one writer, whom a long rehearsal would keep everybody waiting for; so it is held in a copy.
     """
-    if sql.postgres():
-        with rehearsed(workspace, True):
-            yield workspace
-        return
-    with _room() as room:
+    from crmmail.store import schema  # which reads what makes and changes tables
+
+    with archive.room() as room:
         copy = os.path.join(room, "crmmail.db")
         schema.backup(workspace.store, copy)
         try:
@@ -255,10 +108,20 @@ def rehearsal(workspace: Workspace) -> Iterator[Workspace]:
             sql.use(workspace.store.connection)
 
 
-def check(workspace: Workspace, wanted: Wanted) -> None:
-    """Raises NotFound where there is no such section."""
+def check(workspace: Workspace, wanted: Wanted, *, dry_run: bool = False) -> None:
+    """Before anything is looked at.
+
+    Raises:
+        NotFound: there is no such section.
+        Refused: a rehearsal on PostgreSQL, of whose stores nobody makes a copy in passing.
+    """
     if wanted.section is not None:
         offices.section(wanted.section)
+    if dry_run and sql.postgres():
+        raise Refused(
+            "on PostgreSQL a rehearsal would keep every delivery waiting: copy the store with "
+            "`crmmail db copy postgresql:… sqlite:try.db` and rehearse there, with --db try.db"
+        )
 
 
 def bring(
@@ -272,7 +135,7 @@ def bring(
     Raises:
         CrmmailError: the store takes no more; what was committed stays.
     """
-    manner = HISTORY._replace(notifies=wanted.notify)
+    manner = HISTORY._replace(notifies=wanted.notify, brought=workspace.now())
     batch: list[Prepared] = []
     size = 0
 
@@ -282,7 +145,7 @@ def bring(
             return
         answers = deliver_together(workspace, batch, manner)
         count, batch, size = len(batch), [], 0
-        _note(workspace, answers, tally)
+        _note(answers, tally)
         step(count)
 
     try:
@@ -300,8 +163,9 @@ def bring(
                         write()
                         time.sleep(PAUSE)
             write()
-    except KeyboardInterrupt:
-        _write_down(workspace, tally)
+    except (KeyboardInterrupt, CrmmailError):
+        with suppress(CrmmailError):  # the store may not even take this; why it stopped is what must be said
+            _write_down(workspace, tally)
         raise
     _write_down(workspace, tally)
 
@@ -424,9 +288,8 @@ def _answers(
             yield from alone
 
 
-def _note(workspace: Workspace, answers: Sequence[list[Outcome] | CrmmailError], tally: Tally) -> None:
-    """Counts what a batch became; the records that it made begin after what rules would have done by then."""
-    made = []
+def _note(answers: Sequence[list[Outcome] | CrmmailError], tally: Tally) -> None:
+    """Counts what a batch became."""
     for answer in answers:
         if isinstance(answer, CrmmailError):
             if answer.retry and all(isinstance(one, CrmmailError) for one in answers):
@@ -434,30 +297,10 @@ def _note(workspace: Workspace, answers: Sequence[list[Outcome] | CrmmailError],
             tally.failed.append(str(answer))
             continue
         tally.add(answer)
-        made += [one.record for one in answer if one.created and one.record is not None]
-    _past(workspace, made)
 
 
 def _note_failed(sentence: str, tally: Tally) -> None:
     tally.gone.append(sentence)
-
-
-def _past(workspace: Workspace, records: Sequence[int]) -> None:
-    """Dated rules do not act on these for a day that was over before they were brought in: that would be mail about
-    what is long past.  Days that are still to come count as for every record."""
-    dated = rules.rules(active=True, dated=True) if records else []
-    if not dated:
-        return
-    from crmmail.services.automatic import rule_work  # which most shops' imports have no use for
-
-    now = workspace.now()
-    parents = {one.code: one.parent for one in offices.sections() if one.parent}
-    new = set(records)
-    with workspace.store.transaction():
-        for rule in rule_work.read(dated):
-            for number in new & set(due.due(rule, now, parents, now=now)):
-                base = base_of(rule, due.facts(number))
-                rules.put_firing(rule.id, number, now, "its day was over when the record was imported", base=base)
 
 
 def _write_down(workspace: Workspace, tally: Tally) -> None:

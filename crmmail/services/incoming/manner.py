@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from crmmail.core.typed import NamedTuple
 
 
@@ -13,6 +15,7 @@ class Manner(NamedTuple):
     counts_loops: bool  # it counts for the loop limits, and is held where it is over them
     notifies: bool  # people get inbox items
     dated_by_mail: bool  # what it makes is dated as the letter is, not by the clock
+    brought: datetime | None = None  # when the mail of years was brought: dated rules pass over days before; None: now
 
 
 MAIL = Manner(sends=True, rules=True, counts_loops=True, notifies=True, dated_by_mail=False)

@@ -6,7 +6,7 @@ server, that one is accused and not its neighbours, which merely come again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError
@@ -24,6 +24,7 @@ def can_take(workspace: Workspace) -> None:
     Raises:
         CrmmailError: it could not: locked, read-only, broken, of another schema.
     """
+    workspace.store.check_writable()
     with workspace.store.transaction():
         database.check_schema(workspace.store.place)
 
@@ -42,11 +43,28 @@ def read(
 
 
 def take(
-    workspace: Workspace, many: Sequence[Prepared | CrmmailError], counter: Attempts
+    workspace: Workspace,
+    many: list[Prepared | CrmmailError],
+    counter: Attempts,
+    more: Callable[[], Sequence[Prepared | CrmmailError]] = tuple,
 ) -> list[list[Outcome] | CrmmailError]:
-    """What became of each letter; whoever has outcomes is committed, the others must come again."""
-    judged = iter(deliver_together(workspace, [one for one in many if isinstance(one, Prepared)], MAIL, counter))
+    """What became of each letter; whoever has outcomes is committed, the others must come again.
+
+    Args:
+        more: as `deliver_together` has it; what it says is added to `many`.
+    """
+
+    def added() -> list[Prepared]:
+        came = more()
+        many.extend(came)
+        return _whole(came)
+
+    judged = iter(deliver_together(workspace, _whole(many), MAIL, counter, added))
     return [next(judged) if isinstance(one, Prepared) else one for one in many]
+
+
+def _whole(many: Sequence[Prepared | CrmmailError]) -> list[Prepared]:
+    return [one for one in many if isinstance(one, Prepared)]
 
 
 def _read(limits: Reading, letter: Spool, envelope: Envelope, counter: Attempts) -> Prepared | CrmmailError:

@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from crmmail import config as configuration
-from crmmail.errors import ConfigBroken, CrmmailError, StoreBehind, StoreBroken, StoreBusy, StoreDamaged, StoreMissing
+from crmmail.errors import (
+    ConfigBroken,
+    CrmmailError,
+    DriverMissing,
+    StoreBehind,
+    StoreBroken,
+    StoreBusy,
+    StoreDamaged,
+    StoreMissing,
+)
 from crmmail.services.keeping.checks import (
     addresses,
     byitself,
@@ -85,6 +94,7 @@ ADVICE: dict[type[CrmmailError], str] = {
 }
 
 ADVICE_ON_A_SERVER: dict[type[CrmmailError], str] = {
+    DriverMissing: "pip install 'crmmail[postgres]' where crmmail is installed",
     StoreMissing: "createdb, then crmmail init; or bring the store back from a backup",
     StoreBusy: "look who holds it (pg_stat_activity); deliveries wait for it, too",
     StoreBroken: "look whether the server runs, and who may use the database",

@@ -107,7 +107,8 @@ def share(place: str, group: str) -> None:
     try:
         os.chown(folder, -1, number)
         os.chmod(folder, 0o2770)
-        for path in (place, beside.migrate(place)):
+        # SQLite gives a journal the mode of its store when it makes one, and this one stays.
+        for path in (place, beside.migrate(place), *filter(os.path.exists, [f"{place}-journal"])):
             os.chown(path, -1, number)
             os.chmod(path, 0o660)
     except PermissionError as error:

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from crmmail.core.letter import Letter
-from crmmail.core.typed import NamedTuple
+from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 from crmmail.errors import NotFound, Refused
-from crmmail.services.sending import outgoing, trouble, worker
+from crmmail.services.sending import trouble
 from crmmail.services.sending.advice import advice
-from crmmail.services.sending.outgoing import Unbuildable
-from crmmail.services.sending.send import Result
 from crmmail.store import directory, journal, outbox, undoable
 from crmmail.store.outbox import Delivery
 from crmmail.workspace import Workspace, os_login
 
-__all__ = ["Delivery", "Preview", "advice", "cancel", "listing", "news", "preview", "raw", "retry"]
+if TYPE_CHECKING:
+    from crmmail.services.sending.send import Result
+
+__all__ = ["Delivery", "Preview", "advice", "cancel", "delivery", "listing", "news", "preview", "raw", "retry"]
 
 
 SAID = "tick.said"  # in the store: the kinds of failure that cron's owner has heard of
@@ -60,13 +61,23 @@ def news(workspace: Workspace, results: Sequence[Result]) -> list[Result]:
     return [one for one in results if one.state == "failed" or one in first.values()]
 
 
+def delivery(number: int) -> Delivery:
+    """One row of the outbox."""
+    found = outbox.deliveries(numbers=[number])
+    if not found:
+        raise NotFound(f"there is no mail {number} in the outbox: `crmmail outbox --all` lists them")
+    return found[0]
+
+
 def preview(workspace: Workspace, number: int) -> Preview:
     """One mail of the outbox, as it will read, in its recipient's language."""
-    copy = outgoing.delivery(number)
+    from crmmail.services.sending import outgoing  # which makes mails; a listing has no use for it
+
+    copy = delivery(number)
     try:
         letter, data, _ = outgoing.build(workspace, copy)
         return Preview(copy, letter, data, "")
-    except (Refused, NotFound, Unbuildable) as error:
+    except (Refused, NotFound, outgoing.Unbuildable) as error:
         return Preview(copy, None, b"", str(error))
 
 
@@ -76,7 +87,7 @@ def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]
     Each has all its tries again: what is old would be given up at the first greylisting.
     What bounced is tried again only where it is named: it arrived once, and was sent back.
     """
-    wanted = [outgoing.delivery(one) for one in numbers] if numbers is not None else list(listing(workspace))
+    wanted = [delivery(one) for one in numbers] if numbers is not None else list(listing(workspace))
     changed = []
     with workspace.store.transaction():
         for copy in wanted:
@@ -93,9 +104,11 @@ def retry(workspace: Workspace, numbers: Sequence[int] | None) -> list[Delivery]
 
 def cancel(workspace: Workspace, numbers: Sequence[int]) -> list[Delivery]:
     """Does not send what has not left, and puts away what failed or came back; undo puts it back."""
+    from crmmail.services.sending import worker  # as above
+
     me = workspace.user()
     with workspace.store.transaction():
-        copies = [outgoing.delivery(one) for one in numbers]
+        copies = [delivery(one) for one in numbers]
         busy = outbox.in_work(numbers, datetime.now(UTC), worker.alive)
         for copy in copies:
             if copy.state not in ("queued", *outbox.TROUBLE):

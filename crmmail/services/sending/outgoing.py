@@ -13,7 +13,7 @@ from crmmail.core import answer, orders, quote, reply, text, token, wording
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import MADE, Address
 from crmmail.core.typed import Any, NamedTuple
-from crmmail.errors import CrmmailError, NotFound, Refused
+from crmmail.errors import CrmmailError, Refused
 from crmmail.mail import mask
 from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
@@ -27,21 +27,13 @@ from crmmail.store.records import Record
 from crmmail.workspace import Workspace
 
 __all__ = [
-    "Facts", "Unbuildable", "build", "check_reader", "composed", "delivery", "gather", "is_ours_inside", "letter",
-    "needs_utf8", "own_words",
+    "Facts", "Unbuildable", "build", "check_reader", "composed", "gather", "is_ours_inside", "letter", "needs_utf8",
+    "own_words",
 ]  # fmt: skip
 
 MAX_INNER = 50  # mails inside a mail; each is read
 LETTERS = ("email_out", "auto")  # kinds of message that leave as letters of ours
 HEARD_OUTSIDE = ("email_in", *LETTERS)  # kinds of which a follower outside gets a copy
-
-
-def delivery(number: int) -> Delivery:
-    """One row of the outbox."""
-    found = outbox.deliveries(numbers=[number])
-    if not found:
-        raise NotFound(f"there is no mail {number} in the outbox: `crmmail outbox --all` lists them")
-    return found[0]
 
 
 class Facts(NamedTuple):

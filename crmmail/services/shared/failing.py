@@ -22,8 +22,12 @@ from crmmail.workspace import Choice, Workspace, clock
 DAY = timedelta(days=1)
 
 
-def note(choice: Choice, environ: Mapping[str, str], error: Exception) -> None:
-    """One delivery ended in 75: why, for `doctor` and for the log.  The store may be anything, or not be there."""
+def note(choice: Choice, environ: Mapping[str, str], error: Exception, door: str = "mda") -> None:
+    """One delivery ended in 75: why, for `doctor` and for the log.  The store may be anything, or not be there.
+
+    Args:
+        door: who writes that into the log.
+    """
     place, now = place_of(choice, environ), moment(environ)
     kind = type(error).__name__ if isinstance(error, CrmmailError) else "bug"
     why = str(error) if isinstance(error, CrmmailError) else f"{type(error).__name__}: {error}"
@@ -31,7 +35,7 @@ def note(choice: Choice, environ: Mapping[str, str], error: Exception) -> None:
     for path in (*there, in_state(environ)):
         if failing.note(path, now, kind=kind, why=why, place=place):
             break
-    log.write(configuration.log_file(settings(choice, environ), environ), now, "mda", f"later: {why}")
+    log.write(configuration.log_file(settings(choice, environ), environ), now, door, f"later: {why}")
 
 
 def over(workspace: Workspace) -> None:

@@ -107,10 +107,21 @@ def nothing_waits_to_be_rolled_back(site: Site) -> Iterator[Finding]:
     writable = os.access(site.place, os.W_OK) and os.access(os.path.dirname(site.place) or ".", os.W_OK)
     for end in ("-journal", "-wal"):
         path = site.place + end
-        if not writable and os.path.exists(path) and os.path.getsize(path):
+        if not writable and _has_begun(path):
             owner = _login(os.stat(site.place).st_uid)
             sentence = f"{path} is left of a write that was cut off, and you may not put it in order"
             yield fail("journal", sentence, f"as {owner}: crmmail --db {site.place} db check (and never remove it)")
+
+
+def _has_begun(path: str) -> bool:
+    """Does something stand in this journal?  Zeros at its head say that all is done."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(1) not in (b"", b"\0")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return os.path.getsize(path) > 0
 
 
 def log_is_well(site: Site) -> Iterator[Finding]:

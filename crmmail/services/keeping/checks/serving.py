@@ -12,6 +12,10 @@ from crmmail.store import beside, serving
 from crmmail.store import place as places
 from crmmail.store.database import NEWEST
 
+PATIENCE = 5.0  # seconds for an answer
+MDA = b"doctor\n"  # no mail, to which a server says that it is none
+LMTP = b"QUIT\r\n"
+
 
 def server_is_well(site: Site) -> Iterator[Finding]:
     """A server that was killed leaves its sockets, which mail servers go on trying; one that has outlived an upgrade
@@ -33,9 +37,39 @@ def server_is_well(site: Site) -> Iterator[Finding]:
     elif found.version and found.version != __version__:
         sentence = f"{who} is still crmmail {found.version}"
         yield warn("serve", sentence, "restart it: systemctl restart crmmail, or ^C and crmmail serve")
+    elif deaf := [said for said in (_silence(found.mda, MDA), _silence(found.lmtp, LMTP)) if said]:
+        sentence = f"{who} does not answer: {deaf[0]}"
+        yield fail("serve", sentence, "restart it: systemctl restart crmmail, or end it and crmmail serve")
     else:
         lmtp = f", LMTP on {found.lmtp}" if found.lmtp else ""
         yield ok("serve", f"{who} takes mail{lmtp}")
+
+
+def _silence(where: str, question: bytes) -> str:
+    """Why a server is taken for deaf at that address; "" where it answers, where it has none, or we may not ask."""
+    family, target = _target(where)
+    if not where:
+        return ""
+    try:
+        with socket.socket(family) as probe:
+            probe.settimeout(PATIENCE)
+            probe.connect(target)
+            probe.sendall(question)
+            return "" if probe.recv(1) else f"it hangs up on {where}"
+    except (FileNotFoundError, ConnectionRefusedError):
+        return f"nobody listens on {where}"
+    except (BlockingIOError, TimeoutError):
+        return f"nothing is heard on {where}"
+    except OSError:
+        return ""  # too long for a socket, or not for us
+
+
+def _target(where: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    """An address as `server.sockets` writes it, for `connect`."""
+    if where.startswith("unix:"):
+        return socket.AF_UNIX, where.removeprefix("unix:")
+    host, _, port = where.rpartition(":")
+    return socket.AF_INET6 if "[" in host else socket.AF_INET, (host.strip("[]"), int(port or 0))
 
 
 def _is_deserted(path: str) -> bool:

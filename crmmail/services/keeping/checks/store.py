@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -43,11 +42,11 @@ def journal_is_safe(workspace: Workspace) -> Iterator[Finding]:
         yield from _server_is_safe()
         return
     mode = workspace.store.journal_mode()
-    versions = f"SQLite {sqlite3.sqlite_version}, Python {platform.python_version()}"
-    if mode == "wal" and sqlite3.sqlite_version_info < database.WAL_IS_SAFE:
+    versions = f"SQLite {database.LIBRARY}, Python {platform.python_version()}"
+    if mode == "wal" and not database.wal_is_safe():
         wanted = ".".join(map(str, database.WAL_IS_SAFE))
-        sentence = f"WAL with SQLite {sqlite3.sqlite_version}: two processes can corrupt it (safe from {wanted})"
-        yield fail("journal", sentence, "open it once with crmmail and nobody else, which sets TRUNCATE")
+        sentence = f"WAL with SQLite {database.LIBRARY}: two processes can corrupt it (safe from {wanted})"
+        yield fail("journal", sentence, "open it once with crmmail and nobody else, which sets PERSIST")
     elif workspace.store.synchronous() < FULL:
         sentence = f"synchronous is {workspace.store.synchronous()}: a power cut can take what was committed"
         yield fail("journal", sentence, "tell us: crmmail sets it to FULL whenever it opens the store")
