@@ -8,6 +8,7 @@ import smtplib
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from doors import OK, ROOT, SOUND, Shop, letter, open_shop
 from lmtp import FULL, Served
 from mailstack import MailStack
 from postfix import HOST, Postfix
+
+from crmmail.server.queue import FRESH
 
 DOC = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
 SOCKET, PORT = "/run/crmmail/lmtp", "2424"  # as the page has them
@@ -143,6 +146,7 @@ def test_postfix_keeps_what_is_not_taken_and_brings_it_again(relay: Postfix, sho
     with Served(shop, "--lmtp", f"{shop.folder}/lmtp", env={"CRMMAIL_DELIVERY_BUSY_TIMEOUT": "0"}) as server:
         let_in(server)
         with shop.locked():
+            time.sleep(FRESH)  # so long a look at the store is believed
             relay.flush()
             (waiting,) = relay.queue()
             assert f"451 4.3.0 {shop.place} is locked by another process" in waiting["recipients"][0]["delay_reason"]
