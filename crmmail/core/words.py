@@ -32,7 +32,7 @@ MARKS = 30  # on one letter, as in the Stream-Safe Text Format (UAX 15), section
 SHORT = 4096  # characters up to which no run can be long enough to matter
 _PICTURES = "\U0001f000\U0001faff"  # SQLite knows few of them, and takes the others for letters
 # Bytes of UTF-8 with which none of those begins; a look at bytes is thirty times quicker than one at letters.
-_ELSEWHERE = bytes(byte for byte in range(256) if byte not in (0xE0, 0xF0) and not 0xE3 <= byte <= 0xE9)
+_ELSEWHERE = bytes(byte for byte in range(256) if byte not in (0xE0, 0xEF, 0xF0) and not 0xE3 <= byte <= 0xE9)
 # A set of so many letters takes `re` 10 ms to compile, a process's whole start; so the pattern finds what lies beyond,
 # and what is written without blanks is picked out of that.
 _BEYOND = pattern("[^\0-\u0dff]+")

@@ -93,3 +93,8 @@ def test_a_monster_of_marks_takes_no_time(marks: str) -> None:
     assert words(f"Before {'a' + marks * 80_000} behind")[0] == "before"
     assert words("Ещё " + "а" * 5000 + " й" + "\u0301" * 40 + " Ж")[-1] == "ж"
     assert time.monotonic() - began < 10
+
+
+def test_letters_without_blanks_are_parted_whatever_stands_beside_them() -> None:
+    assert words("0\ufa27") == ["0", "\ufa27"]
+    assert words("0\ufa27\u0800") == ["0", "\ufa27", "\u0800"]
