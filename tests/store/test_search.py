@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from unicodedata import ucd_3_2_0
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -239,7 +240,14 @@ def test_no_input_fails(store: Store, typed: str, sender: str) -> None:
     search.numbers(Query(words=(typed,), sender=sender), limit=5)
 
 
-WORD = st.text(st.characters(categories=["L", "N"], max_codepoint=0x9FFF), min_size=1)
+def has_old_case(letter: str) -> bool:
+    """SQLite knows the letter cases of Unicode 6.1, and not those that were found for Cherokee, say, since."""
+    return letter.lower() == letter or all(
+        ucd_3_2_0.category(one) in ("Lu", "Lt", "Ll") for one in (letter, letter.lower()[0])
+    )
+
+
+WORD = st.text(st.characters(categories=["L", "N"], max_codepoint=0x9FFF).filter(has_old_case), min_size=1)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
