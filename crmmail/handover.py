@@ -148,7 +148,7 @@ def _next(flag: str, rest: list[str]) -> str:
 
 
 def store(said: dict[str, str], environ: dict[str, str]) -> str:
-    """The place of the store, as `store.place` has it; "" where only the whole program can tell.
+    """The place of the store, as `store.engine.place` has it; "" where only the whole program can tell.
 
     A wrong guess costs nothing: the server compares these settings with its own before it takes a mail.
     """
@@ -204,7 +204,7 @@ def named_in(path: str) -> str | None:
 
 
 def socket_of(place: str) -> str:
-    """Where the server of a store listens; `store.beside.serve` says the same."""
+    """Where the server of a store listens; `store.files.beside.serve` says the same."""
     if "://" not in place:
         return (os.path.realpath(place) if os.path.islink(place) else place) + ".serve"
     from crmmail.core import url

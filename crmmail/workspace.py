@@ -17,7 +17,8 @@ from crmmail.config import Config
 from crmmail.core.known import Settings
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import ConfigBroken, NotFound, StoreBroken
-from crmmail.store import database, directory
+from crmmail.store.engine import database
+from crmmail.store.people import directory
 
 
 class Choice(NamedTuple):

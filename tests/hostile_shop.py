@@ -181,7 +181,8 @@ class HostileShop:
         talk.do("set 6 priority=low")  # can be undone
         with talk.open() as workspace, workspace.store.transaction():
             from crmmail.services.automatic import hooks
-            from crmmail.store import rules, tables
+            from crmmail.store import tables
+            from crmmail.store.automatic import rules
 
             rule = rules.rules()[0].id
             hooks.queue(workspace, 3, rule, "erp", "rule Opened: hook erp")

@@ -6,7 +6,8 @@ from typing import Any
 
 from conversation import Talk
 
-from crmmail.store import index, sql
+from crmmail.store.engine import sql
+from crmmail.store.letters import index
 
 
 def contents() -> list[Any]:

@@ -249,7 +249,7 @@ class Served:
 # No mail can be committed: the disk is full at the very end.
 FULL = """
 import sqlite3
-from crmmail.store import sql
+from crmmail.store.engine import sql
 real = sql.Connection.commit
 def commit(self):
     if self.execute("SELECT COUNT(*) FROM crm_original").fetchone()[0]:

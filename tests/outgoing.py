@@ -26,8 +26,8 @@ from crmmail.services.acts import post
 from crmmail.services.sending import outbox as sent
 from crmmail.services.sending import preview
 from crmmail.services.sending.preview import Words
-from crmmail.store import index, outbox
-from crmmail.store.outbox import Delivery
+from crmmail.store.letters import index, outbox
+from crmmail.store.letters.outbox import Delivery
 from crmmail.workspace import Choice, Workspace
 
 LONG_AGO = "2026-01-01 10:00:00.000000"

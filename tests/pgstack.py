@@ -137,7 +137,7 @@ class PostgresStack:
 
     def ask(self, statement: str, database: str = "postgres") -> list[Any]:
         """One statement by psql's rights; the rows of its answer."""
-        from crmmail.store import postgres
+        from crmmail.store.engine import postgres
 
         with postgres.psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement)

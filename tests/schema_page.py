@@ -24,8 +24,9 @@ from peewee import (
     TextField,
 )
 
-from crmmail.store import index, tables
+from crmmail.store import tables
 from crmmail.store.fields import JSONText, UTCField
+from crmmail.store.letters import index
 
 TYPES: tuple[tuple[type[Field], str], ...] = (  # the first that fits
     (JSONText, "JSON"),

@@ -26,7 +26,8 @@ from doors import Shop
 WRITING = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "mkdir", "fchown", "openat")
 CALLS = (*WRITING, "pread64", "fcntl")  # and what it reads of the store, and its locks
 
-WAL = "from crmmail.store import database\ndatabase.WAL_IS_SAFE = (3, 0, 0)\n"  # as with an SQLite that may use it
+# As with an SQLite that may use it.
+WAL = "from crmmail.store.engine import database\ndatabase.WAL_IS_SAFE = (3, 0, 0)\n"
 
 _LOADED = """
 import ctypes, os, sys

@@ -15,9 +15,11 @@ import pytest
 from conversation import Talk
 from doors import CRMMAIL, open_shop
 
-from crmmail.store import database, fields, soundness, tables
+from crmmail.store import fields, tables
+from crmmail.store.care import soundness
+from crmmail.store.engine import database
+from crmmail.store.engine.values import plain
 from crmmail.store.fields import JSONText, Text, Word
-from crmmail.store.values import plain
 
 BAD = ["a\0b", "\0", "\ud800", "a\udcffb\udbff", "é\udfff", "\0" * 5, "x" * 1_100_000 + "\udc80"]
 COLUMNS = [one for model in tables.TABLES for one in model._meta.sorted_fields]
@@ -126,7 +128,7 @@ def test_the_editor(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_hook_s_words(talk: Talk) -> None:
     from crmmail.services.automatic import hooks
-    from crmmail.store import rules
+    from crmmail.store.automatic import rules
 
     talk.mail("Ann <ann@customer.example>", subject="Printer broken", text="It burns.")
     folder = talk.home / ".config/crmmail/hooks"

@@ -19,7 +19,8 @@ from conversation import Talk, founded, opened
 
 from crmmail import mda
 from crmmail.services.incoming.deliver import Outcome
-from crmmail.store import mails, messages, tables
+from crmmail.store import tables
+from crmmail.store.letters import mails, messages
 
 CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no mails in {CORPORA}")

@@ -121,13 +121,14 @@ def test_file_names_of_the_pages_are_whole() -> None:
     assert not [one for one in named if not (PACKAGE / one[1]).exists() and not (ROOT / one[1]).exists()]
 
 
-def test_every_file_of_a_room_stands_in_its_row() -> None:
-    house = (ROOT / PAGES[0]).read_text()
-    rooms = [*(f"{name}/" for name in ROOMS[1:]), *(f"{path.name}/" for path in (PACKAGE / "services").glob("[a-z]*"))]
+@pytest.mark.parametrize("hall", ["", "services/", "store/"])
+def test_every_file_of_a_room_stands_in_its_row(hall: str) -> None:
+    head = f"| room of `{hall}` |" if hall else "| room |"
+    _, _, table = (ROOT / PAGES[0]).read_text().partition(head)
+    rows = dict(re.findall(r"^\| `(\w+)/` (\|.*)", table.partition("\n\n")[0], re.M))
+    rooms = [PACKAGE / name for name in ROOMS[1:]] if not hall else sorted((PACKAGE / hall).glob("[a-z]*/"))
     for room in rooms:
-        (row,) = re.findall(rf"^\| `{room}` \|.*", house, re.M)
-        folder = PACKAGE / room if (PACKAGE / room).exists() else PACKAGE / "services" / room
-        missing = {path.stem for path in folder.glob("[a-z]*.py")} - set(re.findall(r"`(\w+)`", row))
+        missing = {path.stem for path in room.glob("[a-z]*.py")} - set(re.findall(r"`(\w+)`", rows.get(room.name, "")))
         assert not missing, (room, missing)
 
 

@@ -19,7 +19,7 @@ from conversation import RECEIVED, Talk
 from crmmail.errors import StoreBroken
 from crmmail.services.keeping import doctor
 from crmmail.services.keeping.checks import disk, files, store
-from crmmail.store import database
+from crmmail.store.engine import database
 from crmmail.workspace import Choice
 
 LATELY = "2026-11-24 09:00:00.000000"
@@ -308,7 +308,7 @@ def test_modes_are_set_on_purpose_whatever_the_umask(
         talk.do("aliases add sales@crm.test --kind lead")
         talk.mda(b"")  # leaves the mark that deliveries fail
         with monkeypatch.context() as patch:
-            patch.setattr("crmmail.store.attempts._remove", lambda path: None)  # as if each was killed
+            patch.setattr("crmmail.store.files.attempts._remove", lambda path: None)  # as if each was killed
             talk.mail("ana@example.com", "sales@crm.test", "Hello", flags="-u9 -padmin")
         talk.mda(b"")
         talk.do("tick")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conversation import Talk
 
-from crmmail.store import beside, failing
+from crmmail.store.files import beside, failing
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 

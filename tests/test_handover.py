@@ -26,7 +26,7 @@ from hypothesis import strategies as some
 from crmmail import config, handover, mda
 from crmmail.handover import Beginning
 from crmmail.services.shared import failing
-from crmmail.store import beside
+from crmmail.store.files import beside
 from crmmail.workspace import Choice, Workspace
 
 

@@ -27,6 +27,9 @@ DOORS = {"mda", "server", "cli", "tui"}
 FLOORS = (GROUND, CORE, EDGES, STAIR, PATHS, DOORS)
 # The rooms of services/, and the same among them.
 STOREYS = ("shared", "hearing", "sending", "automatic", "acts", "incoming", "desk", "keeping")
+# And those of store/; `tables`, `fields` and `models` are the ground, as `engine` is.
+CELLARS = ("engine", "files", "people", "letters", "work", "automatic", "history", "lists", "schema", "care")
+BESIDE_THE_ENGINE = {"tables", "fields", "models"}
 # Of the doors only `cli` may open the others; `server` speaks the words of `mda`, whose work it does.
 BESIDES = {"cli": {"mda", "server", "tui"}, "tui": {"server"}, "server": {"mda"}}
 # The doors talk to the services; the room that reads and writes MIME, and the two that act, are none of their business.
@@ -94,18 +97,24 @@ def test_a_file_imports_only_what_lies_below(path: Path) -> None:
         )
 
 
-def test_of_the_paths_none_leads_up() -> None:
+@pytest.mark.parametrize(("house", "storeys"), [("services", STOREYS), ("store", CELLARS)])
+def test_within_a_house_nothing_leads_up(house: str, storeys: tuple[str, ...]) -> None:
     for path in FILES:
         _, *rooms = path.relative_to(PACKAGE).parts
-        if room_of(path) != "services":
+        if room_of(path) != house or rooms[0] == "migrations":
             continue
-        assert rooms[0] in STOREYS, f"put {path.name} into one of services/: {', '.join(STOREYS)}"
+        own = storey(rooms[0].removesuffix(".py"))
+        assert own in storeys, f"put {path.name} into one of {house}/: {', '.join(storeys)}"
         for line, module in imports(path):
-            if module.startswith("crmmail.services."):
-                target = module.split(".")[2]
-                assert STOREYS.index(target) <= STOREYS.index(rooms[0]), (
+            if module.startswith(f"crmmail.{house}."):
+                target = storey(module.split(".")[2])
+                assert storeys.index(target) <= storeys.index(own), (
                     f"{path.relative_to(ROOT)}:{line}: {rooms[0]} must not import {module}"
                 )
+
+
+def storey(room: str) -> str:
+    return "engine" if room in BESIDE_THE_ENGINE else room
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

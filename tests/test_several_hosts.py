@@ -19,7 +19,7 @@ from conversation import Talk
 from mailsink import Sink
 from pgstack import PostgresStack
 
-from crmmail.store import sql
+from crmmail.store.engine import sql
 
 pytestmark = pytest.mark.postgres
 

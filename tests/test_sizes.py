@@ -169,7 +169,7 @@ def test_no_room_for_what_is_far_over_the_limit(shop: Shop) -> None:
 def test_more_than_a_row_can_hold(shop: Shop) -> None:
     """SQLite takes a thousand million bytes in one value; this one was built for two."""
     small = (
-        "import sqlite3\nfrom crmmail.store import blobs, sql\nusual = blobs._in_pieces\n"
+        "import sqlite3\nfrom crmmail.store.engine import blobs, sql\nusual = blobs._in_pieces\n"
         "def tight(*given):\n    sql.connection().driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2_000_000)\n"
         "    return usual(*given)\nblobs._in_pieces = tight\n"
     )

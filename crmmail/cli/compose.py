@@ -25,7 +25,7 @@ from crmmail.errors import Refused, UsageError
 from crmmail.services.acts import drafts
 from crmmail.services.sending import attach, preview
 from crmmail.services.sending.preview import Words
-from crmmail.store.records import Record
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 # --- the words ----------------------------------------------------------------------------------------------

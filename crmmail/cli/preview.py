@@ -12,7 +12,7 @@ from crmmail.core.text import cells, mark_address, one_line
 from crmmail.services.sending.advice import advice
 from crmmail.services.sending.outbox import Delivery
 from crmmail.services.sending.preview import Hearer, Plan
-from crmmail.store.records import Record
+from crmmail.store.work.records import Record
 
 ROLES = {"to": "To", "cc": "Cc", "bcc": "Bcc"}
 WAYS = {"inbox": "inbox", "mail": "mail", "both": "inbox and mail"}

@@ -83,7 +83,7 @@ class Session:
     @cached_property
     def our_names(self) -> frozenset[str]:
         """What whoever works here is called, in lower case: no stranger is shown by such a name alone."""
-        from crmmail.store import offices  # most commands show no senders
+        from crmmail.store.people import offices  # most commands show no senders
 
         self.open()
         return offices.our_names()
@@ -92,7 +92,7 @@ class Session:
         """What a command died of; trouble of the open store in our words, which only transactions speak."""
         if self._workspace is None or isinstance(error, CrmmailError):
             return error
-        from crmmail.store.database import is_trouble, plainly
+        from crmmail.store.engine.database import is_trouble, plainly
 
         return plainly(error, self._workspace.store.place) if is_trouble(error) else error
 

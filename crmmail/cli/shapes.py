@@ -16,13 +16,13 @@ if TYPE_CHECKING:  # each command reads what its own values come from, and no ot
     from crmmail.services.incoming.deliver import Outcome
     from crmmail.services.incoming.unconfirmed import Waiting
     from crmmail.services.sending.preview import Plan
-    from crmmail.store.activities import Activity
-    from crmmail.store.followers import Follower
-    from crmmail.store.items import Item
-    from crmmail.store.mails import Quarantined
-    from crmmail.store.messages import Message
-    from crmmail.store.outbox import Delivery
-    from crmmail.store.records import Record
+    from crmmail.store.letters.mails import Quarantined
+    from crmmail.store.letters.messages import Message
+    from crmmail.store.letters.outbox import Delivery
+    from crmmail.store.lists.items import Item
+    from crmmail.store.people.followers import Follower
+    from crmmail.store.work.activities import Activity
+    from crmmail.store.work.records import Record
 
 Shape = dict[str, Any]
 

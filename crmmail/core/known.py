@@ -1,7 +1,7 @@
 """What has to be known before a letter can be judged.
 
-`ask` reads the letter for everything that must be looked up, `store.threads.known` looks it up in one place with a
-bounded number of indexed queries, and `Known` is the answer.  No judgement here: only facts.
+`ask` reads the letter for everything that must be looked up, `store.letters.threads.known` looks it up in one place
+with a bounded number of indexed queries, and `Known` is the answer.  No judgement here: only facts.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     own mail → the same letter again → bounce → reply evidence → aliases → a user's virtual address → the catchall
     → the section of the mailbox → quarantine
 
-`Known` is all that the store knows about the letter (`store.threads.known` asks it in one place); `Decision` is
+`Known` is all that the store knows about the letter (`store.letters.threads.known` asks it in one place); `Decision` is
 what shall happen and why.  `services.incoming.deliver` does it; `why`, `--explain` and `--dry-run` print it.  Every
 route ends in a record or in quarantine: there is no branch that drops a letter (F113).
 """

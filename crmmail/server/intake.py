@@ -22,7 +22,7 @@ from crmmail.services.incoming import together
 from crmmail.services.incoming.deliver import Prepared
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
-from crmmail.store.attempts import Steady
+from crmmail.store.files.attempts import Steady
 from crmmail.workspace import Choice, Workspace
 
 RESERVE = 16_000_000  # bytes that stay free on the disk, for the journal of a transaction

@@ -22,7 +22,7 @@ from crmmail.server.connection import Connection
 from crmmail.server.queue import Queue, Verdict
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
-from crmmail.store import place as places
+from crmmail.store.engine import place as places
 from crmmail.workspace import Choice
 
 HEAD = b"crmmail-mda 1 "

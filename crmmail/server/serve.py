@@ -34,8 +34,8 @@ from crmmail.server.storekeeper import Storekeeper
 from crmmail.server.systemd import Notices
 from crmmail.server.systemd import sockets as given_by_systemd
 from crmmail.server.ticker import Ticker
-from crmmail.store import beside, serving
-from crmmail.store.database import NEWEST
+from crmmail.store.engine.database import NEWEST
+from crmmail.store.files import beside, serving
 from crmmail.workspace import Choice, Workspace
 
 COMMITTED = "what was handed over is committed"

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from crmmail.errors import ConfigBroken, Refused, UsageError
-from crmmail.store import beside
+from crmmail.store.files import beside
 
 LONGEST = 107  # bytes of a socket's path, which the system sets
 BACKLOG = 128

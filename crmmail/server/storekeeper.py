@@ -1,9 +1,9 @@
 """The process that has the store: the server hands it mails, many at a time, and hears what became of each.
 
 A mail that hangs the judging, or eats the memory, ends this process and not the server: the connections of the mails
-that it had in hand end, those mails come again, and the next process counts the one that did it (`store.attempts`).
-The same goes for the process that reads (`reader`).  Where the server itself ends, what they have in hand is still
-committed, and whoever offers it again offers a duplicate.
+that it had in hand end, those mails come again, and the next process counts the one that did it (`files.attempts`
+of the store).  The same goes for the process that reads (`reader`).  Where the server itself ends, what they have in
+hand is still committed, and whoever offers it again offers a duplicate.
 
     question   a size: could a mail of that many bytes be taken?            what was read of mails: take them
     answer     why not, "" where it could                                   the verdicts, and whether mail is to leave

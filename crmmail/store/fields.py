@@ -7,8 +7,8 @@ from datetime import datetime
 from peewee import CharField, Field, TextField
 
 from crmmail.core.typed import Any
-from crmmail.store import values
-from crmmail.store.values import plain
+from crmmail.store.engine import values
+from crmmail.store.engine.values import plain
 
 
 class Text(TextField):

@@ -15,8 +15,10 @@ from playhouse.migrations import Runner
 
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused, StoreBroken
-from crmmail.store import beside, index, sql
-from crmmail.store.database import HISTORY, Store, speaking_plainly
+from crmmail.store.engine import sql
+from crmmail.store.engine.database import HISTORY, Store, speaking_plainly
+from crmmail.store.files import beside
+from crmmail.store.letters import index
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 

@@ -8,8 +8,8 @@ thread; Notification and Star belong to (message, user), never to the message.  
 
 from __future__ import annotations
 
-# This page is only a door: it reads peewee and the tables (`store.models.all`) when somebody first asks it for one, for
-# `t.Message` or peewee's own `t.fn`.  A delivery asks for none, since it speaks SQL (`store.sql`): a third of its time.
+# This page is only a door: it reads peewee and the tables (`models.all`) when somebody first asks it for one, for
+# `t.Message` or peewee's own `t.fn`.  A delivery asks for none, since it speaks SQL (`sql`): a third of its time.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from crmmail.store.models.all import *  # noqa: F403

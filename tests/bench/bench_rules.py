@@ -23,8 +23,8 @@ from pathlib import Path
 
 import pairs
 
-from crmmail.store import database
 from crmmail.store import tables as t
+from crmmail.store.engine import database
 
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)
 USERS = 10

@@ -32,7 +32,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crmmail.store import database, index, sql
+from crmmail.store.engine import database, sql
+from crmmail.store.letters import index
 
 UNREAD = 100_000  # items of the first user, at most
 LONG = 200  # messages of the last record

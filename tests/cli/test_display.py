@@ -544,7 +544,7 @@ def test_words_leave_through_the_voice() -> None:
         for one in calls(path)
         if SPEECH.fullmatch(ast.unparse(one.func)) and one.args  # an empty line says nothing
     }
-    files = {("log.py", "os.write"), ("store/attempts.py", "os.write")}  # into files of theirs
+    files = {("log.py", "os.write"), ("store/files/attempts.py", "os.write")}  # into files of theirs
     assert found - files == set(SPEAKERS), "say it with session.voice, which cleans"
 
 

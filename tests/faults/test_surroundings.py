@@ -102,7 +102,7 @@ def stop():
     time.sleep(60)
 """
 WRITTEN = """
-from crmmail.store import mails
+from crmmail.store.letters import mails
 put_decision = mails.put_decision
 def stop_behind(*words, **more):
     put_decision(*words, **more)

@@ -11,7 +11,8 @@ from conversation import Letter, Talk
 from mailsink import Received, Sink
 
 from crmmail.cli.voice import Voice
-from crmmail.store import outbox, tables
+from crmmail.store import tables
+from crmmail.store.letters import outbox
 
 ANA = "ana@example.com"
 REFUSED = "550 5.1.1 <ana@example.com>: User unknown"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mailsink import Sink
 from programs import PROGRAMS, quoting, written
 
-from crmmail.store import messages
+from crmmail.store.letters import messages
 
 ANA = "ana@example.com"
 SIGNS = ["", " ", "\n", "\n> ", "*", "**", "- ", "\u00ad", "\u200b", "\u2060", "\u202b", "\u2066", "\ufeff", "\u0336"]

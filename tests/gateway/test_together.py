@@ -19,8 +19,8 @@ from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, OutOfMemory, StoreBroken, StoreBusy
 from crmmail.services.incoming import filing, held
 from crmmail.services.incoming.deliver import Outcome, Prepared, deliver_together, prepare, reading
-from crmmail.store import sql
-from crmmail.store.attempts import Attempts
+from crmmail.store.engine import sql
+from crmmail.store.files.attempts import Attempts
 
 ANA, BEN = "ana@example.com", "ben@example.org"
 
@@ -123,7 +123,7 @@ def test_what_was_read_can_be_sent_to_another_process(talk: Talk) -> None:
     assert talk.cli(f"show {outcome.record} --raw").bytes == raw
 
 
-# What is asked once a transaction (`store.standing`): none of these may change because a letter comes.
+# What is asked once a transaction (`store.engine.standing`): none of these may change because a letter comes.
 STANDING = {"setting", "user", "user_address", "section", "category", "alias", "auto_follow", "rule", "sla"}
 
 
@@ -251,7 +251,7 @@ def test_a_bug_at_the_commit_is_one_letters_only(talk: Talk, monkeypatch: pytest
         ):
             assert subject != "Letter 1"
 
-    monkeypatch.setattr("crmmail.store.index.put", burn)
+    monkeypatch.setattr("crmmail.store.letters.index.put", burn)
     assert fates(together(talk, *letters(talk))) == ["stored alias", "quarantined crashed", "stored alias"]
 
 
@@ -270,7 +270,7 @@ import os, pickle, sys
 from crmmail.core import route
 from crmmail.core.known import Envelope
 from crmmail.services.incoming.deliver import deliver_together, prepare, reading
-from crmmail.store.attempts import Attempts
+from crmmail.store.files.attempts import Attempts
 from crmmail.workspace import Workspace
 real = route.decide
 route.decide = lambda mail, *facts: os.kill(os.getpid(), 9) if mail.subject == "Letter 1" else real(mail, *facts)

@@ -33,7 +33,7 @@ class TestWhatCannotBeJudged:
             raise RuntimeError("paper jam")
 
         with monkeypatch.context() as patch:
-            patch.setattr("crmmail.store.messages.put_attachments", burn)
+            patch.setattr("crmmail.store.letters.messages.put_attachments", burn)
             assert talk.mail("ana@example.com", subject="Hello").fates == [("quarantined", "crashed")]
         assert (talk.all("case"), talk.inbox("agent"), talk.outbox()) == ([], [], [])
 

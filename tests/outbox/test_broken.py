@@ -22,8 +22,8 @@ from outgoing import Office, fill, raw_store
 from crmmail.errors import StoreBusy
 from crmmail.mail.smtp import Connection
 from crmmail.services.sending import send
-from crmmail.store import outbox
-from crmmail.store.database import Store
+from crmmail.store.engine.database import Store
+from crmmail.store.letters import outbox
 
 ANA, BOB, EVE, DAN = "ana@example.com", "bob@example.com", "eve@example.com", "dan@example.com"
 SUPPORT, SALES = "support@crm.test", "sales@crm.test"

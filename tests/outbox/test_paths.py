@@ -18,7 +18,8 @@ from crmmail.core import token
 from crmmail.services.acts import post
 from crmmail.services.sending import preview, send
 from crmmail.services.sending.preview import Words
-from crmmail.store import outbox, tables
+from crmmail.store import tables
+from crmmail.store.letters import outbox
 
 KINDS = ("email_in", "email_out", "note", "system", "call", "auto")
 ANA, BOB, EVE = "ana@example.com", "bob@example.com", "eve@example.com"

@@ -16,9 +16,9 @@ from conversation import Talk
 
 from crmmail import __version__
 from crmmail.services.keeping.checks import serving as checks
-from crmmail.store import beside, serving
-from crmmail.store.database import NEWEST
-from crmmail.store.serving import Server
+from crmmail.store.engine.database import NEWEST
+from crmmail.store.files import beside, serving
+from crmmail.store.files.serving import Server
 
 RUNS = Server(4711, __version__, NEWEST, datetime(2026, 11, 24, 9, tzinfo=UTC), "unix:/run/crmmail/lmtp")
 

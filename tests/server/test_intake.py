@@ -21,7 +21,9 @@ from crmmail.server import intake as room
 from crmmail.server.intake import Intake
 from crmmail.server.queue import Verdict
 from crmmail.spool import Spool
-from crmmail.store import beside, index, sql
+from crmmail.store.engine import sql
+from crmmail.store.files import beside
+from crmmail.store.letters import index
 from crmmail.workspace import Choice
 
 pytestmark = pytest.mark.sqlite("the commit of a file, and the file itself, are made to fail")

@@ -32,8 +32,8 @@ from crmmail.server import sockets
 from crmmail.server.serve import Service
 from crmmail.server.sockets import Address
 from crmmail.server.storekeeper import Storekeeper
-from crmmail.store import beside, serving
-from crmmail.store.database import NEWEST
+from crmmail.store.engine.database import NEWEST
+from crmmail.store.files import beside, serving
 from crmmail.workspace import Choice
 
 

@@ -11,7 +11,8 @@ import pytest
 from conversation import Letter, Talk
 
 from crmmail.services.automatic import automail, rule_words
-from crmmail.store import outbox, rules
+from crmmail.store.automatic import rules
+from crmmail.store.letters import outbox
 
 ANA = "Ana <ana@example.com>"
 

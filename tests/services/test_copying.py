@@ -11,7 +11,8 @@ from conversation import Talk, opened
 from pgstack import PostgresStack
 
 from crmmail.services.keeping.copying import Copy
-from crmmail.store import copying, database, sql
+from crmmail.store.care import copying
+from crmmail.store.engine import database, sql
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from conversation import Talk
 
 from crmmail import hooks as shop_hooks
 from crmmail.services.automatic import hooks
-from crmmail.store import rules, tables
+from crmmail.store import tables
+from crmmail.store.automatic import rules
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from conversation import Talk
 
 from crmmail.services.shared import leave
-from crmmail.store import directory
+from crmmail.store.people import directory
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from crmmail.cli.voice import Voice
 from crmmail.services.automatic import run_rules
 from crmmail.services.hearing import follow
 from crmmail.store import tables
-from crmmail.store.database import Store
+from crmmail.store.engine.database import Store
 
 
 def ran(talk: Talk, line: str = "rules run") -> list[str]:

@@ -8,7 +8,7 @@ import indexed
 import pytest
 from conversation import Talk
 
-from crmmail.store import index
+from crmmail.store.letters import index
 
 
 def find(talk: Talk, typed: str) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conversation import Talk
 
-from crmmail.store import offices
+from crmmail.store.people import offices
 
 SECTIONS = (
     "sections add sales --name Sales --manager boss --email sales2@crm.test",

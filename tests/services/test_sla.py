@@ -15,7 +15,7 @@ from crmmail.cli.voice import Voice
 from crmmail.core import category
 from crmmail.services.shared.sla import Facts, choose
 from crmmail.store import tables
-from crmmail.store.deadlines import Sla
+from crmmail.store.work.deadlines import Sla
 
 GOLD = "Support contract / Gold"
 

@@ -6,7 +6,8 @@ import pytest
 from conversation import Talk
 
 from crmmail.services.automatic import templates
-from crmmail.store import records, rules
+from crmmail.store.automatic import rules
+from crmmail.store.work import records
 
 ADD = ["templates", "add", "thanks", "--subject", "Done: {record.title}"]
 TEXT = "Dear {partner.name},\n\nit is done. {user.name}, {shop.address}, {today}"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from pgstack import PostgresStack
 
-from crmmail.store import database, schema
-from crmmail.store.database import Store
+from crmmail.store import schema
+from crmmail.store.engine import database
+from crmmail.store.engine.database import Store
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crmmail.core.message import Address
-from crmmail.store import blobs, directory, mails, messages, offices, records, sql
 from crmmail.store import tables as t
+from crmmail.store.engine import blobs, sql
+from crmmail.store.letters import mails, messages
+from crmmail.store.people import directory, offices
+from crmmail.store.work import records
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crmmail.store import beside
-from crmmail.store.attempts import LIMIT, Attempts, Steady
+from crmmail.store.files import beside
+from crmmail.store.files.attempts import LIMIT, Attempts, Steady
 
 KEY = "c0ffee"
 

@@ -10,9 +10,12 @@ import pytest
 from peewee import ForeignKeyField
 from store.rows import NOW, case
 
-from crmmail.store import directory, followers, mails, messages, offices, outbox, rules, sql
 from crmmail.store import tables as t
-from crmmail.store.database import Store
+from crmmail.store.automatic import rules
+from crmmail.store.engine import sql
+from crmmail.store.engine.database import Store
+from crmmail.store.letters import mails, messages, outbox
+from crmmail.store.people import directory, followers, offices
 
 TABLES = t.Table.__subclasses__()
 OWN_NAMES = {"subtype", "sha256"}  # columns that refer to another row and are not called after it

@@ -27,9 +27,10 @@ from crmmail.errors import (
     StoreDamaged,
     StoreMissing,
 )
-from crmmail.store import database, directory
 from crmmail.store import tables as t
-from crmmail.store.database import HISTORY, WAL_IS_SAFE, Store, speaking_plainly
+from crmmail.store.engine import database
+from crmmail.store.engine.database import HISTORY, WAL_IS_SAFE, Store, speaking_plainly
+from crmmail.store.people import directory
 
 JOURNAL = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE else "persist"
 

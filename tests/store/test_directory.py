@@ -7,8 +7,8 @@ from store import rows
 
 from crmmail.core.section import Section
 from crmmail.errors import NotFound, Taken
-from crmmail.store import directory, offices
-from crmmail.store.database import Store
+from crmmail.store.engine.database import Store
+from crmmail.store.people import directory, offices
 
 # --- settings -----------------------------------------------------------------------------------------------
 

@@ -12,9 +12,12 @@ from store.rows import NOW, ago
 from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.errors import NotFound
-from crmmail.store import directory, inbox, items, messages, undoable
 from crmmail.store import tables as t
-from crmmail.store.database import Store
+from crmmail.store.engine.database import Store
+from crmmail.store.history import undoable
+from crmmail.store.letters import inbox, messages
+from crmmail.store.lists import items
+from crmmail.store.people import directory
 
 
 def understand(words: str) -> datetime:

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from bigstore import SIZES, Stores, copied, run
 
-from crmmail.store import database, index, search
+from crmmail.store.engine import database
+from crmmail.store.letters import index
+from crmmail.store.lists import search
 
 GROWING = frozenset(
     f"crm_{name}"

@@ -22,11 +22,16 @@ from crmmail.errors import (
 )
 from crmmail.services.keeping.checks import store as checks
 from crmmail.services.shared.again import PAUSES, again
-from crmmail.store import beside, database, finding, records, schema, soundness, sql
-from crmmail.store import postgres as driver
+from crmmail.store import schema
 from crmmail.store import tables as t
-from crmmail.store.database import Store
+from crmmail.store.care import soundness
+from crmmail.store.engine import database, sql
+from crmmail.store.engine import postgres as driver
+from crmmail.store.engine.database import Store
 from crmmail.store.fields import UTCField
+from crmmail.store.files import beside
+from crmmail.store.lists import finding
+from crmmail.store.work import records
 
 pytestmark = pytest.mark.postgres
 

@@ -16,8 +16,11 @@ from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.core.section import Candidate
 from crmmail.errors import NotFound
-from crmmail.store import directory, finding, messages, offices, records, workload
-from crmmail.store.database import Store
+from crmmail.store.engine.database import Store
+from crmmail.store.letters import messages
+from crmmail.store.lists import finding
+from crmmail.store.people import directory, offices
+from crmmail.store.work import records, workload
 
 
 def understand(words: str) -> datetime:

@@ -13,9 +13,11 @@ from playhouse.schema_diff import diff_models
 from store import rows
 
 from crmmail.errors import StoreBroken
-from crmmail.store import database, schema, soundness, tables
+from crmmail.store import schema, tables
 from crmmail.store import tables as t
-from crmmail.store.database import NEWEST, Store
+from crmmail.store.care import soundness
+from crmmail.store.engine import database
+from crmmail.store.engine.database import NEWEST, Store
 
 MIGRATIONS = sorted(path.stem for path in Path(schema.FOLDER).glob("[0-9]*.py"))
 

@@ -16,8 +16,12 @@ from crmmail.core.message import Part
 from crmmail.core.query import Query, parse
 from crmmail.core.words import words
 from crmmail.errors import NotFound
-from crmmail.store import index, messages, search, soundness, sql, undoable
-from crmmail.store.database import Store
+from crmmail.store.care import soundness
+from crmmail.store.engine import sql
+from crmmail.store.engine.database import Store
+from crmmail.store.history import undoable
+from crmmail.store.letters import index, messages
+from crmmail.store.lists import search
 
 PHOTO = Part(1, "photo of it.jpg", "image/jpeg", b"JPEG", "", False)
 

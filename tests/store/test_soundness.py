@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from conversation import Talk, founded, opened
 
-from crmmail.store import database, soundness
 from crmmail.store import tables as t
+from crmmail.store.care import soundness
+from crmmail.store.engine import database
 
 LIFE = (
     "contacts add Ann --email ann@customer.example --category 'Support / Gold'",

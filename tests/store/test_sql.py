@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from crmmail.store import sql, values
 from crmmail.store import tables as t
-from crmmail.store.database import Store
+from crmmail.store.engine import sql, values
+from crmmail.store.engine.database import Store
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -161,7 +161,7 @@ def test_what_is_no_table_is_said(store: Store) -> None:
 def test_a_store_is_opened_and_written_without_peewee(place: str) -> None:
     code = (
         "import sys\n"
-        "from crmmail.store import database, sql\n"
+        "from crmmail.store.engine import database, sql\n"
         f"store = database.open({place!r})\n"
         "with store.transaction():\n"
         "    sql.put('crm_setting', key='a', value='b')\n"

@@ -13,9 +13,10 @@ from store.rows import NOW, ago
 
 from crmmail.core.known import Known, Question
 from crmmail.core.message import Part
-from crmmail.store import followers, messages, offices, threads
 from crmmail.store import tables as t
-from crmmail.store.database import Store
+from crmmail.store.engine.database import Store
+from crmmail.store.letters import messages, threads
+from crmmail.store.people import followers, offices
 
 ANN, EVE = "ann@customer.example", "eve@evil.example"
 

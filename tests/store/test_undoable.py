@@ -11,10 +11,12 @@ from store import rows
 from store.rows import NOW, ago
 
 from crmmail.errors import Changed
-from crmmail.store import followers, journal, outbox, undoable
 from crmmail.store import tables as t
-from crmmail.store.database import Store
-from crmmail.store.undoable import Change
+from crmmail.store.engine.database import Store
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import outbox
+from crmmail.store.people import followers
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as some
 
-from crmmail.store import values
+from crmmail.store.engine import values
 
 _PLAIN = some.none() | some.booleans() | some.integers() | some.text()
 

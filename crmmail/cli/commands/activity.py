@@ -12,7 +12,7 @@ from crmmail.cli.options import NUMBER, RECORD, ids_argument, listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.services.hearing import activities
-from crmmail.store.activities import Activity
+from crmmail.store.work.activities import Activity
 
 COLUMNS = (
     Column("overdue", "", lambda row: "!" if row["overdue"] else "", style="overdue", piped=False),

@@ -13,7 +13,7 @@ from crmmail.cli.voice import Column
 from crmmail.core.typed import Any
 from crmmail.services.keeping import offices
 from crmmail.services.shared import fields
-from crmmail.store import offices as stored
+from crmmail.store.people import offices as stored
 
 COLUMNS = (
     Column("address", "address", flex=True),

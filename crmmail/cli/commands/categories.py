@@ -9,7 +9,7 @@ from crmmail.cli.options import listing_options
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.services.keeping import offices
-from crmmail.store import offices as stored
+from crmmail.store.people import offices as stored
 
 COLUMNS = (
     Column("id", "#"),

@@ -13,7 +13,8 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core.typed import Any
 from crmmail.services.keeping import people
-from crmmail.store import directory, outbox
+from crmmail.store.letters import outbox
+from crmmail.store.people import directory
 
 COLUMNS = (
     Column("id", "#"),

@@ -11,7 +11,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.errors import StoreDamaged
 from crmmail.services.keeping import upkeep
-from crmmail.store.database import LOOK_CLOSER, RESTORE
+from crmmail.store.engine.database import LOOK_CLOSER, RESTORE
 
 DAMAGES = (
     Column("check", "check"),

@@ -17,7 +17,7 @@ from crmmail.core import query, text, when
 from crmmail.core.typed import Any
 from crmmail.errors import Refused
 from crmmail.services.desk import inbox
-from crmmail.store.items import Item
+from crmmail.store.lists.items import Item
 
 LOOK = 20_000  # characters of a letter that are looked through for its new words
 LENGTH = 1_000  # characters of a letter that may stand for its subject

@@ -21,7 +21,7 @@ from crmmail.errors import UsageError
 from crmmail.services.acts import calls
 from crmmail.services.acts.calls import Logged
 from crmmail.services.desk import explain
-from crmmail.store import records
+from crmmail.store.work import records
 
 COLUMNS = (
     Column("at", "when", justify="right"),

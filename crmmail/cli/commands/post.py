@@ -26,7 +26,7 @@ from crmmail.services.acts.records import Done
 from crmmail.services.sending import envelope, outbox, send
 from crmmail.services.sending.outbox import Delivery
 from crmmail.services.sending.preview import Plan, Words, plan
-from crmmail.store import directory
+from crmmail.store.people import directory
 
 MANY = 10  # people outside, more than whom nobody writes to without being asked
 

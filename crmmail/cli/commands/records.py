@@ -17,7 +17,7 @@ from crmmail.core import query, record, text
 from crmmail.errors import UsageError
 from crmmail.services.desk import reading
 from crmmail.services.shared import fields
-from crmmail.store.records import Record
+from crmmail.store.work.records import Record
 
 COLUMNS = (
     Column("id", "#"),

@@ -15,7 +15,7 @@ from crmmail.cli.voice import Column, Row
 from crmmail.core import section
 from crmmail.core.typed import Any
 from crmmail.services.keeping import offices
-from crmmail.store import offices as stored
+from crmmail.store.people import offices as stored
 
 COLUMNS = (
     Column("code", "section", lead=lambda row: "  " * row["depth"], whole=True),

@@ -16,7 +16,7 @@ from crmmail.core import amount, quote, text, token, when
 from crmmail.errors import NotFound
 from crmmail.services.desk import reading
 from crmmail.services.shared import possible
-from crmmail.store.messages import Message
+from crmmail.store.letters.messages import Message
 
 RELATED = 20  # records that a person is pointed to
 

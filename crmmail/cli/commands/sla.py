@@ -12,7 +12,7 @@ from crmmail.cli.voice import Column
 from crmmail.core.typed import Any
 from crmmail.services.keeping import sla_admin
 from crmmail.services.shared import sla
-from crmmail.store.deadlines import Sla
+from crmmail.store.work.deadlines import Sla
 
 COLUMNS = (
     Column("id", "#"),

@@ -17,7 +17,7 @@ from crmmail.cli.voice import Column
 from crmmail.core.typed import Any
 from crmmail.errors import Refused, UsageError
 from crmmail.services.automatic import templates
-from crmmail.store.templates import Template
+from crmmail.store.automatic.templates import Template
 
 COLUMNS = (
     Column("name", "template"),

@@ -25,7 +25,7 @@ from crmmail.core import text
 from crmmail.services.incoming import unconfirmed
 from crmmail.services.incoming.unconfirmed import Waiting
 from crmmail.services.sending import send
-from crmmail.store.mails import EXCERPT, Quarantined
+from crmmail.store.letters.mails import EXCERPT, Quarantined
 
 COLUMNS = (
     Column("id", "letter"),

@@ -15,7 +15,7 @@ from crmmail.core.typed import Any
 from crmmail.services.acts import records
 from crmmail.services.keeping import people
 from crmmail.services.shared import leave
-from crmmail.store import directory
+from crmmail.store.people import directory
 
 COLUMNS = (
     Column("login", "login"),

@@ -12,7 +12,7 @@ from crmmail.cli.options import NUMBER, json_option
 from crmmail.cli.session import Session, pass_session
 from crmmail.core import when
 from crmmail.services.desk import explain
-from crmmail.store.mails import Verdict
+from crmmail.store.letters.mails import Verdict
 
 
 @command("why", examples=("crmmail why 45", "crmmail why --quarantine 3", "crmmail why 45 --json"))

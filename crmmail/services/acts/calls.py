@@ -12,8 +12,11 @@ from crmmail.errors import UsageError
 from crmmail.services.hearing.tell import tell
 from crmmail.services.shared.fields import Detail
 from crmmail.services.shared.possible import living
-from crmmail.store import directory, followers, journal, messages, records, undoable
-from crmmail.store.undoable import Change
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import messages
+from crmmail.store.people import directory, followers
+from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
 
 RESULTS = ("answered", "missed", "ongoing")

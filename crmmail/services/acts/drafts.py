@@ -24,7 +24,7 @@ from crmmail.core import draft as drafts
 from crmmail.core.draft import Draft
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotFound, Refused
-from crmmail.store import place as places
+from crmmail.store.engine import place as places
 from crmmail.workspace import Workspace
 
 _POSITION = re.compile(r"#?([0-9]{1,9})", re.ASCII)

@@ -21,9 +21,13 @@ from crmmail.services.shared import fields, leave
 from crmmail.services.shared.fields import Detail
 from crmmail.services.shared.possible import buttons, living
 from crmmail.services.shared.rehearsal import rehearsed
-from crmmail.store import directory, finding, followers, journal, messages, offices, records, undoable
-from crmmail.store.records import Record
-from crmmail.store.undoable import Change
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import messages
+from crmmail.store.lists import finding
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, os_login
 
 

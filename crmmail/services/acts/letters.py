@@ -9,7 +9,9 @@ from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused
 from crmmail.services.hearing.tell import system_message
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import journal, mails, messages, records, undoable
+from crmmail.store.history import journal, undoable
+from crmmail.store.letters import mails, messages
+from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
 
 

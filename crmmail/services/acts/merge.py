@@ -21,11 +21,14 @@ from crmmail.services.hearing.tell import system_message, tell
 from crmmail.services.shared import fields
 from crmmail.services.shared.possible import lives_on_as, living
 from crmmail.services.shared.rehearsal import rehearsed
-from crmmail.store import directory, followers, journal, messages, offices, records, undoable
-from crmmail.store import rules as rule_ledger
-from crmmail.store.followers import Follower
-from crmmail.store.records import Record
-from crmmail.store.undoable import Change
+from crmmail.store.automatic import rules as rule_ledger
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import messages
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.people.followers import Follower
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, os_login
 
 

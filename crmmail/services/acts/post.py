@@ -15,8 +15,11 @@ from crmmail.services.hearing.tell import tell
 from crmmail.services.sending.enqueue import put_letter
 from crmmail.services.sending.preview import Plan
 from crmmail.services.shared.fields import Detail
-from crmmail.store import followers, journal, messages, outbox, records
-from crmmail.store.records import Record
+from crmmail.store.history import journal
+from crmmail.store.letters import messages, outbox
+from crmmail.store.people import followers
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, os_login
 
 

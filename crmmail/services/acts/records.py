@@ -15,9 +15,11 @@ from crmmail.services.hearing.tell import system_message, tell
 from crmmail.services.shared import fields, leave, sla
 from crmmail.services.shared.fields import Detail
 from crmmail.services.shared.possible import can_escalate, living
-from crmmail.store import directory, followers, journal, offices, records, undoable
-from crmmail.store.records import Record
-from crmmail.store.undoable import Change
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, os_login
 
 
@@ -127,7 +129,7 @@ def responsible_by_policy(workspace: Workspace, section_id: int, notes: list[str
     if this.assign == "manager":
         manager = offices.manager(this.code)
         return stands_in(workspace, manager, notes) if manager else None
-    from crmmail.store import workload  # which most sections have no use for
+    from crmmail.store.work import workload  # which most sections have no use for
 
     return section.choose(this.assign, None, workload.candidates(section_id, workspace.now()))
 

@@ -12,9 +12,12 @@ from crmmail.core import section
 from crmmail.errors import Changed, Refused
 from crmmail.services.hearing.tell import system_message, tell
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import journal, messages, offices, records, undoable
-from crmmail.store.journal import Entry
-from crmmail.store.messages import Message
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.journal import Entry
+from crmmail.store.letters import messages
+from crmmail.store.letters.messages import Message
+from crmmail.store.people import offices
+from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
 
 LETTERS = ("reply", "send", "forward", "note")

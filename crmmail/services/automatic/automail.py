@@ -21,8 +21,10 @@ from crmmail.services.hearing.tell import in_charge, own_addresses, tell
 from crmmail.services.sending import correspondent, envelope
 from crmmail.services.sending.enqueue import put_letter
 from crmmail.services.shared import fields
-from crmmail.store import directory, followers, messages, offices, outbox, records, threads
-from crmmail.store.records import Record
+from crmmail.store.letters import messages, outbox, threads
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 # --- what rules do ------------------------------------------------------------------------------------------

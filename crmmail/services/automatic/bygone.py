@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from crmmail.core.rule import Rule, base_of
-from crmmail.store import offices, rules
+from crmmail.store.automatic import rules
+from crmmail.store.people import offices
 
 
 def due(record: int | None, at: datetime) -> dict[int, Rule]:
@@ -18,7 +19,7 @@ def due(record: int | None, at: datetime) -> dict[int, Rule]:
     if not kept:
         return {}
     from crmmail.services.automatic import rule_work  # which most shops' imports have no use for
-    from crmmail.store import due as days
+    from crmmail.store.work import due as days
 
     parents = {one.code: one.parent for one in offices.sections() if one.parent}
     return {rule.id: rule for rule in rule_work.read(kept) if days.due(rule, at, parents, now=at, only=record)}
@@ -29,7 +30,7 @@ def pass_over(record: int, at: datetime, before: dict[int, Rule]) -> None:
     over = [rule for number, rule in due(record, at).items() if number not in before]
     if not over:
         return
-    from crmmail.store import due as days
+    from crmmail.store.work import due as days
 
     facts = days.facts(record)
     for rule in over:

@@ -14,9 +14,10 @@ from crmmail.config import hooks_folder
 from crmmail.core import retry, text
 from crmmail.core.typed import Any, NamedTuple
 from crmmail.services.hearing.tell import system_message
-from crmmail.store import hooks, records
-from crmmail.store.hooks import Call
-from crmmail.store.records import Record
+from crmmail.store.automatic import hooks
+from crmmail.store.automatic.hooks import Call
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 TRIES = 4
@@ -53,7 +54,7 @@ def queue(workspace: Workspace, number: int, rule_id: int | None, program: str, 
     Args:
         sentence: what the rule did, as the record's conversation has it: `rule NAME: …`.
     """
-    from crmmail.store import rules
+    from crmmail.store.automatic import rules
 
     named = next((one.name for one in rules.rules() if one.id == rule_id), "")
     payload = {"event": "rule", "rule": named or None, "record": _plain(records.record(number)), "what": sentence}

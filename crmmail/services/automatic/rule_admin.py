@@ -13,8 +13,10 @@ from crmmail.services.automatic import hooks, rule_work, templates
 from crmmail.services.shared import fields
 from crmmail.services.shared.rehearsal import rehearsed
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import directory, journal, offices, rules, undoable
-from crmmail.store.undoable import Change
+from crmmail.store.automatic import rules
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.people import directory, offices
 from crmmail.workspace import Workspace, os_login
 
 

@@ -12,8 +12,10 @@ from crmmail.core.rule import ESCALATE, Check, Event, Facts, Rule, World, base_o
 from crmmail.core.typed import NamedTuple
 from crmmail.services.automatic import rule_work, run_rules
 from crmmail.services.automatic.run_rules import Ran
-from crmmail.store import finding, records, rules
-from crmmail.store.records import Record
+from crmmail.store.automatic import rules
+from crmmail.store.lists import finding
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 

@@ -17,9 +17,9 @@ from crmmail.core.message import Address, Part
 from crmmail.core.typed import Any, NamedTuple
 from crmmail.render import DEFAULT_LANGUAGE, Rendered
 from crmmail.services.sending import correspondent, outgoing, outside
-from crmmail.store import messages
-from crmmail.store.messages import Message
-from crmmail.store.records import Record
+from crmmail.store.letters import messages
+from crmmail.store.letters.messages import Message
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, local_zone
 
 MOST_BYTES = 20_000_000  # of files in one mail; most mail servers take no more

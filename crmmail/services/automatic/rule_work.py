@@ -20,9 +20,13 @@ from crmmail.services.hearing import follow
 from crmmail.services.hearing.tell import News, system_message
 from crmmail.services.shared import fields, leave
 from crmmail.services.shared.fields import Detail
-from crmmail.store import directory, due, followers, messages, offices, outbox, records, rules, undoable, workload
-from crmmail.store.rules import Kept
-from crmmail.store.undoable import Change
+from crmmail.store.automatic import rules
+from crmmail.store.automatic.rules import Kept
+from crmmail.store.history import undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import messages, outbox
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import due, records, workload
 from crmmail.workspace import Workspace
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from crmmail.services.hearing.tell import News, spread
-from crmmail.store import rules
-from crmmail.store.undoable import Change
+from crmmail.store.automatic import rules
+from crmmail.store.history.undoable import Change
 from crmmail.workspace import Workspace
 
 CREATION = "none"  # core.rule's name for the state before the first

@@ -15,7 +15,10 @@ from crmmail.errors import CrmmailError
 from crmmail.services.automatic import rule_work
 from crmmail.services.hearing.tell import News, spread
 from crmmail.services.shared.rehearsal import rehearsed
-from crmmail.store import due, journal, offices, records, rules
+from crmmail.store.automatic import rules
+from crmmail.store.history import journal
+from crmmail.store.people import offices
+from crmmail.store.work import due, records
 from crmmail.workspace import Workspace, os_login
 
 

@@ -14,9 +14,12 @@ from crmmail.core.typed import TYPE_CHECKING, Any
 from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services.sending import correspondent, envelope
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import directory, journal, offices, records, rules, templates, undoable
-from crmmail.store.records import Record
-from crmmail.store.templates import Template
+from crmmail.store.automatic import rules, templates
+from crmmail.store.automatic.templates import Template
+from crmmail.store.history import journal, undoable
+from crmmail.store.people import directory, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, local_zone, os_login
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from crmmail.core import record
 from crmmail.core.typed import NamedTuple
 from crmmail.services.sending import correspondent
 from crmmail.services.shared.possible import buttons, lives_on_as
-from crmmail.store import offices, records
-from crmmail.store.records import Record
+from crmmail.store.people import offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 

@@ -6,7 +6,9 @@ from datetime import datetime, time, timedelta
 
 from crmmail.core.query import Query
 from crmmail.core.typed import NamedTuple
-from crmmail.store import activities, deadlines, directory, finding
+from crmmail.store.lists import finding
+from crmmail.store.people import directory
+from crmmail.store.work import activities, deadlines
 from crmmail.workspace import Workspace
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from crmmail.core import audience
 from crmmail.core.typed import NamedTuple
-from crmmail.store import directory, followers, inbox, journal, mails, messages, records, rules
-from crmmail.store.mails import Verdict
+from crmmail.store.automatic import rules
+from crmmail.store.history import journal
+from crmmail.store.letters import inbox, mails, messages
+from crmmail.store.letters.mails import Verdict
+from crmmail.store.people import directory, followers
+from crmmail.store.work import records
 from crmmail.workspace import Workspace
 
 

@@ -24,8 +24,10 @@ from crmmail.mail import folders
 from crmmail.mail.compose import compose
 from crmmail.services.desk import reading
 from crmmail.services.sending import outgoing, outside
-from crmmail.store import finding, inbox, mails, messages, records
-from crmmail.store.messages import Message
+from crmmail.store.letters import inbox, mails, messages
+from crmmail.store.letters.messages import Message
+from crmmail.store.lists import finding
+from crmmail.store.work import records
 from crmmail.workspace import Workspace
 
 CHAIN = 20  # ids in the References of a letter that is made again

@@ -9,9 +9,12 @@ from crmmail.core.query import Query
 from crmmail.core.typed import NamedTuple
 from crmmail.services.desk.agenda import end_of_day
 from crmmail.services.shared import failing
-from crmmail.store import activities, finding, inbox, journal, mails, messages, outbox, undoable
-from crmmail.store import items as stored
-from crmmail.store.items import Item
+from crmmail.store.history import journal, undoable
+from crmmail.store.letters import inbox, mails, messages, outbox
+from crmmail.store.lists import finding
+from crmmail.store.lists import items as stored
+from crmmail.store.lists.items import Item
+from crmmail.store.work import activities
 from crmmail.workspace import Workspace, os_login
 
 LATE = timedelta(minutes=5)  # mail that leaves with the next tick is no news

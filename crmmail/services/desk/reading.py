@@ -11,8 +11,11 @@ from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError
 from crmmail.services.shared import sla
 from crmmail.services.shared.possible import buttons
-from crmmail.store import activities, directory, finding, followers, inbox, mails, messages, offices, outbox, records
-from crmmail.store.records import Record
+from crmmail.store.letters import inbox, mails, messages, outbox
+from crmmail.store.lists import finding
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import activities, records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 

@@ -8,8 +8,9 @@ from crmmail.core import text
 from crmmail.core.excerpt import Asked, Excerpt, asked_for, excerpt
 from crmmail.core.query import Query
 from crmmail.core.typed import NamedTuple
-from crmmail.store import mails, search
-from crmmail.store.search import Hit
+from crmmail.store.letters import mails
+from crmmail.store.lists import search
+from crmmail.store.lists.search import Hit
 from crmmail.workspace import Workspace
 
 

@@ -11,9 +11,11 @@ from crmmail.core.stats import Claim, Measure, Row
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import UsageError
 from crmmail.services.shared import fields
-from crmmail.store import finding, offices, records
-from crmmail.store import stats as stored
-from crmmail.store.records import Record
+from crmmail.store.lists import finding
+from crmmail.store.lists import stats as stored
+from crmmail.store.people import offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, local_zone
 
 MESSAGES = "messages"

@@ -15,8 +15,9 @@ from crmmail.errors import NotFound, Refused, Taken, UsageError
 from crmmail.services.desk import reading
 from crmmail.services.shared import fields
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import journal, undoable, views
-from crmmail.store.records import Record
+from crmmail.store.history import journal, undoable
+from crmmail.store.lists import views
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, os_login
 
 # The lists that S2 has for each section: `crmmail view my-open --section support` is one of them.

@@ -13,8 +13,10 @@ from crmmail.errors import Refused, UsageError
 from crmmail.services.hearing.tell import News, system_message, tell
 from crmmail.services.shared import fields
 from crmmail.services.shared.possible import living
-from crmmail.store import activities, directory, journal, records, undoable
-from crmmail.store.activities import Activity
+from crmmail.store.history import journal, undoable
+from crmmail.store.people import directory
+from crmmail.store.work import activities, records
+from crmmail.store.work.activities import Activity
 from crmmail.workspace import Workspace, os_login
 
 LONGEST = 200  # cells of a summary

@@ -9,7 +9,10 @@ from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services.hearing.tell import own_addresses
 from crmmail.services.shared import fields
 from crmmail.services.shared.possible import living
-from crmmail.store import directory, followers, journal, messages, offices, records, undoable
+from crmmail.store.history import journal, undoable
+from crmmail.store.letters import messages
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
 
 

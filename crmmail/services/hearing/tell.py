@@ -14,8 +14,9 @@ from datetime import timedelta
 from crmmail.core import audience, token
 from crmmail.core.typed import Any
 from crmmail.services.shared.leave import present
-from crmmail.store import directory, followers, inbox, messages, offices, outbox, threads
-from crmmail.store.records import Record
+from crmmail.store.letters import inbox, messages, outbox, threads
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 # Messages that rules wrote, and their subtypes: nobody was told of them yet; "" is a mail, of which people were.

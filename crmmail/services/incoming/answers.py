@@ -18,8 +18,10 @@ from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 from crmmail.services.hearing.tell import own_addresses
 from crmmail.services.sending import correspondent, envelope
 from crmmail.services.sending.enqueue import put_letter
-from crmmail.store import directory, inbox, messages, outbox, records, threads
-from crmmail.store.messages import Message
+from crmmail.store.letters import inbox, messages, outbox, threads
+from crmmail.store.letters.messages import Message
+from crmmail.store.people import directory
+from crmmail.store.work import records
 from crmmail.workspace import Workspace
 
 if TYPE_CHECKING:

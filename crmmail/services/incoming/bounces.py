@@ -12,7 +12,8 @@ from crmmail.core.route import Route
 from crmmail.core.sender import Sender
 from crmmail.services.incoming import filing
 from crmmail.services.sending import trouble
-from crmmail.store import outbox, records
+from crmmail.store.letters import outbox
+from crmmail.store.work import records
 from crmmail.workspace import Workspace
 
 

@@ -25,10 +25,12 @@ from crmmail.services.incoming import filing
 from crmmail.services.incoming.manner import MAIL, Manner
 from crmmail.services.shared.again import again
 from crmmail.spool import Spool
-from crmmail.store import attempts, mails, sql, threads
-from crmmail.store.attempts import Attempts
-from crmmail.store.blobs import Bytes
-from crmmail.store.standing import kept
+from crmmail.store.engine import sql
+from crmmail.store.engine.blobs import Bytes
+from crmmail.store.engine.standing import kept
+from crmmail.store.files import attempts
+from crmmail.store.files.attempts import Attempts
+from crmmail.store.letters import mails, threads
 from crmmail.workspace import Workspace
 
 LARGE = 1 << 16  # bytes; what is smaller is indexed with others at the end, fifty of them in seconds

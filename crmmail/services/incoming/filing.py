@@ -19,9 +19,11 @@ from crmmail.services.hearing.tell import News, in_charge, spread, system_messag
 from crmmail.services.incoming import answers
 from crmmail.services.incoming.manner import MAIL, Manner
 from crmmail.services.shared import fields
-from crmmail.store import directory, followers, inbox, index, messages, offices, outbox, records
-from crmmail.store.records import Record
-from crmmail.store.undoable import Change
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import inbox, index, messages, outbox
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 

@@ -20,9 +20,12 @@ from crmmail.errors import CrmmailError, Refused
 from crmmail.services.hearing.tell import in_charge
 from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import directory, inbox, journal, mails, messages, offices, records, threads, undoable
-from crmmail.store.blobs import Bytes
-from crmmail.store.mails import Quarantined
+from crmmail.store.engine.blobs import Bytes
+from crmmail.store.history import journal, undoable
+from crmmail.store.letters import inbox, mails, messages, threads
+from crmmail.store.letters.mails import Quarantined
+from crmmail.store.people import directory, offices
+from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
 
 if TYPE_CHECKING:

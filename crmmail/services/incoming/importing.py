@@ -29,7 +29,10 @@ from crmmail.services.incoming.deliver import CUT_OFF, Outcome, Prepared, Readin
 from crmmail.services.incoming.manner import HISTORY
 from crmmail.services.shared.workers import Died, Workers
 from crmmail.spool import Spool
-from crmmail.store import journal, mails, offices, outbox, sql
+from crmmail.store.engine import sql
+from crmmail.store.history import journal
+from crmmail.store.letters import mails, outbox
+from crmmail.store.people import offices
 from crmmail.workspace import Choice, Workspace, os_login
 
 CHUNK = 50  # letters that a process is given at once

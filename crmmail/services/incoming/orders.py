@@ -17,8 +17,10 @@ from crmmail.errors import CrmmailError, NotFound
 from crmmail.services.acts import records as acts
 from crmmail.services.hearing.tell import identifier
 from crmmail.services.shared import fields
-from crmmail.store import directory, inbox, messages, outbox, records
-from crmmail.store.records import Record
+from crmmail.store.letters import inbox, messages, outbox
+from crmmail.store.people import directory
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 ORDER = "order: "  # how the evidence of a decision tells what came of one

@@ -13,8 +13,9 @@ from crmmail.errors import CrmmailError
 from crmmail.services.incoming.deliver import Outcome, Prepared, Reading, deliver_together, prepare, reading
 from crmmail.services.incoming.manner import MAIL
 from crmmail.spool import Spool
-from crmmail.store import database, outbox
-from crmmail.store.attempts import Attempts
+from crmmail.store.engine import database
+from crmmail.store.files.attempts import Attempts
+from crmmail.store.letters import outbox
 from crmmail.workspace import Workspace
 
 

@@ -22,11 +22,13 @@ from crmmail.services.incoming.orders import ORDER
 from crmmail.services.sending import correspondent
 from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rehearsal import rehearsed
-from crmmail.store import directory, outbox, records, threads
-from crmmail.store.mails import Quarantined
-from crmmail.store.outbox import Delivery
-from crmmail.store.records import Record
-from crmmail.store.undoable import Change
+from crmmail.store.history.undoable import Change
+from crmmail.store.letters import outbox, threads
+from crmmail.store.letters.mails import Quarantined
+from crmmail.store.letters.outbox import Delivery
+from crmmail.store.people import directory
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 REASON = "unconfirmed"

@@ -12,9 +12,12 @@ from collections.abc import Callable
 
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused, StoreBroken
-from crmmail.store import copying, database, index, schema
-from crmmail.store import place as places
-from crmmail.store.database import speaking_plainly
+from crmmail.store import schema
+from crmmail.store.care import copying
+from crmmail.store.engine import database
+from crmmail.store.engine import place as places
+from crmmail.store.engine.database import speaking_plainly
+from crmmail.store.letters import index
 
 PATIENCE = 30  # seconds to wait for somebody else's lock
 

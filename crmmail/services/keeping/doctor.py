@@ -37,8 +37,8 @@ from crmmail.services.keeping.checks import (
 )
 from crmmail.services.keeping.checks.finding import Finding, Site, fail
 from crmmail.services.shared import failing
-from crmmail.store import database
-from crmmail.store import place as places
+from crmmail.store.engine import database
+from crmmail.store.engine import place as places
 from crmmail.workspace import Choice, Workspace
 
 __all__ = ["Finding", "examine"]

@@ -12,8 +12,9 @@ from crmmail.errors import CrmmailError, NotFound, Refused, Taken, UsageError
 from crmmail.services.keeping.people import check_free
 from crmmail.services.shared import fields
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import journal, offices, undoable
-from crmmail.store.undoable import Change
+from crmmail.store.history import journal, undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.people import offices
 from crmmail.workspace import Workspace, os_login
 
 POLICIES = ("everyone", "contacts", "followers")

@@ -12,7 +12,10 @@ from crmmail.errors import Refused, Taken, UsageError
 from crmmail.services.acts.records import Done, create
 from crmmail.services.shared import fields, leave
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import directory, finding, journal, messages, offices, undoable
+from crmmail.store.history import journal, undoable
+from crmmail.store.letters import messages
+from crmmail.store.lists import finding
+from crmmail.store.people import directory, offices
 from crmmail.workspace import Workspace, os_login
 
 NOTIFY = ("inbox", "email", "both", "none")

@@ -15,8 +15,11 @@ from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotAllowed, Refused, UsageError
 from crmmail.services.keeping import people
 from crmmail.services.shared import fields
-from crmmail.store import beside, database, directory, schema
-from crmmail.store import place as places
+from crmmail.store import schema
+from crmmail.store.engine import database
+from crmmail.store.engine import place as places
+from crmmail.store.files import beside
+from crmmail.store.people import directory
 from crmmail.workspace import Choice, Workspace, os_login
 
 

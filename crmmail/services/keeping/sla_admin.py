@@ -8,8 +8,10 @@ from crmmail.core.typed import Any
 from crmmail.errors import Taken, UsageError
 from crmmail.services.shared.rights import need_admin
 from crmmail.services.shared.sla import later, promise, whom
-from crmmail.store import deadlines, directory, journal, offices, undoable
-from crmmail.store.deadlines import Sla
+from crmmail.store.history import journal, undoable
+from crmmail.store.people import directory, offices
+from crmmail.store.work import deadlines
+from crmmail.store.work.deadlines import Sla
 from crmmail.workspace import Workspace, os_login
 
 

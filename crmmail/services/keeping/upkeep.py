@@ -12,9 +12,15 @@ from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError, NotFound, StoreBehind, StoreMissing
 from crmmail.mail import smtp_url
 from crmmail.services.shared.rights import need_admin
-from crmmail.store import beside, database, directory, index, journal, schema, soundness
-from crmmail.store.database import NOTHING_IN, RESTORE, is_made
-from crmmail.store.soundness import Damage
+from crmmail.store import schema
+from crmmail.store.care import soundness
+from crmmail.store.care.soundness import Damage
+from crmmail.store.engine import database
+from crmmail.store.engine.database import NOTHING_IN, RESTORE, is_made
+from crmmail.store.files import beside
+from crmmail.store.history import journal
+from crmmail.store.letters import index
+from crmmail.store.people import directory
 from crmmail.workspace import Workspace, os_login
 
 BACKUP = "backup.last"  # a row of the settings that is no setting

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from crmmail.core import failure as failures
 from crmmail.core.failure import Failure
-from crmmail.store import outbox
-from crmmail.store.outbox import Delivery
+from crmmail.store.letters import outbox
+from crmmail.store.letters.outbox import Delivery
 
 
 def advice(copy: Delivery) -> str:

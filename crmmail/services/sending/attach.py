@@ -15,8 +15,8 @@ from crmmail.core.letter import File
 from crmmail.errors import NotAllowed, Refused
 from crmmail.mail import mask
 from crmmail.services.sending import outgoing
-from crmmail.store import mails, messages
-from crmmail.store.messages import Message
+from crmmail.store.letters import mails, messages
+from crmmail.store.letters.messages import Message
 from crmmail.workspace import Workspace
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from crmmail.core.message import Address
-from crmmail.store import directory, messages
-from crmmail.store.messages import Message
-from crmmail.store.records import Record
+from crmmail.store.letters import messages
+from crmmail.store.letters.messages import Message
+from crmmail.store.people import directory
+from crmmail.store.work.records import Record
 
 
 def last_letter(this: Record) -> Message | None:

@@ -12,7 +12,8 @@ from crmmail.core import token
 from crmmail.core.message import Address
 from crmmail.core.typed import TYPE_CHECKING
 from crmmail.services.hearing.tell import identifier
-from crmmail.store import directory, messages, outbox
+from crmmail.store.letters import messages, outbox
+from crmmail.store.people import directory
 from crmmail.workspace import Workspace
 
 if TYPE_CHECKING:

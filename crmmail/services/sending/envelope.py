@@ -10,8 +10,8 @@ from __future__ import annotations
 from crmmail.core import address as addresses
 from crmmail.core import token
 from crmmail.core.message import Address
-from crmmail.store import directory, offices
-from crmmail.store.records import Record
+from crmmail.store.people import directory, offices
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 

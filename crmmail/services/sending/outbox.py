@@ -10,8 +10,10 @@ from crmmail.core.typed import TYPE_CHECKING, NamedTuple
 from crmmail.errors import NotFound, Refused
 from crmmail.services.sending import trouble
 from crmmail.services.sending.advice import advice
-from crmmail.store import directory, journal, outbox, undoable
-from crmmail.store.outbox import Delivery
+from crmmail.store.history import journal, undoable
+from crmmail.store.letters import outbox
+from crmmail.store.letters.outbox import Delivery
+from crmmail.store.people import directory
 from crmmail.workspace import Workspace, os_login
 
 if TYPE_CHECKING:

@@ -19,11 +19,13 @@ from crmmail.mail.compose import Unbuildable, compose, marked, needs_utf8
 from crmmail.mail.parse import parse
 from crmmail.render import DEFAULT_LANGUAGE, Rendered, render
 from crmmail.services.sending import correspondent, envelope
-from crmmail.store import directory, messages, offices, outbox, records, threads
-from crmmail.store.database import speaking_plainly
-from crmmail.store.messages import Message
-from crmmail.store.outbox import Delivery
-from crmmail.store.records import Record
+from crmmail.store.engine.database import speaking_plainly
+from crmmail.store.letters import messages, outbox, threads
+from crmmail.store.letters.messages import Message
+from crmmail.store.letters.outbox import Delivery
+from crmmail.store.people import directory, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 __all__ = [

@@ -15,8 +15,9 @@ from crmmail.core.message import Address
 from crmmail.core.typed import NamedTuple
 from crmmail.services.hearing.tell import own_addresses
 from crmmail.services.sending import envelope, outgoing
-from crmmail.store import directory, outbox
-from crmmail.store.messages import Message
+from crmmail.store.letters import outbox
+from crmmail.store.letters.messages import Message
+from crmmail.store.people import directory
 from crmmail.workspace import Workspace
 
 DELETED = "(deleted by {login})"  # what stands where a letter stood

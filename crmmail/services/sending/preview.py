@@ -23,9 +23,12 @@ from crmmail.services.hearing.tell import own_addresses, who_hears
 from crmmail.services.sending import correspondent, envelope, outside
 from crmmail.services.shared import fields
 from crmmail.services.shared.possible import living
-from crmmail.store import directory, finding, messages, outbox, records, threads
-from crmmail.store.messages import Message
-from crmmail.store.records import Record
+from crmmail.store.letters import messages, outbox, threads
+from crmmail.store.letters.messages import Message
+from crmmail.store.lists import finding
+from crmmail.store.people import directory
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, local_zone
 
 _ITEM = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,])+')  # one of a list: a comma in quotes belongs to a name

@@ -25,9 +25,10 @@ from crmmail.errors import CrmmailError, StoreBroken, StoreBusy
 from crmmail.mail import smtp, smtp_url
 from crmmail.secret import smtp_password
 from crmmail.services.sending import outgoing, trouble, worker
-from crmmail.store import journal, outbox
-from crmmail.store.database import speaking_plainly
-from crmmail.store.outbox import Delivery
+from crmmail.store.engine.database import speaking_plainly
+from crmmail.store.history import journal
+from crmmail.store.letters import outbox
+from crmmail.store.letters.outbox import Delivery
 from crmmail.workspace import Workspace
 
 BATCH = 50  # rows claimed at a time

@@ -11,8 +11,10 @@ import contextlib
 
 from crmmail.core.typed import TYPE_CHECKING
 from crmmail.services.hearing.tell import in_charge
-from crmmail.store import directory, inbox, messages, outbox, records
-from crmmail.store.outbox import Delivery
+from crmmail.store.letters import inbox, messages, outbox
+from crmmail.store.letters.outbox import Delivery
+from crmmail.store.people import directory
+from crmmail.store.work import records
 from crmmail.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 """A transaction that is done again when the database could not fit it in with the others of that moment.
 
-SQLite has one writer at a time, and nothing is ever done twice.  So has PostgreSQL, as we use it (`store.postgres`);
-but somebody with a tool of his own may write there too, or a cluster may not know the lock that makes it so.  Then the
-server takes one of the two back, and it is done again: it must have done nothing but write into the store.
+SQLite has one writer at a time, and nothing is ever done twice.  So has PostgreSQL, as we use it
+(`store.engine.postgres`); but somebody with a tool of his own may write there too, or a cluster may not know the lock
+that makes it so.  Then the server takes one of the two back, and it is done again: it must have done nothing but write
+into the store.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from crmmail import config as configuration
 from crmmail import log
 from crmmail.config import Config
 from crmmail.errors import ConfigBroken, CrmmailError
-from crmmail.store import beside, failing
-from crmmail.store import place as places
-from crmmail.store.failing import Mark
+from crmmail.store.engine import place as places
+from crmmail.store.files import beside, failing
+from crmmail.store.files.failing import Mark
 from crmmail.workspace import Choice, Workspace, clock
 
 DAY = timedelta(days=1)

@@ -13,9 +13,11 @@ from crmmail.core.section import Section
 from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import NotFound, Refused, UsageError
 from crmmail.services.shared import sla
-from crmmail.store import directory, followers, offices, records, undoable
-from crmmail.store.records import Record
-from crmmail.store.undoable import Change
+from crmmail.store.history import undoable
+from crmmail.store.history.undoable import Change
+from crmmail.store.people import directory, followers, offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, local_zone
 
 

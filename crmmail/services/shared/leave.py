@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crmmail.store import directory
+from crmmail.store.people import directory
 from crmmail.workspace import Workspace
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from crmmail.core import record
 from crmmail.errors import Refused
-from crmmail.store import offices, records
-from crmmail.store.records import Record
+from crmmail.store.people import offices
+from crmmail.store.work import records
+from crmmail.store.work.records import Record
 
 
 def living(number: int) -> Record:
@@ -23,7 +24,7 @@ def living(number: int) -> Record:
 
 def lives_on_as(number: int) -> int:
     """Where a record ended that was merged, and perhaps merged again; else itself."""
-    from crmmail.store import threads  # which most listings have no use for
+    from crmmail.store.letters import threads  # which most listings have no use for
 
     return threads.live_threads([number])[1].get(number, number)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crmmail.errors import NotAllowed
-from crmmail.store import directory
+from crmmail.store.people import directory
 from crmmail.workspace import Workspace
 
 

@@ -15,9 +15,10 @@ from datetime import datetime
 from crmmail.core import category, record, section
 from crmmail.core.typed import TYPE_CHECKING, Any, NamedTuple
 from crmmail.errors import UsageError
-from crmmail.store import deadlines, offices
-from crmmail.store.deadlines import Sla
-from crmmail.store.records import Record
+from crmmail.store.people import offices
+from crmmail.store.work import deadlines
+from crmmail.store.work.deadlines import Sla
+from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace, local_zone
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import peewee
 from peewee import JOIN, fn
 
-from crmmail.store import shared, sql
+from crmmail.store.engine import shared, sql
 from crmmail.store.models.base import Table, database
 from crmmail.store.models.messages import (
     Attachment,

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from crmmail.core import address as addresses
 from crmmail.core import pairing
 from crmmail.services.keeping.checks.finding import MOST, Finding, fail, many, ok, warn
-from crmmail.store import directory, health, mails, offices
+from crmmail.store.care import health
+from crmmail.store.letters import mails
+from crmmail.store.people import directory, offices
 from crmmail.workspace import Workspace
 
 

@@ -9,7 +9,8 @@ from crmmail.services.automatic import hooks, rule_admin
 from crmmail.services.keeping import upkeep
 from crmmail.services.keeping.checks.finding import RECENT, Finding, fail, local, ok, warn
 from crmmail.services.keeping.setup import cron_line
-from crmmail.store import health, rules
+from crmmail.store.automatic import rules
+from crmmail.store.care import health
 from crmmail.workspace import Workspace
 
 LATE = timedelta(minutes=15)

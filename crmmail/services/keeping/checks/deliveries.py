@@ -8,9 +8,9 @@ from datetime import timedelta
 from crmmail.services.keeping.checks.files import way_in
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, many, warn
 from crmmail.services.shared import failing
-from crmmail.store.attempts import Attempts
-from crmmail.store.database import RESTORE
-from crmmail.store.failing import UNREADABLE
+from crmmail.store.engine.database import RESTORE
+from crmmail.store.files.attempts import Attempts
+from crmmail.store.files.failing import UNREADABLE
 
 LATELY = timedelta(minutes=10)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, ok, warn
-from crmmail.store import place as places
+from crmmail.store.engine import place as places
 
 MEGABYTE = 1_000_000
 LITTLE = 1_000 * MEGABYTE  # of free room: a shop has some weeks to make more

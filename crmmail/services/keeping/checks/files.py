@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from crmmail.config import log_file
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, ok, warn
-from crmmail.store import beside
-from crmmail.store import place as places
+from crmmail.store.engine import place as places
+from crmmail.store.files import beside
 
 OTHERS, GROUP = 0o007, 0o070
 SQLITE = b"SQLite format 3\0"

@@ -11,7 +11,9 @@ from crmmail.secret import smtp_password
 from crmmail.services.keeping.checks.finding import RECENT, Finding, fail, local, many, warn
 from crmmail.services.keeping.setup import cron_line
 from crmmail.services.sending.outbox import advice as what_to_do
-from crmmail.store import health, offices, outbox
+from crmmail.store.care import health
+from crmmail.store.letters import outbox
+from crmmail.store.people import offices
 from crmmail.workspace import Workspace
 
 NAMED = 3  # bad addresses

@@ -8,7 +8,7 @@ from crmmail.services.automatic import rule_admin
 from crmmail.services.keeping import people
 from crmmail.services.keeping.checks.finding import Finding, fail, warn
 from crmmail.services.shared import leave
-from crmmail.store import directory, offices
+from crmmail.store.people import directory, offices
 from crmmail.workspace import Workspace
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from crmmail import __version__
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, local, ok, warn
-from crmmail.store import beside, serving
-from crmmail.store import place as places
-from crmmail.store.database import NEWEST
+from crmmail.store.engine import place as places
+from crmmail.store.engine.database import NEWEST
+from crmmail.store.files import beside, serving
 
 PATIENCE = 5.0  # seconds for an answer
 MDA = b"doctor\n"  # no mail, to which a server says that it is none

@@ -9,7 +9,10 @@ from datetime import timedelta
 from crmmail.errors import StoreBroken
 from crmmail.services.keeping import upkeep
 from crmmail.services.keeping.checks.finding import Finding, fail, local, ok, warn
-from crmmail.store import database, health, index, schema
+from crmmail.store import schema
+from crmmail.store.care import health
+from crmmail.store.engine import database
+from crmmail.store.letters import index
 from crmmail.workspace import Workspace
 
 FULL = 2  # PRAGMA synchronous: "committed" means on the disk
@@ -55,7 +58,7 @@ def journal_is_safe(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _server_is_safe() -> Iterator[Finding]:
-    from crmmail.store import postgres  # psycopg comes with it
+    from crmmail.store.engine import postgres  # psycopg comes with it
 
     server = postgres.server()
     if not (server.fsync and server.synchronous):

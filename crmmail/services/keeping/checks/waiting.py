@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from crmmail.services.keeping.checks.finding import MOST, RECENT, Finding, fail, local, many, ok, warn
-from crmmail.store import health, mails, offices
-from crmmail.store.offices import Alias
+from crmmail.store.care import health
+from crmmail.store.letters import mails
+from crmmail.store.people import offices
+from crmmail.store.people.offices import Alias
 from crmmail.workspace import Workspace
 
 DAY = timedelta(days=1)

@@ -1,0 +1,1 @@
+"""What acts by itself: rules, the programs they run, the templates they write with."""

@@ -1,0 +1,1 @@
+"""The store itself: is it sound, is it well, a copy of it."""

@@ -1,0 +1,1 @@
+"""Records, and what has to be done with them by when."""
