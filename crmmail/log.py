@@ -14,8 +14,8 @@ LONGEST = 4200  # bytes of a line: these of at most four bytes, and what stands 
 HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 
 
-def write(path: str, now: datetime, door: str, line: str) -> None:
-    """Appends `<time> <door>[pid] <line>`; whatever goes wrong is ignored."""
+def write(path: str, now: datetime, door: str, *lines: str) -> None:
+    """Appends `<time> <door>[pid] <line>` for each; whatever goes wrong is ignored."""
     try:
         try:
             file = os.open(path, HOW, 0o600)
@@ -23,7 +23,8 @@ def write(path: str, now: datetime, door: str, line: str) -> None:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             file = os.open(path, HOW, 0o600)
         try:
-            text = f"{now.isoformat(timespec='seconds')} {door}[{os.getpid()}] {_words(line)}\n"
+            head = f"{now.isoformat(timespec='seconds')} {door}[{os.getpid()}]"
+            text = "".join(f"{head} {_words(line)}\n" for line in lines)
             os.write(file, text.encode("utf-8", "replace"))
         finally:
             os.close(file)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # `handover` says why
 import os
 import time
+from collections.abc import Sequence
 
 from crmmail import handover, log
 from crmmail.config import log_file
@@ -29,7 +30,8 @@ from crmmail.core.known import Envelope
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError, UsageError
 from crmmail.handover import Beginning, say
-from crmmail.services.incoming.deliver import Outcome, deliver
+from crmmail.services.incoming.deliver import deliver
+from crmmail.services.incoming.judge import Outcome
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
 from crmmail.workspace import Choice, Workspace
@@ -38,6 +40,8 @@ OK, LATER = 0, 75
 SAID = "crmmail-mda: "
 MDA, SERVE = "mda", "serve"  # whose process took a mail, in the log
 MARKING = 20  # seconds in which a failure is to be written down
+
+PASSWORD_SEEN = "a password on the mda line (-p) is visible to every local user; take it away"
 
 
 class Options(NamedTuple):
@@ -92,7 +96,7 @@ def run(argv: list[str], letter: bytes | Spool, *, waited: float = 0) -> tuple[i
             signal.alarm(time_left(workspace.config.delivery_deadline, waited))
             outcomes = deliver(workspace, letter, options.envelope)
             signal.alarm(0)
-            note(workspace, options, outcomes)
+            note(workspace, [(options, outcomes)])
     except CrmmailError as error:
         mark(choice, error)
         return LATER, [complaint(str(error))]
@@ -156,18 +160,25 @@ def envelope(
     )
 
 
-def note(workspace: Workspace, options: Options, outcomes: list[Outcome]) -> None:
-    """Deliveries succeed again, and a line in the log; what goes wrong here changes nothing, the mail is committed."""
+def note(workspace: Workspace, taken: Sequence[tuple[Options, list[Outcome]]]) -> None:
+    """Deliveries succeed again, and each has a line in the log; what goes wrong here changes nothing, they are
+    committed."""
     try:
         failing.over(workspace)
         path, now = log_file(workspace.config, workspace.environ), workspace.now()
-        door = SERVE if options.way else MDA
-        if options.password:
-            log.once(path, now, door, "a password on the mda line (-p) is visible to every local user; take it away")
-        if options.user and not workspace.knows_user(options.user):
-            log.once(path, now, door, f"-u{options.user} fits no user; it changes nothing")
-        for line in explain(outcomes)[:1]:
-            log.write(path, now, door, f"{options.way}: {line.removeprefix(SAID)}" if options.way else line)
+        door = MDA
+        lines: list[str] = []
+        for options, outcomes in taken:
+            door = SERVE if options.way else MDA
+            if options.password:
+                log.once(
+                    path, now, door, "a password on the mda line (-p) is visible to every local user; take it away"
+                )
+            if options.user and not workspace.knows_user(options.user):
+                log.once(path, now, door, f"-u{options.user} fits no user; it changes nothing")
+            for line in explain(outcomes)[:1]:
+                lines.append(f"{options.way}: {line.removeprefix(SAID)}" if options.way else line)
+        log.write(path, now, door, *lines)
     except Exception:
         pass
 

@@ -32,7 +32,7 @@ from pgstack import PostgresStack
 
 from crmmail import mda
 from crmmail.cli.main import program
-from crmmail.services.incoming.deliver import Outcome
+from crmmail.services.incoming.judge import Outcome
 from crmmail.store import tables
 from crmmail.workspace import Workspace
 

@@ -29,6 +29,7 @@ def check_current() -> None:
 
 
 def check(talk: Talk) -> None:
-    """The same of a shop's."""
+    """The same of a shop's, in which there is something to find."""
     with talk.open():
         check_current()
+        assert contents()

@@ -22,7 +22,7 @@ from doors import CRMMAIL, Shop
 
 from crmmail.server.lmtp import Lmtp
 from crmmail.server.queue import Mail, Verdict
-from crmmail.services.incoming.deliver import Outcome
+from crmmail.services.incoming.judge import Outcome
 
 PATIENCE = 20  # seconds for a server to start, to answer, or to end
 

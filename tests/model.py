@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from crmmail.core.failure import Failure
 from crmmail.errors import CrmmailError
-from crmmail.mail.smtp import UNWANTED
+from crmmail.mail.smtp_talk import UNWANTED
 from crmmail.workspace import Workspace
 
 T = TypeVar("T")

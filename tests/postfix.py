@@ -40,6 +40,7 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -481,7 +482,7 @@ def _recipient(raw: bytes) -> str:
 # -- what Postfix asks the tests --------------------------------------------------------------------------------------
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class _Server(ABC, socketserver.ThreadingTCPServer):
     """One of the two servers below: each connection is a call of `answer` in a thread of its own."""
 
     daemon_threads = True
@@ -507,8 +508,9 @@ class _Server(socketserver.ThreadingTCPServer):
             self.shutdown()
         self.server_close()
 
+    @abstractmethod
     def answer(self, peer: socketserver.StreamRequestHandler) -> None:
-        raise NotImplementedError
+        """Talks with one peer until it has gone."""
 
 
 class _Login(_Server):

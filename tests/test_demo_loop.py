@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from crmmail.cli import demo_mail
 from crmmail.cli.commands import demo
-from crmmail.cli.commands.demo import AGENT, ANN, GONE, MAKER, OLGA, STORY, Demo, Step
+from crmmail.cli.commands.demo import Demo
+from crmmail.cli.demo_story import AGENT, ANN, GONE, MAKER, OLGA, STORY, Step
 from crmmail.cli.session import Session
 from crmmail.core.letter import File, Letter
 from crmmail.core.message import Address, Mail
@@ -253,16 +255,16 @@ LONG = (
 )
 def test_it_reads_what_we_write(this: Letter) -> None:
     raw = compose(this)
-    header, _ = demo.split(raw)
+    header, _ = demo_mail.split(raw)
     read = parse(raw)
-    assert demo.text(raw) == read.text.strip("\n")
-    assert demo.value(header, "Subject") == read.subject == this.subject
-    assert demo.value(header, "From") == f"{read.sender.name} <{read.sender.address}>"
+    assert demo_mail.text(raw) == read.text.strip("\n")
+    assert demo_mail.value(header, "Subject") == read.subject == this.subject
+    assert demo_mail.value(header, "From") == f"{read.sender.name} <{read.sender.address}>"
 
 
 def test_an_answer_says_what_it_answers() -> None:
     asked = Received(ANN, compose(letter("How are you?\n", subject="Нужны")), "support+1@crm.example")
-    answer = parse(demo.filled((demo.MAILS / "2-answer.eml").read_bytes(), [asked]))
+    answer = parse(demo_mail.filled((demo.MAILS / "2-answer.eml").read_bytes(), [asked]))
     assert [one.address for one in answer.to] == ["support+x@crm.example"]
     assert answer.in_reply_to == ("2@crm.example",)
     assert answer.references == ("1@customer.example", "2@crm.example")
@@ -273,7 +275,7 @@ def test_an_answer_says_what_it_answers() -> None:
 def test_no_letter_leaves_with_an_open_place() -> None:
     asked = Received(ANN, compose(letter("How are you?\n")), "support+1@crm.example")
     for path in demo.MAILS.glob("*.eml"):
-        said = demo.filled(path.read_bytes(), [asked])
+        said = demo_mail.filled(path.read_bytes(), [asked])
         assert b"{" not in said and b"}" not in said, path.name
 
 

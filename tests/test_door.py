@@ -335,23 +335,23 @@ route.decide = lambda *_: time.sleep(60)
 """
 REGULAR_EXPRESSION = """
 import re
-from crmmail.services.incoming import deliver
-deliver.parse = lambda raw: re.match(r"(a+)+$", "a" * 60 + "b")
+from crmmail.services.incoming import prepare
+prepare.parse = lambda raw: re.match(r"(a+)+$", "a" * 60 + "b")
 """
 SUICIDE = """
 import os, signal
-from crmmail.services.incoming import deliver
-deliver.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
+from crmmail.services.incoming import prepare
+prepare.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
 """
 EXIT = """
 import os
-from crmmail.services.incoming import deliver
-deliver.parse = lambda raw: os._exit(1)
+from crmmail.services.incoming import prepare
+prepare.parse = lambda raw: os._exit(1)
 """
 BUG = """
-from crmmail.services.incoming import deliver
+from crmmail.services.incoming import judge, prepare
 def parse(raw): raise ZeroDivisionError("5.1.1")
-deliver.parse = parse
+prepare.parse = parse
 """
 DEADLINE = {"CRMMAIL_DELIVERY_DEADLINE": "1"}
 
@@ -397,7 +397,7 @@ def test_bug_of_ours_costs_nobody_a_letter(shop: Shop) -> None:
     for _ in range(2):
         answers_ok(shop.mda(letter("Printer broken"), command=with_python(BUG)))
     assert shop.held() == ["unreadable"]
-    answers_ok(shop.mda(letter("Another"), command=with_python(BUG.replace("deliver.parse", "deliver.routing.decide"))))
+    answers_ok(shop.mda(letter("Another"), command=with_python(BUG.replace("prepare.parse", "judge.routing.decide"))))
     assert shop.held() == ["unreadable", "crashed"]
     assert os.listdir(f"{shop.place}.attempts") == []
 
@@ -415,9 +415,9 @@ def test_waiting_for_the_store_never_counts(shop: Shop) -> None:
 
 def test_judging_at_the_same_time_is_no_death(shop: Shop) -> None:
     """Many deliveries of one mail at once: those that are alive are not counted as cut off."""
-    slow = "import os, time\nfrom crmmail.services.incoming import deliver\nparse = deliver.parse\n"
+    slow = "import os, time\nfrom crmmail.services.incoming import prepare\nparse = prepare.parse\n"
     slow += "def slowly(raw):\n    while not os.path.exists('go'): time.sleep(0.02)\n    return parse(raw)\n"
-    slow += "deliver.parse = slowly\n"
+    slow += "prepare.parse = slowly\n"
     raw = letter("Printer broken")
     crowd = [shop.start(command=with_python(slow)) for _ in range(5)]
     for one in crowd:

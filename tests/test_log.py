@@ -27,6 +27,12 @@ def test_a_line_has_its_time_its_door_and_its_process(path: str) -> None:
     assert log.tail(path, 5) == [f"2026-11-24T10:00:00+00:00 mda[{os.getpid()}] stored #101"]
 
 
+def test_many_lines_at_once(path: str) -> None:
+    log.write(path, NOW, "serve", "stored #101", "stored\n#102")
+    head = f"2026-11-24T10:00:00+00:00 serve[{os.getpid()}]"
+    assert log.tail(path, 5) == [f"{head} stored #101", f"{head} stored #102"]
+
+
 def test_the_log_is_its_owner_s_alone(path: str) -> None:
     log.write(path, NOW, "mda", "stored")
     assert os.stat(path).st_mode & 0o777 == 0o600

@@ -40,7 +40,8 @@ from crmmail.services.automatic import rule_admin, run_rules
 from crmmail.services.desk import explain, inbox, reading
 from crmmail.services.hearing import follow
 from crmmail.services.incoming import held, unconfirmed
-from crmmail.services.incoming.deliver import Outcome, deliver
+from crmmail.services.incoming.deliver import deliver
+from crmmail.services.incoming.judge import Outcome
 from crmmail.services.keeping import upkeep
 from crmmail.services.sending import preview, send
 from crmmail.workspace import Workspace

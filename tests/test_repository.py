@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from mailstack import APT_LINE
+from servers import absent
 
 import crmmail
 
@@ -86,7 +87,7 @@ def test_lock_names_every_dependency_and_no_place_of_one_machine() -> None:
 def _dump(fetchmailrc: str, folder: Path) -> str:
     """What fetchmail understood, as it prints it."""
     if shutil.which("fetchmail") is None:
-        pytest.skip(f"needs: {APT_LINE}")
+        absent(f"needs: {APT_LINE}")
     path = folder / "fetchmailrc"
     path.touch(0o600)
     path.write_text(fetchmailrc)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from corpora import CORPORA, needed
 
 from crmmail.core.quote import fold, visible
 from crmmail.mail.html import to_text
 from crmmail.mail.parse import parse
 
-TALON = Path(__file__).parents[1].parent / "shared" / "corpora" / "talon"
+TALON = CORPORA / "talon"
 
 # {answer} stands above, {below} below what is quoted.  Each quotes "When?", a line of Ann's.
 REPLIES = {
@@ -99,7 +98,7 @@ def test_answers_above_and_below_keep_the_quote_between_them(program: str) -> No
     assert any(line.startswith(">") and "When?" in line for line in lines)
 
 
-@pytest.mark.skipif(not TALON.is_dir(), reason=f"no mails in {TALON}")
+@needed
 @pytest.mark.parametrize(
     "name",
     "gmail hotmail mail_ru ms_outlook_2003 ms_outlook_2007 ms_outlook_2010 thunderbird windows_mail yandex_ru".split(),
@@ -111,7 +110,7 @@ def test_talon_html_replies(name: str) -> None:
     assert "Hello! How are you?" in folded.quoted
 
 
-@pytest.mark.skipif(not TALON.is_dir(), reason=f"no mails in {TALON}")
+@needed
 def test_talon_html_of_other_shapes() -> None:
     assert visible(to_text((TALON / "OLK_SRC_BODY_SECTION.html").read_text())) == "Reply"
     assert visible(to_text((TALON / "reply-separated-by-hr.html").read_text())) == "Hi\nthere\nBob"

@@ -13,12 +13,12 @@ if TYPE_CHECKING:  # each command reads what its own values come from, and no ot
     from crmmail.services.acts.post import Posted
     from crmmail.services.desk.reading import View
     from crmmail.services.desk.search import Found
-    from crmmail.services.incoming.deliver import Outcome
+    from crmmail.services.incoming.judge import Outcome
     from crmmail.services.incoming.unconfirmed import Waiting
     from crmmail.services.sending.preview import Plan
-    from crmmail.store.letters.mails import Quarantined
     from crmmail.store.letters.messages import Message
     from crmmail.store.letters.outbox import Delivery
+    from crmmail.store.letters.quarantine import Quarantined
     from crmmail.store.lists.items import Item
     from crmmail.store.people.followers import Follower
     from crmmail.store.work.activities import Activity

@@ -202,10 +202,11 @@ class Voice:
         program, or for somebody who asked for a form, and all are wanted."""
         return SCREENFUL if self.terminal and self.form in ("", "table") else None
 
-    def further(self, shown: int, limit: int | None, last: object) -> None:
+    def further(self, shown: int, limit: int | None, last: object, *, which: str = "first") -> None:
         """Behind a listing that may have been cut by `screenful`: how to read on."""
         if limit is None and shown == self.screenful:
-            self._short(Span(f"The first {shown}. Read on with --before {last}; --limit N shows more at once.", "dim"))
+            more = f"Read on with --before {last}; --limit N shows more at once."
+            self._short(Span(f"The {which} {shown}. {more}", "dim"))
 
     # --- how it is done -------------------------------------------------------------------------------------
 

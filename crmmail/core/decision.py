@@ -1,4 +1,4 @@
-"""What is decided about a letter, plain data: `core.route` decides, `services.incoming.deliver` does, `why` tells."""
+"""What is decided about a letter, plain data: `core.route` decides, `services.incoming.judge` does, `why` tells."""
 
 from __future__ import annotations
 

@@ -67,6 +67,8 @@ class Question(NamedTuple):
     section: str | None
     since_minutes: int
     reported: tuple[str, ...] = ()  # of a bounce: our signed Message-IDs that it may speak of, or their local parts
+    counts_records: bool = True  # how many records the sender made matters, whatever an alias says
+    counts_messages: bool = True  # and how many messages he wrote
 
 
 class Sent(NamedTuple):
@@ -142,6 +144,8 @@ def ask(mail: Mail, envelope: Envelope, settings: Settings) -> Question:
         section=envelope.section,
         since_minutes=settings.loop_minutes,
         reported=reported(mail, envelope, settings),
+        counts_records=settings.loop_new_records > 0,
+        counts_messages=settings.loop_messages > 0,
     )
 
 

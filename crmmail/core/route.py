@@ -4,7 +4,7 @@
     → the section of the mailbox → quarantine
 
 `Known` is all that the store knows about the letter (`store.letters.threads.known` asks it in one place); `Decision` is
-what shall happen and why.  `services.incoming.deliver` does it; `why`, `--explain` and `--dry-run` print it.  Every
+what shall happen and why.  `services.incoming.judge` does it; `why`, `--explain` and `--dry-run` print it.  Every
 route ends in a record or in quarantine: there is no branch that drops a letter (F113).
 """
 

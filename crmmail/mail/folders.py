@@ -1,12 +1,10 @@
-"""Mail that lies in files: where each letter is, its bytes, and how a letter is written there.
+"""Mail that lies in files: where each letter is, and its bytes.
 
-    mbox       one file; before each letter stands a line "From ann@example.com Tue Nov 24 10:00:00 2026", and such a
-               line of a letter itself has a ">" before it (mboxrd: one more than it had; Content-Length tells nothing)
+    mbox       one file (mail.mbox)
     Maildir    a folder with cur/, new/ and tmp/, a file a letter; folders below it are Maildirs too (.Sent, Sent/)
     letter     a file, or a folder of *.eml files
 
-Nothing is read whole: a scan remembers where each letter lies, and whoever wants one reads it from there.  The
-standard library's `mailbox` takes nearly twice as long for the same, and leaves the ">" where it is.
+Nothing is read whole: a scan remembers where each letter lies, and whoever wants one reads it from there.
 """
 
 from __future__ import annotations
@@ -17,17 +15,16 @@ import os
 import re
 import socket
 import stat
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from crmmail.core.typed import IO, NamedTuple
 from crmmail.errors import Refused
+from crmmail.mail import mbox
 from crmmail.mail.header import MAX_HEADER, split_at, with_newlines
 
-STEP = 4 << 20  # bytes that are looked at at once
+STEP = 4 << 20  # bytes that are read at once
 HEAD = 64 << 10  # bytes of a letter that tell what it answers
-MAX_LINE = 1000  # bytes of a "From " line
 PACKED = b"\x1f\x8b"  # how a file begins that gzip has compressed
 NAMED, MET = -1, -2  # a letter is a whole file: one that was named itself, one that was met in a folder
 
@@ -42,15 +39,6 @@ UNWANTED = frozenset(
     "brouillons,papierkorb,gelöschte elemente,entwürfe".split(",")
 )
 
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_MONTHS = rb"(?:%b)" % "|".join(MONTHS).encode()
-_FROM = re.compile(rb"From [^\n]{0,500}?\b" + _MONTHS + rb"\b[^\n]{0,60}?\b[0-9]{1,2}:[0-9]{2}[^\n]{0,400}\n")
-_ANY_FROM = re.compile(rb"From [^\n]{0,900}\n>?[!-9;-~]+[ \t]*:")  # where the file's first line has no date
-_STAMP = re.compile(
-    rb"\b(" + _MONTHS + rb") +([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})[^\n]*? ((?:19|20)[0-9]{2})\b"
-)
-_QUOTED = re.compile(rb"^>(>*From )", re.M)
-_TO_QUOTE = re.compile(rb"^(>*From )", re.M)
 _SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
 
 
@@ -122,7 +110,7 @@ def places(folder: Folder) -> Iterator[Place]:
         Refused: it is an mbox in which no letter was found.
     """
     if folder.form == "mbox":
-        yield from _in_mbox(folder)
+        yield from (Place(folder.path, start, size, folder.sent) for start, size in mbox.letters(folder.path))
     elif folder.form == "letter":
         yield Place(folder.path, NAMED, os.path.getsize(folder.path), folder.sent)
     elif folder.form == "letters":
@@ -133,7 +121,7 @@ def places(folder: Folder) -> Iterator[Place]:
 
 def _form(path: str) -> str:
     head = with_newlines(_beginning(path, MAX_HEADER)).lstrip(b"\r\n")
-    if not head or _ANY_FROM.match(head) or _FROM.match(head):
+    if not head or mbox.begins(head):
         return "mbox"
     if not _has_header(head):
         raise Refused(f'{path} is no mail: it begins neither with a "From " line nor with a header')
@@ -225,43 +213,6 @@ def _flags(name: str) -> str:
     return flags if comma and before[-1:] in (":", ";", "!") else ""
 
 
-def _in_mbox(folder: Folder) -> Iterator[Place]:
-    """The file is looked through for its "From " lines, a piece at a time."""
-    blank = True  # all of it, so far
-    with open(folder.path, "rb") as file:
-        held, base = b"\n", -1  # what is looked at, and where in the file it begins; as if behind a blank line
-        start, line = -1, _ANY_FROM
-        more = True
-        while more:
-            piece = file.read(STEP)
-            held, more = held + piece, bool(piece)
-            blank = blank and not piece.strip()
-            at = held.find(b"\nFrom ")
-            # A line at the very end waits for the next piece, in which it goes on.
-            while 0 <= at < len(held) - 2 * MAX_LINE or (at >= 0 and not more):
-                if start < 0 and _FROM.match(held, at + 1):
-                    line = _FROM
-                if _ends_a_blank_line(held, at) and line.match(held, at + 1):
-                    if start >= 0:
-                        yield Place(folder.path, start, base + at + 1 - start, folder.sent)
-                    start = base + at + 1
-                at = held.find(b"\nFrom ", at + 1)
-            done = max((at if at >= 0 else len(held) - 2 * MAX_LINE) - 2, 0)
-            held, base = held[done:], base + done
-        if start >= 0:
-            yield Place(folder.path, start, base + len(held) - start, folder.sent)
-        elif not blank:
-            file.seek(0)
-            begin = file.read(HEAD)
-            mend = ": its lines end in CR alone, which tr '\\r' '\\n' mends" if with_newlines(begin) != begin else ""
-            raise Refused(f"no letter was found in {folder.path}{mend}")
-
-
-def _ends_a_blank_line(held: bytes, at: int) -> bool:
-    """Does the line end at `at` end an empty line?"""
-    return at == 0 or held[at - 1] == 10 or (held[at - 1] == 13 and (at == 1 or held[at - 2] == 10))
-
-
 # --- one letter ---------------------------------------------------------------------------------------------
 
 
@@ -278,23 +229,11 @@ def beginning(place: Place) -> bytes:
 def came(place: Place, head: bytes) -> datetime | None:
     """When it came, as far as the file knows: its "From " line, the name of a Maildir's file, the time of another."""
     if place.start >= 0:
-        return _stamp(head.partition(b"\n")[0])
+        return mbox.date(head.partition(b"\n")[0])
     try:
         named = re.match(r"([0-9]{9,10})\.", os.path.basename(place.path))
         return datetime.fromtimestamp(int(named[1]) if named else os.path.getmtime(place.path), UTC)
     except (OSError, ValueError, OverflowError):
-        return None
-
-
-def _stamp(line: bytes) -> datetime | None:
-    """The date of a "From " line; its zone is whoever wrote it's, and mostly not told."""
-    found = _STAMP.search(line)
-    if not found:
-        return None
-    day, hour, minute, second = (int(found[one]) for one in (2, 3, 4, 5))
-    try:
-        return datetime(int(found[6]), MONTHS.index(found[1].decode()) + 1, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
         return None
 
 
@@ -319,42 +258,10 @@ def pieces(place: Place) -> Iterator[bytes]:
             while piece := file.read(STEP):
                 yield piece
             return
-        first = file.readline(MAX_LINE)
-        if not first.startswith(b"From "):
-            raise Gone(f"{place.path} was written anew while it was read")
-        left, kept = place.size - len(first), b""
-        while left > 0:
-            piece = file.read(min(left, STEP))
-            if not piece:
-                raise Gone(f"{place.path} was cut while it was read")
-            left -= len(piece)
-            piece = kept + piece
-            cut = _whole_lines(piece) if left else len(piece)
-            kept = piece[cut:]
-            yield _unquoted(piece[:cut] if left else _without_separator(piece))
-
-
-def _whole_lines(piece: bytes) -> int:
-    """Up to where a piece can be handed on: a line that goes on in the next one waits, and so do the last bytes, which
-    may separate the letter from the next.  A line without an end is cut, but not before a quoted one could begin."""
-    cut = piece.rfind(b"\n", 0, max(len(piece) - 4, 0)) + 1
-    if not cut and len(piece) > STEP + MAX_LINE:
-        cut = len(piece) - 4
-        while cut and piece[cut : cut + 1] == b">":
-            cut -= 1
-    return cut
-
-
-def _unquoted(piece: bytes) -> bytes:
-    return _QUOTED.sub(rb"\1", piece) if b">From " in piece else piece
-
-
-def _without_separator(piece: bytes) -> bytes:
-    """Without the blank line that stands between two letters."""
-    for ending, blank in ((b"\n\n", 1), (b"\n\r\n", 2)):
-        if piece.endswith(ending):
-            return piece[:-blank]
-    return b"" if piece in (b"\n", b"\r\n") else piece
+        try:
+            yield from mbox.letter(file, place.size)
+        except EOFError as error:
+            raise Gone(f"{place.path} {error}") from None
 
 
 def _opened(place: Place) -> IO[bytes]:
@@ -400,17 +307,6 @@ def _moved(path: str) -> str:
         except OSError:
             pass
     return ""
-
-
-# --- writing ------------------------------------------------------------------------------------------------
-
-
-def as_mbox(letter: bytes, sender: str, at: datetime) -> bytes:
-    """A letter as it stands in an mbox, with the blank line behind it."""
-    who = sender if sender.isascii() and sender and not re.search(r"\s", sender) else "MAILER-DAEMON"
-    line = f"From {who} {time.asctime(at.astimezone(UTC).timetuple())}\n".encode("ascii")
-    quoted = _TO_QUOTE.sub(rb">\1", letter) if b"From " in letter else letter
-    return line + quoted + (b"\n" if quoted.endswith(b"\n") else b"\n\n")
 
 
 def file_name(number: int, at: datetime, flags: str) -> str:

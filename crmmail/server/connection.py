@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from crmmail import mda
 from crmmail.server.queue import Mail, Queue, Verdict
@@ -12,7 +13,7 @@ MOST = 200  # connections to all doors together
 HELD_BACK = 1 << 16  # bytes that a client may send ahead while it waits for us
 
 
-class Connection(asyncio.Protocol):
+class Connection(ABC, asyncio.Protocol):
     """What both protocols stand on; they say what to do with bytes, with the answer about a place, with the verdict."""
 
     patience = 300.0  # seconds without a byte, where it is the client's turn; RFC 5321 §4.5.3.2.7 wants five minutes
@@ -29,22 +30,23 @@ class Connection(asyncio.Protocol):
     # -- what a protocol says -----------------------------------------------------------------------------------------
 
     def greeted(self) -> None:
-        """The connection stands."""
+        """The connection stands; says nothing, where the client speaks first."""
 
+    @abstractmethod
     def turned_away(self) -> None:
         """There are too many."""
 
+    @abstractmethod
     def step(self) -> bool:
         """Takes what it can use off the front of `buffer`; False: more must come first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reserved(self, trouble: str) -> None:
         """The answer to `reserve`: "" is yes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def judged(self, verdict: Verdict) -> None:
         """What became of the mail that was handed over."""
-        raise NotImplementedError
 
     def end(self, why: str) -> None:
         """Ends it, because it was silent for too long or we stop; never while a mail of its own is in the queue."""

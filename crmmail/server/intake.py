@@ -19,7 +19,7 @@ from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, StoreBroken
 from crmmail.server.queue import Verdict
 from crmmail.services.incoming import together
-from crmmail.services.incoming.deliver import Prepared
+from crmmail.services.incoming.prepare import Prepared
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
 from crmmail.store.files.attempts import Steady
@@ -115,11 +115,13 @@ class Intake:
     def _note(self, workspace: Workspace, options: Sequence[mda.Options], verdicts: Sequence[Verdict]) -> None:
         """What came of them, in the log, for `doctor`, and for whoever sends; nothing in here undoes a commit."""
         try:
-            for one, verdict in zip(options, verdicts, strict=True):
+            pairs = list(zip(options, verdicts, strict=True))
+            taken = [(one, verdict) for one, verdict in pairs if not isinstance(verdict, CrmmailError)]
+            if taken:
+                mda.note(workspace, taken)
+            for _, verdict in pairs:
                 if isinstance(verdict, CrmmailError):
                     failing.note(self._choice, self._environ, verdict, mda.SERVE)
-                else:
-                    mda.note(workspace, one, verdict)
             newest = together.newest_waiting()
             if newest != self._newest:
                 self._newest = newest

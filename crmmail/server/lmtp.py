@@ -22,7 +22,7 @@ from crmmail.errors import CrmmailError
 from crmmail.server.connection import Connection
 from crmmail.server.dots import Text
 from crmmail.server.queue import Queue, Verdict
-from crmmail.services.incoming.deliver import Outcome
+from crmmail.services.incoming.judge import Outcome
 from crmmail.spool import Spool
 from crmmail.workspace import Choice
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from crmmail import mda
 from crmmail.errors import CrmmailError
-from crmmail.services.incoming.deliver import Outcome
+from crmmail.services.incoming.judge import Outcome
 from crmmail.spool import Spool
 
 PLACES = 100  # mails that may be under way

@@ -13,7 +13,7 @@ from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError
 from crmmail.server.intake import Intake
 from crmmail.server.process import Caller, Process, answer
-from crmmail.services.incoming.deliver import Prepared
+from crmmail.services.incoming.prepare import Prepared
 from crmmail.spool import Spool
 from crmmail.workspace import Choice
 

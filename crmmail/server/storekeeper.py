@@ -25,7 +25,7 @@ from crmmail.server.intake import Intake
 from crmmail.server.process import Caller, Died, Process, answer
 from crmmail.server.queue import Mail, Verdict
 from crmmail.server.reader import Reader
-from crmmail.services.incoming.deliver import Prepared
+from crmmail.services.incoming.prepare import Prepared
 from crmmail.spool import Spool
 from crmmail.workspace import Choice
 

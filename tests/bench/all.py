@@ -36,46 +36,41 @@ class Bench(NamedTuple):
     """One table of the page: {venv}, {bin}, {roundup} and {stores} are filled in."""
 
     name: str  # its mark in the page
-    command: str  # behind `python tests/bench/`
-    quick: str
+    program: str  # behind `python tests/bench/`
+    whole: str  # what it is told besides
+    quick: str  # and with --quick
+
+    def command(self, *, quick: bool) -> str:
+        return f"{self.program} {self.quick if quick else self.whole}".rstrip()
 
 
 BENCHES = (
-    Bench(
-        "delivery",
-        "bench_delivery.py --venv {venv} --serve --runs 100",
-        "bench_delivery.py --venv {venv} --serve --runs 25",
-    ),
+    Bench("delivery", "bench_delivery.py --venv {venv} --serve", "--runs 100", "--runs 25"),
     Bench(
         "growth",
-        "bench_delivery.py --venv {venv} --serve --runs 60 --messages 100 1000000 --stores {stores}",
-        "bench_delivery.py --venv {venv} --serve --runs 20 --messages 100 10000 --stores {stores}",
+        "bench_delivery.py --venv {venv} --serve --stores {stores}",
+        "--runs 60 --messages 100 1000000",
+        "--runs 20 --messages 100 10000",
     ),
-    Bench(
-        "peers",
-        "bench_peers.py --venv {venv} --roundup {roundup} --runs 60",
-        "bench_peers.py --venv {venv} --roundup {roundup} --runs 15 --issues 500",
-    ),
-    Bench("lmtp", "bench_lmtp.py --venv {venv} --runs 5", "bench_lmtp.py --venv {venv} --runs 3 --mails 500"),
-    Bench("import", "bench_import.py --venv {venv} --runs 3", "bench_import.py --venv {venv} --runs 1 --mails 4000"),
+    Bench("peers", "bench_peers.py --venv {venv} --roundup {roundup}", "--runs 60", "--runs 15 --issues 500"),
+    Bench("lmtp", "bench_lmtp.py --venv {venv}", "--runs 5", "--runs 3 --mails 500"),
+    Bench("import", "bench_import.py --venv {venv}", "--runs 3", "--runs 1 --mails 4000"),
     Bench(
         "reading",
-        "bench_reading.py --venv {venv} --runs 25 --messages 100 100000 1000000 --stores {stores}",
-        "bench_reading.py --venv {venv} --runs 7 --messages 100 10000 --stores {stores}",
+        "bench_reading.py --venv {venv} --stores {stores}",
+        "--runs 25 --messages 100 100000 1000000",
+        "--runs 7 --messages 100 10000",
     ),
     Bench(
         "search",
-        "bench_search.py --venv {venv} --runs 25 --messages 10000 1000000 --stores {stores}",
-        "bench_search.py --venv {venv} --runs 7 --messages 10000 --stores {stores}",
+        "bench_search.py --venv {venv} --stores {stores}",
+        "--runs 25 --messages 10000 1000000",
+        "--runs 7 --messages 10000",
     ),
-    Bench("memory", "bench_memory.py --bin {bin}", "bench_memory.py --bin {bin} --kind text"),
-    Bench("sending", "bench_sending.py --venv {venv}", "bench_sending.py --venv {venv} --runs 3 --mails 100"),
-    Bench(
-        "rules",
-        "bench_rules.py --venv {venv} --runs 9",
-        "bench_rules.py --venv {venv} --runs 3 --cases 1000 --rules 10",
-    ),
-    Bench("quotes", "bench_quotes.py", "bench_quotes.py --runs 1 --size 60000"),
+    Bench("memory", "bench_memory.py --bin {bin}", "", "--kind text"),
+    Bench("sending", "bench_sending.py --venv {venv}", "", "--runs 3 --mails 100"),
+    Bench("rules", "bench_rules.py --venv {venv}", "--runs 9", "--runs 3 --cases 1000 --rules 10"),
+    Bench("quotes", "bench_quotes.py", "", "--runs 1 --size 60000"),
 )
 FIELDS = {
     "venv": "/tmp/bench",
@@ -103,7 +98,7 @@ def main() -> int:
         stores.mkdir(exist_ok=True)
         there = {"venv": venv, "bin": venv / "bin", "roundup": options.roundup.absolute(), "stores": stores}
         for bench in chosen:
-            command = bench.quick if options.quick else bench.command
+            command = bench.command(quick=options.quick)
             load = os.getloadavg()[0]
             table = run(bench.name, command.format(**there).split())
             if table is None:

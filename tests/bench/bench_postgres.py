@@ -28,7 +28,8 @@ HOSTS = (1, 2, 4)
 WORK = """
 import pathlib, sys, time
 from crmmail.core.known import Envelope
-from crmmail.services.incoming.deliver import deliver, deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver, deliver_together
+from crmmail.services.incoming.prepare import prepare, reading
 from crmmail.workspace import Choice, Workspace
 place, name, count, group, go = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), pathlib.Path(sys.argv[5])
 mail = "From: <p{0}@example.com>\\nTo: support@crm.test\\nSubject: Printer {0}\\nMessage-ID: <{0}@x>\\n\\nIt burns.\\n"

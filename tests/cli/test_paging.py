@@ -54,6 +54,8 @@ LISTINGS = (
     "quarantine --all",
     "message --limit 1000",
     "view all",
+    "following",
+    "stats cases state:done --list",
 )
 
 
@@ -79,10 +81,31 @@ def test_pages_are_the_whole_list(crmmail: Crmmail, line: str) -> None:
     assert len(set(numbers)) == len(numbers) > 0
 
 
-@pytest.mark.parametrize("line", [*LISTINGS, "log", "search printer"])
+@pytest.mark.parametrize("line", [*LISTINGS, "log", "search printer", "contacts"])
 def test_a_limit_that_no_database_holds_means_all(crmmail: Crmmail, line: str) -> None:
     line = line.replace(" --limit 1000", "")
-    assert crmmail(f"{line} --json --limit {10**20}") == crmmail(f"{line} --json --limit 9999")
+    assert crmmail(f"{line} --json --limit {10**20}") == crmmail(f"{line} --json --limit 9999") != "[]\n"
+
+
+@pytest.mark.parametrize("words", ["", " firm"])
+def test_pages_of_contacts_are_the_newest_by_name(crmmail: Crmmail, words: str) -> None:
+    whole = json.loads(crmmail(f"contacts{words} --json"))
+    numbers = sorted((one["id"] for one in whole), reverse=True)
+    assert by_name(whole) == whole and len(numbers) > 4
+    pages: list[dict[str, Any]] = []
+    while page := json.loads(crmmail(f"contacts{words} --json --limit 3{before(pages)}")):
+        assert by_name(page) == page
+        assert sorted((one["id"] for one in page), reverse=True) == numbers[len(pages) : len(pages) + 3]
+        pages += page
+    assert by_name(pages) == whole
+
+
+def by_name(contacts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(contacts, key=lambda one: (one["name"].lower(), one["id"]))
+
+
+def before(shown: list[dict[str, Any]]) -> str:
+    return f" --before {min(one['id'] for one in shown)}" if shown else ""
 
 
 def test_pages_of_the_journal(crmmail: Crmmail) -> None:
@@ -105,10 +128,23 @@ def test_a_terminal_shows_a_screenful_and_says_how_to_go_on(crmmail: Crmmail, mo
     assert f"\n{numbers[11]}  " in crmmail("list case --limit 12", terminal=True)
 
 
-@pytest.mark.parametrize("line", ["inbox", "inbox --short", "outbox --all", "view all"])
+@pytest.mark.parametrize(
+    "line", ["inbox", "inbox --short", "outbox --all", "view all", "following", "stats cases --list"]
+)
 def test_other_terminals_too(crmmail: Crmmail, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.setattr(voices, "SCREENFUL", 4)
     assert "The first 4. Read on with --before" in crmmail(line, terminal=True)
+
+
+def test_a_terminal_shows_the_newest_contacts_by_name(crmmail: Crmmail, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voices, "SCREENFUL", 4)
+    contacts = json.loads(crmmail("contacts --json"))
+    newest = by_name(sorted(contacts, key=lambda one: int(one["id"]))[-4:])
+    screen = crmmail("contacts", terminal=True)
+    assert [line.split()[0] for line in screen.splitlines() if line.split()[0].isdigit()] == [
+        str(one["id"]) for one in newest
+    ]
+    assert f"The newest 4. Read on with{before(newest)};" in screen
 
 
 def test_a_form_that_was_asked_for_is_whole_on_a_terminal_too(

@@ -11,8 +11,9 @@ from conversation import Talk
 from crmmail.cli.voice import Voice
 from crmmail.core.known import Envelope
 from crmmail.services.hearing import tell
-from crmmail.services.incoming.deliver import deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver_together
 from crmmail.services.incoming.manner import HISTORY
+from crmmail.services.incoming.prepare import prepare, reading
 
 
 @pytest.fixture

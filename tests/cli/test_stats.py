@@ -298,6 +298,8 @@ def test_of_nothing(talk: Talk) -> None:
         ("stats --list --assert count=1", "--list and --assert cannot"),
         ("stats messages --list", "crmmail message"),
         ("stats -o ids", "say --list"),
+        ("stats --limit 3", "--limit and --before are of records: say --list"),
+        ("stats --chart --before 3", "--limit and --before are of records: say --list"),
         ("stats --assert fast", "asserts nothing"),
         ("stats --assert 'count<3d'", "compared with a number"),
         ("stats --from soon", "is no date"),

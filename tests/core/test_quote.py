@@ -14,6 +14,7 @@ from re import _parser
 from types import ModuleType
 
 import pytest
+from corpora import CORPORA, needed
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import QUICK
@@ -21,7 +22,7 @@ from quick import QUICK
 from crmmail.core import quote, signature
 from crmmail.core.quote import Folded, fold, own_words, visible
 
-CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
+REPLY_PARSER, TALON = CORPORA / "mail-parser-reply", CORPORA / "talon"
 
 # One line each that names who wrote and when, as programs write it.
 DATED = [
@@ -247,16 +248,10 @@ REPLIES = {
 }
 
 
-def corpus(*path: str) -> Path:
-    folder = CORPORA.joinpath(*path)
-    if not folder.exists():
-        pytest.skip(f"no mails at {folder}")
-    return folder
-
-
+@needed
 @pytest.mark.parametrize("name", REPLIES)
 def test_mail_parser_reply(name: str) -> None:
-    text = (corpus("mail-parser-reply") / f"{name}.txt").read_text("utf-8")
+    text = (REPLY_PARSER / f"{name}.txt").read_text("utf-8")
     if "=\n" in text:  # kept as it came over the wire
         text = quopri.decodestring(text.encode()).decode("utf-8", "replace")
     seen, hidden = REPLIES[name]
@@ -265,8 +260,9 @@ def test_mail_parser_reply(name: str) -> None:
     assert [words for words in hidden.split("|") if words and words in shown] == []
 
 
+@needed
 def test_mail_parser_reply_is_covered() -> None:
-    assert {file.stem for file in corpus("mail-parser-reply").glob("*.txt")} == set(REPLIES)
+    assert {file.stem for file in REPLY_PARSER.glob("*.txt")} == set(REPLIES)
 
 
 def plain(file: Path) -> str:
@@ -276,11 +272,12 @@ def plain(file: Path) -> str:
     return str(body.get_content())
 
 
+@needed
 @pytest.mark.parametrize(
     "name", "android aol apple_mail apple_mail_2 comcast gmail hotmail iphone outlook sparrow thunderbird yahoo".split()
 )
 def test_talon_replies(name: str) -> None:
-    folder = corpus("talon", "standard_replies")
+    folder = TALON / "standard_replies"
     folded = fold(plain(folder / f"{name}.eml"))
     assert folded.visible == "Hello"
     kept = folder / f"{name}_reply_text"
@@ -288,15 +285,17 @@ def test_talon_replies(name: str) -> None:
         assert f"{folded.visible} {folded.signature}".split() == kept.read_text().split()
 
 
+@needed
 def test_talon_reply_and_quotation_in_one_block() -> None:
-    shown = visible(plain(corpus("talon") / "reply-quotations-share-block.eml"))
+    shown = visible(plain(TALON / "reply-quotations-share-block.eml"))
     assert shown.startswith("Hi Katharine.") and shown.endswith("Joe XXX")
 
 
 # The corpus has one more, `jeff`: a bare name, which is a signature only to one who knows the sender's name.
+@needed
 @pytest.mark.parametrize("name", "camel_case johndoeexamplecom long short_url sparse".split())
 def test_talon_signatures(name: str) -> None:
-    folder = corpus("talon", "signature", "emails", "stripped")
+    folder = TALON / "signature" / "emails" / "stripped"
     body, signature = (
         (folder / f"{name}_{what}").read_text().replace("#sig#", "").strip() for what in ("body", "signature")
     )
@@ -305,8 +304,9 @@ def test_talon_signatures(name: str) -> None:
     assert folded.visible == body.removesuffix(signature).strip()
 
 
+@needed
 def test_talon_answer_below_a_quote() -> None:
-    marked = (corpus("talon", "signature", "emails", "P") / "102682_R_S").read_text().partition("\n\n")[2]
+    marked = (TALON / "signature" / "emails" / "P" / "102682_R_S").read_text().partition("\n\n")[2]
     shown = visible(re.sub("#(?:sig|reply)#", "", marked))
     assert shown.startswith("I like the xxx a lot") and "ARHGGHRGHH!" in shown and "writes:" not in shown
 

@@ -37,8 +37,8 @@ def meddled(shop: Shop, code: str) -> dict[str, str]:
 
 DIES = """
 import os, signal
-from crmmail.services.incoming import deliver
-deliver.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
+from crmmail.services.incoming import prepare
+prepare.parse = lambda raw: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -110,7 +110,7 @@ def stop_behind(*words, **more):
 mails.put_decision = stop_behind
 """
 MOMENTS = {
-    "while it is judged": "from crmmail.services.incoming import deliver\ndeliver.parse = lambda raw: stop()\n",
+    "while it is judged": "from crmmail.services.incoming import prepare\nprepare.parse = lambda raw: stop()\n",
     "while it is written": WRITTEN,
     "after the commit": "from crmmail import log\nlog.write = lambda *words: stop()\n",
 }

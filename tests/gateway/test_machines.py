@@ -131,6 +131,13 @@ class TestLoops:
         talk.do("aliases set sales@crm.test --loop-limit 0")
         assert talk.mail("form@example.com", "sales@crm.test", "More").reason == "alias"
 
+    def test_an_alias_has_a_limit_where_there_is_none(self, talk: Talk) -> None:
+        talk.environ(CRMMAIL_LOOP_NEW_RECORDS="0")
+        talk.do("aliases set sales@crm.test --loop-limit 2")
+        form = [talk.mail("form@example.com", "sales@crm.test", f"Form {number}").reason for number in range(3)]
+        assert form == ["alias"] * 2 + ["loop"]
+        assert talk.mail("form@example.com", subject="Elsewhere").reason == "alias"
+
     def test_a_hundred_hops(self, talk: Talk) -> None:
         letter = talk.post(RECEIVED * 101 + talk.raw("ana@example.com", subject="Round and round"))
         assert letter.fates == [("quarantined", "loop")]

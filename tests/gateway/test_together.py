@@ -18,7 +18,9 @@ from crmmail.core import route as routing
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, OutOfMemory, StoreBroken, StoreBusy
 from crmmail.services.incoming import filing, held
-from crmmail.services.incoming.deliver import Outcome, Prepared, deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver_together
+from crmmail.services.incoming.judge import Outcome
+from crmmail.services.incoming.prepare import Prepared, prepare, reading
 from crmmail.store.engine import sql
 from crmmail.store.files.attempts import Attempts
 
@@ -269,7 +271,8 @@ KILLED = """
 import os, pickle, sys
 from crmmail.core import route
 from crmmail.core.known import Envelope
-from crmmail.services.incoming.deliver import deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver_together
+from crmmail.services.incoming.prepare import prepare, reading
 from crmmail.store.files.attempts import Attempts
 from crmmail.workspace import Workspace
 real = route.decide
@@ -301,7 +304,8 @@ def test_of_many_only_the_one_in_hand_is_accused(talk: Talk) -> None:
 BATCH = """
 import pickle, sys
 from crmmail.core.known import Envelope
-from crmmail.services.incoming.deliver import deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver_together
+from crmmail.services.incoming.prepare import prepare, reading
 from crmmail.workspace import Workspace
 with Workspace() as workspace:
     letters = [prepare(reading(workspace), raw, Envelope()) for raw in pickle.load(sys.stdin.buffer)]

@@ -39,7 +39,7 @@ class TestWhatCannotBeJudged:
 
     def test_a_bug_while_reading(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("crmmail.services.incoming.deliver.parse", lambda raw: 1 / 0)
+            patch.setattr("crmmail.services.incoming.prepare.parse", lambda raw: 1 / 0)
             assert talk.mail("ana@example.com", subject="Hello").fates == [("quarantined", "unreadable")]
 
     def killed(self, talk: Talk, raw: bytes) -> None:

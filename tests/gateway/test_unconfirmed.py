@@ -180,6 +180,8 @@ class TestWaits:
     def test_among_many_by_their_ids(self, shop: Talk, eves: Letter, case: Letter) -> None:
         shop.mail("cy@example.com", answers=case, text="Me too.")
         assert shop.do("unconfirmed list -o ids").split() == ["2", "1"]
+        assert shop.do("unconfirmed list -o ids --limit 1") == "2"
+        assert shop.do("unconfirmed list -o ids --before 2") == "1"
         shop.do("unconfirmed refuse -", input="1\n2\n")
         assert shop.cli("unconfirmed --json").json == []
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from corpora import CORPORA, needed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quick import QUICK
@@ -224,11 +225,10 @@ def test_every_sample_has_its_row() -> None:
     assert sorted(path.stem for path in BOUNCES.glob("*.eml")) == sorted(name for name, _, _ in SAMPLES)
 
 
-CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
 REPORTS = CORPORA / "mikel-mail" / "multipart_report_emails"
 
 
-@pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no mails in {CORPORA}")
+@needed
 @pytest.mark.parametrize(
     ("path", "action", "state", "recipients", "ids"),
     [

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from crmmail.errors import Refused
 from crmmail.mail import folders
 from crmmail.mail.folders import Folder, Gone
+from crmmail.mail.mbox import STEP, as_mbox
 from crmmail.mail.parse import peek
 
 MONDAY = datetime(2026, 11, 23, 9, 5, 3, tzinfo=UTC)
@@ -69,21 +70,21 @@ def test_an_mbox_is_cut_where_its_letters_begin(tmp_path: Path, data: bytes, fou
         ),
         max_size=6,
     ),
-    st.sampled_from([7, 50, folders.STEP]),
+    st.sampled_from([7, 50, STEP]),
 )
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[list[bytes]], step: int
 ) -> None:
     """Byte for byte, but for a line end at the very end; whatever the size of the pieces that are looked at."""
     written = [b"Subject: x\n\n" + b"\n".join(body) + b"\n" for body in bodies]
-    data = b"".join(folders.as_mbox(one, "ann@example.com", MONDAY) for one in written)
+    data = b"".join(as_mbox(one, "ann@example.com", MONDAY) for one in written)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folders, "STEP", step)
+        patch.setattr("crmmail.mail.mbox.STEP", step)
         assert letters(tmp_path_factory.mktemp("mbox"), data) == written
 
 
 def test_a_from_line_tells_when(tmp_path: Path) -> None:
-    found = mbox(tmp_path, folders.as_mbox(b"A: 1\n\n", "not an address", MONDAY))
+    found = mbox(tmp_path, as_mbox(b"A: 1\n\n", "not an address", MONDAY))
     (place,) = folders.places(found)
     begin = folders.beginning(place)
     assert begin.startswith(b"From MAILER-DAEMON Mon Nov 23 09:05:03 2026\n")

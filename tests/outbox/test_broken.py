@@ -20,7 +20,7 @@ from mailsink import Sink
 from outgoing import Office, fill, raw_store
 
 from crmmail.errors import StoreBusy
-from crmmail.mail.smtp import Connection
+from crmmail.mail.smtp_talk import Talk
 from crmmail.services.sending import send
 from crmmail.store.engine.database import Store
 from crmmail.store.letters import outbox
@@ -171,12 +171,12 @@ class TestInterrupted:
     ) -> None:
         numbers = office.letters([ANA, BOB])
 
-        def interrupted(self: Connection, code: int, said: bytes, good: int = 2) -> None:
-            if self._stage == "end":
+        def interrupted(self: Talk, code: int, said: bytes, good: int = 2) -> None:
+            if self.stage == "end":
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, office.talk.open() as workspace:
-            patch.setattr(Connection, "_heard", interrupted)
+            patch.setattr(Talk, "_heard", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 send.send(workspace)
         first, second = (office.row(one) for one in numbers)
@@ -207,7 +207,7 @@ class TestInterrupted:
 
     def test_before_the_dot_nothing_has(self, office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
         office.letters([ANA, BOB])
-        real = Connection._pour
+        real = Talk._pour
         calls = []
 
         def interrupted(*arguments: Any) -> None:
@@ -217,7 +217,7 @@ class TestInterrupted:
             real(*arguments)
 
         with monkeypatch.context() as patch, office.talk.open() as workspace:
-            patch.setattr(Connection, "_pour", interrupted)
+            patch.setattr(Talk, "_pour", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 send.send(workspace)
         assert [row.attempts for row in office.rows()] == [1, 0]

@@ -16,7 +16,8 @@ import pytest
 from doors import OK, ROOT, SOUND, Shop, letter, open_shop
 from lmtp import FULL, Served
 from mailstack import MailStack
-from postfix import HOST, Postfix
+from postfix import APT_LINE, HOST, Postfix
+from servers import absent
 
 from crmmail.server.queue import FRESH
 
@@ -158,8 +159,9 @@ def test_postfix_keeps_what_is_not_taken_and_brings_it_again(relay: Postfix, sho
 # -- load -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(SMTP_SOURCE is None, reason="needs: apt-get install postfix")
 def test_a_load_of_eight_connections(shop: Shop, thorough: bool) -> None:
+    if SMTP_SOURCE is None:
+        absent(f"needs: {APT_LINE}")
     count = 2000 if thorough else 40
     env = {"CRMMAIL_LOOP_NEW_RECORDS": "0", "CRMMAIL_LOOP_MESSAGES": "0"}
     with Served(shop, env=env) as server:

@@ -24,6 +24,7 @@ import pytest
 from doors import CRMMAIL, OK, ROOT, SOUND, Shop, letter, open_shop
 from lmtp import FULL, Client, Desk, Served, wait_for
 from mailsink import Sink
+from servers import absent
 from thorough import long_form
 
 from crmmail.cli.main import run
@@ -183,14 +184,14 @@ def test_what_cannot_be_committed_is_a_connection_that_ends(shop: Shop) -> None:
 HANG = """
 import time
 from crmmail.core import route
-from crmmail.services.incoming import deliver
+from crmmail.services.incoming import prepare
 def hanging(real, subject):
     def act(mail, *rest):
         while subject in str(getattr(mail, "subject", mail)):
             time.sleep(1)
         return real(mail, *rest)
     return act
-deliver.parse = hanging(deliver.parse, "Unreadable")
+prepare.parse = hanging(prepare.parse, "Unreadable")
 route.decide = hanging(route.decide, "Undecidable")
 """
 # As under load, where the store has no leisure to read.
@@ -471,8 +472,9 @@ def test_systemd_gives_it_its_sockets_and_hears_of_it(shop: Shop) -> None:
         assert len(whose(shop)) == 4 and len(set(whose(shop))) == 2, "each server took two"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs: apt-get install systemd")
 def test_the_units_are_what_systemd_understands(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        absent("needs: apt-get install systemd")
     units = sorted((ROOT / "docs" / "systemd").iterdir())
     assert [one.name for one in units] == ["crmmail.service", "crmmail.socket"]
     for one in units:

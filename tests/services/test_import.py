@@ -20,7 +20,7 @@ from thorough import long_form
 
 from crmmail.cli.voice import Voice
 from crmmail.errors import Refused, StoreBusy
-from crmmail.mail import folders
+from crmmail.mail import mbox
 from crmmail.services.incoming import importing
 from crmmail.services.incoming.importing import Wanted
 from crmmail.services.shared import workers
@@ -51,7 +51,7 @@ class Box:
     def mbox(self, name: str = "old.mbox", order: Sequence[int] | None = None) -> Path:
         path = self.folder / name
         some = self.letters if order is None else [self.letters[one] for one in order]
-        path.write_bytes(b"".join(folders.as_mbox(one, "x@example.com", LONG_AGO) for one in some))
+        path.write_bytes(b"".join(mbox.as_mbox(one, "x@example.com", LONG_AGO) for one in some))
         return path
 
     def maildir(self, name: str, some: Sequence[int]) -> Path:
@@ -363,6 +363,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(talk: Talk, box: Box, seed
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert talk.count(tables.Message) >= wanted, "it was met at its work"
     assert talk.do(["import", str(box.mbox())]).startswith("25 mails: ")
     assert [talk.words(row) for row in talk.all("case")] == [
         [f"{one}" for one in range(first, first + 5)] for first in range(0, 25, 5)

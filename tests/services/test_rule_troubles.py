@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from conversation import START, Talk
 
-from crmmail.cli.commands import rules as command
-from crmmail.services.automatic import hooks, rule_work
+from crmmail.services.automatic import hooks, rule_work, run_rules
 from crmmail.services.sending import send
 
 DEEP = "[" * 5000
@@ -208,7 +207,7 @@ class TestUnreadable:
 class TestTick:
     def test_its_steps_do_not_depend_on_each_other(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
         did = []
-        monkeypatch.setattr(command.run_rules, "waiting", lambda *_: 1 / 0)
+        monkeypatch.setattr(run_rules, "waiting", lambda *_: 1 / 0)
         monkeypatch.setattr(send, "due", lambda *_: did.append("mail") or 1 // 0)
         monkeypatch.setattr(hooks, "run_due", lambda *_: did.append("hooks") or [])
         said = talk.cli("tick")

@@ -36,9 +36,14 @@ NO_MODELS = {"crm_migration", "crm_search", "crm_search_docsize", "crm_vocabular
 
 def test_every_table_that_is_named_is_there() -> None:
     made = {table._meta.table_name for table in TABLES} | NO_MODELS
-    for path in Path(mails.__file__).parent.glob("*.py"):
-        named = set(re.findall(r"(?:FROM|JOIN|INTO|UPDATE) (crm_[a-z_]+)\b(?!\{)", path.read_text("utf-8")))
-        assert named <= made, path.name
+    words = {path: path.read_text("utf-8") for path in Path(t.__file__).parent.rglob("*.py")}
+    named = {
+        (table, path.name)
+        for path, text in words.items()
+        for table in re.findall(r"(?:FROM|JOIN|INTO|UPDATE) (crm_[a-z_]+)\b(?!\{)", text)
+    }
+    assert len({table for table, _ in named}) > 30
+    assert not [one for one in sorted(named) if one[0] not in made]
 
 
 USUAL: list[tuple[type[t.Table], dict[str, Any]]] = [

@@ -167,10 +167,13 @@ def test_an_alias_with_its_defaults_and_names_for_numbers(store: Store) -> None:
 # --- contacts -----------------------------------------------------------------------------------------------
 
 
-def test_contacts_by_name_with_their_addresses_in_order(store: Store) -> None:
+def test_contacts_by_number_with_their_addresses_in_order(store: Store) -> None:
     zoe = rows.contact("zoe", "z@x.example", "a@x.example", company="Acme")
     ann = rows.contact("Ann")
-    assert [one.name for one in directory.contacts()] == ["Ann", "zoe"]
+    assert directory.contact_numbers() == [ann, zoe]
+    assert [directory.contact_numbers(limit=1), directory.contact_numbers(before=ann)] == [[ann], [zoe]]
+    assert [one.name for one in directory.contacts([ann, zoe])] == ["Ann", "zoe"]
+    assert [one.name for one in directory.contacts([zoe, ann])] == ["zoe", "Ann"]
     assert directory.contact(zoe) == (zoe, "zoe", "Acme", "", "", ("z@x.example", "a@x.example"))
     assert [one.id for one in directory.contacts([ann, 99])] == [ann]
     with pytest.raises(NotFound, match="record 99 is no contact"):

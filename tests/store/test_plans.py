@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from bigstore import SIZES, Stores, copied, run
 
+from crmmail.cli import voice
 from crmmail.store.engine import database
 from crmmail.store.letters import index
 from crmmail.store.lists import search
@@ -74,10 +75,17 @@ HOT = (
     "message --limit 20",
     "message --mine --limit 20",
     "log --limit 20",
+    "log --limit 20 --before 100",
     "log LONG",
+    "log LONG --limit 5 --before 100",
+    "contacts --limit 5",
+    "contacts --limit 5 --before 50",
     "outbox",
     "outbox --all --limit 20",
+    "outbox --all --limit 20 --before 30",
     "quarantine --all --limit 20",
+    "unconfirmed --all --limit 20",
+    "unconfirmed --all --limit 20 --before 30",
     "why 40",
     "why-not 40 --user user2",
     "followers LONG",
@@ -94,6 +102,12 @@ HOT = (
 # What is found by an index, and sorted then: only as much as the command asks for, or as is unfinished.
 SORTED = (
     "quarantine",
+    "unconfirmed",
+    "outbox --limit 20",
+    "outbox --limit 20 --before 50",
+    "following",
+    "following --limit 20",
+    "following --limit 20 --before 50",
     "list case state:open --limit 20",
     "list case mine --limit 20",
     "list case unassigned --limit 20",
@@ -113,7 +127,9 @@ EXCEPTIONS = {
     "list case printer --limit 20": "words in titles and names are looked for in each; `search` has an index",
     "list case from:ann --limit 20": "a part of a name is looked for in each; `search from:` has an index",
     "contacts --json": "the address book is shown by name, all of it",
-    "following": "all that somebody follows, as long as the list is",
+    "contacts anna --limit 5": "words in names and addresses are looked for in each",
+    "stats cases --list --limit 20": "as many records as the statistics of all cases count",
+    "rules test remind --limit 5": "the conditions of a rule are asked of each record, until so many hold",
     "doctor": "looks at everything there is, when somebody asks",
 }
 
@@ -218,6 +234,7 @@ def test_a_search_by_date_neither(
     monkeypatch.setattr(search, "SORTED", most)
     watch = Watch(monkeypatch)
     command(monkeypatch, big_store, line)
+    assert len(watch.statements) > 2
     assert troubles(big_store[0], watch.statements, sorts=False) == []
 
 
@@ -227,6 +244,7 @@ def test_what_is_sorted_was_found_by_an_index(
 ) -> None:
     watch = Watch(monkeypatch)
     command(monkeypatch, big_store, line)
+    assert len(watch.statements) > 2
     assert troubles(big_store[0], watch.statements, sorts=True) == []
 
 
@@ -235,6 +253,7 @@ def test_the_exceptions_are_some(big_store: tuple[Path, int], monkeypatch: pytes
     """One that is none any more must not stand there."""
     watch = Watch(monkeypatch)
     command(monkeypatch, big_store, line)
+    assert len(watch.statements) > 2
     assert troubles(big_store[0], watch.statements, sorts=False) or grows(watch, line)
 
 
@@ -253,19 +272,63 @@ COUNTED = (
     "list case closed --limit 20",
     "message --limit 20",
     "log --limit 20",
+    "log LONG --limit 5",
+    "contacts --limit 5",
     "outbox --limit 20",
+    "outbox --all --limit 20",
     "note LONG -m Remember.",
     "take LONG ; undo",
 )
+WHOLE = (
+    "contacts",
+    "following",
+    "inbox --all",
+    "list case",
+    "log --limit 9999",
+    "message --limit 9999",
+    "outbox --all",
+    "quarantine --all",
+    "stats cases --list",
+)
+# What a terminal is shown where nobody says how much.
+SCREENS = ("contacts", "inbox --all", "list case", "log", "message", "outbox --all", "quarantine --all", "view all")
 
 
 @pytest.mark.parametrize("line", COUNTED)
 def test_ten_times_the_mail_the_same_steps(big_stores: Stores, tmp_path: Path, line: str) -> None:
-    steps = []
+    as_many_steps(big_stores, tmp_path, line)
+
+
+@pytest.mark.parametrize("line", SCREENS)
+def test_the_newest_screenful_of_ten_times_the_mail_too(
+    big_stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(voice, "SCREENFUL", 5)
+    monkeypatch.setattr(voice.Voice, "terminal", True)
+    monkeypatch.setenv("PAGER", "cat")
+    as_many_steps(big_stores, tmp_path, line)
+
+
+@pytest.mark.parametrize("line", WHOLE)
+def test_no_statement_for_each_row(big_stores: Stores, tmp_path: Path, line: str) -> None:
+    """Rows are read by their keys, many at once."""
+    asked = []
     for count in SIZES:
         with pytest.MonkeyPatch.context() as patch:
             watch = Watch(patch)
             command(patch, copied(big_stores[count], tmp_path), line)
+            asked.append(len(watch.statements))
+    few, many = asked
+    assert few > 2 and many <= few + 20, f"{few} statements in a store of 300 messages, {many} in one of 3,000"
+
+
+def as_many_steps(stores: Stores, folder: Path, line: str) -> None:
+    """The command takes no more steps in the great store than in the small one."""
+    steps = []
+    for count in SIZES:
+        with pytest.MonkeyPatch.context() as patch:
+            watch = Watch(patch)
+            command(patch, copied(stores[count], folder), line)
             steps.append(watch.steps)
     few, many = steps
-    assert many <= 1.3 * few + 5, f"{few} hundred steps in a store of 300 messages, {many} in one of 3,000"
+    assert few > 0 and many <= 1.3 * few + 5, f"{few} hundred steps in a store of 300 messages, {many} in one of 3,000"

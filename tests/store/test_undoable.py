@@ -12,7 +12,9 @@ from store.rows import NOW, ago
 
 from crmmail.errors import Changed
 from crmmail.store import tables as t
+from crmmail.store.engine import sql
 from crmmail.store.engine.database import Store
+from crmmail.store.engine.values import unjson
 from crmmail.store.history import journal, undoable
 from crmmail.store.history.undoable import Change
 from crmmail.store.letters import outbox
@@ -30,7 +32,8 @@ def case(store: Store) -> int:
 def kept(changes: list[Change]) -> list[Change]:
     """The changes as the journal gives them back: through JSON."""
     number = journal.write(None, "root", NOW, "test", "a test", changes)
-    return next(entry for entry in journal.newest(99) if entry.id == number).changes
+    written = unjson(sql.value("SELECT changes FROM crm_journal WHERE id = ?", number))
+    return [Change(*change) for change in written]
 
 
 def snapshot() -> dict[str, list[Any]]:
@@ -237,8 +240,21 @@ def test_the_journal_tells_who_did_what(case: int) -> None:
     bob = rows.user("bob")
     changes = undoable.update("case", case, state="done")
     number = journal.write(bob, "bsmith", NOW, "close", f"closed {case}", changes, thread=case)
-    (entry,) = journal.of_thread(case, 9)
+    (entry,) = journal.last(bob, 9)
     assert entry == (number, bob, "bob", "bsmith", NOW, "close", f"closed {case}", case, changes, True, None)
+    (line,) = journal.listed(journal.numbers(9, thread=case))
+    assert line == (number, "bob", "bsmith", NOW, "close", f"closed {case}", case, None)
+
+
+def test_the_last_acts_oldest_first(case: int) -> None:
+    other = rows.case()
+    first, second, third = (journal.write(None, "", NOW, "note", "", thread=one) for one in (case, other, case))
+    assert journal.numbers(9) == [first, second, third]
+    assert journal.numbers(2) == [second, third]
+    assert journal.numbers(9, before=third) == [first, second]
+    assert journal.numbers(9, thread=case) == [first, third]
+    assert journal.numbers(1, thread=case, before=third) == [first]
+    assert [one.id for one in journal.listed([third, 99, first])] == [third, first]
 
 
 def test_only_undoable_acts_of_his_own_are_offered_newest_first(case: int) -> None:
@@ -253,7 +269,7 @@ def test_only_undoable_acts_of_his_own_are_offered_newest_first(case: int) -> No
     journal.mark_undone(undone, NOW)
     assert [entry.id for entry in journal.last(bob, 9)] == [second, first]
     assert [entry.id for entry in journal.last(bob, 1)] == [second]
-    assert [entry.sentence for entry in journal.newest(2)] == ["second", "taken back already"]
+    assert [line.sentence for line in journal.listed(journal.numbers(2))] == ["second", "taken back already"]
 
 
 def test_who_changed_the_same_thing_later(case: int) -> None:

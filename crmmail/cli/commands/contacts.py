@@ -8,7 +8,7 @@ import click
 
 from crmmail.cli.command import noun
 from crmmail.cli.commands.show import show_command
-from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options
+from crmmail.cli.options import NUMBER, RECORD, json_option, listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core.typed import Any
@@ -33,18 +33,15 @@ def contacts_command() -> None:
 
 @contacts_command.command("list", examples=("crmmail contacts list --json", "crmmail contacts list ann"))
 @click.argument("words", nargs=-1, metavar="[WORD]…")
+@paged("CONTACT")
 @listing_options
 @pass_session
-def contacts_list(session: Session, words: tuple[str, ...]) -> None:
-    """All contacts, or those in which all the words occur."""
-    session.open()
-    found = [
-        one
-        for one in directory.contacts()
-        if all(word.lower() in " ".join((one.name, one.company, *one.addresses)).lower() for word in words)
-    ]
-    bad = outbox.bad()
-    rows = [
+def contacts_list(session: Session, words: tuple[str, ...], limit: int | None, before: int | None) -> None:
+    """All contacts, or those in which all the words occur, by name."""
+    voice = session.voice
+    found = people.contacts(session.workspace, words, limit=limit or voice.screenful, before=before)
+    bad = outbox.bad(address for one in found for address in one.addresses)
+    rows = (
         {
             **one._asdict(),
             "company": one.company or None,
@@ -55,8 +52,10 @@ def contacts_list(session: Session, words: tuple[str, ...]) -> None:
             ],
         }
         for one in found
-    ]
-    session.voice.listing(rows, COLUMNS, empty="No contacts: crmmail contacts add NAME --email ADDRESS", keys=KEYS)
+    )
+    voice.listing(rows, COLUMNS, empty="No contacts: crmmail contacts add NAME --email ADDRESS", keys=KEYS)
+    if found:
+        voice.further(len(found), limit, min(one.id for one in found), which="newest")
 
 
 KEYS = ("id", "name", "company", "category", "lang", "addresses", "bad_addresses")

@@ -16,6 +16,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.streams import forget
 from crmmail.errors import CrmmailError, UsageError
 from crmmail.services.incoming import deliver
+from crmmail.services.incoming.judge import Outcome
 from crmmail.spool import Spool
 
 
@@ -75,7 +76,7 @@ def deliver_command(
     return mda.OK
 
 
-def lines(outcomes: list[deliver.Outcome], evidence: bool) -> Iterator[Line]:
+def lines(outcomes: list[Outcome], evidence: bool) -> Iterator[Line]:
     for one in outcomes:
         where = f" in #{one.record}" if one.record else f" as letter {one.quarantine}" if one.quarantine else ""
         style = {"stored": "done", "duplicate": "dim", "ignored": "dim"}.get(one.outcome, "waiting")

@@ -8,7 +8,7 @@ from crmmail.cli import shapes
 from crmmail.cli.acts import UNDO
 from crmmail.cli.command import command
 from crmmail.cli.line import Span
-from crmmail.cli.options import RECORD, listing_options
+from crmmail.cli.options import RECORD, listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.core import text
@@ -94,14 +94,18 @@ def followers_command(session: Session, record: int) -> None:
 
 @command("following", examples=("crmmail following", "crmmail following --who bob", "crmmail following -o ids"))
 @WHO
+@paged("RECORD")
 @listing_options
 @pass_session
-def following_command(session: Session, who: str | None) -> None:
-    """What you follow."""
-    found = [
-        {**shapes.listed(one), "types": list(types) if types is not None else None}
-        for one, types in follow.following(session.workspace, who)
-    ]
+def following_command(session: Session, who: str | None, limit: int | None, before: int | None) -> None:
+    """What you follow.
+
+    The newest record stands first.
+    """
+    voice = session.voice
+    coming = follow.following(session.workspace, who, limit=limit or voice.screenful, before=before)
+    rows = ({**shapes.listed(one), "types": list(types) if types is not None else None} for one, types in coming)
+    found = list(rows) if voice.screenful else rows
     columns = (
         Column("id", "#"),
         Column("kind", "kind"),
@@ -110,4 +114,6 @@ def following_command(session: Session, who: str | None) -> None:
         Column("types", "types", lambda row: ", ".join(row["types"]) if row["types"] is not None else "default"),
         Column("updated", "when", justify="right"),
     )
-    session.voice.listing(found, columns, empty="You follow nothing.", keys=("id", "kind", "title"))
+    voice.listing(found, columns, empty="You follow nothing.", keys=("id", "kind", "title"))
+    if isinstance(found, list) and found:
+        voice.further(len(found), limit, found[-1]["id"])

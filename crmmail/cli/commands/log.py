@@ -63,7 +63,7 @@ def log_list(session: Session, record: int | None, limit: int, before: int | Non
         else:
             session.voice.page(found or [f"{path} is empty"])
         return
-    rows = [
+    rows = (
         {
             "id": one.id,
             "at": one.at,
@@ -75,7 +75,7 @@ def log_list(session: Session, record: int | None, limit: int, before: int | Non
             "undone": one.undone,
         }
         for one in explain.history(workspace, record, limit, before)
-    ]
+    )
     about = f"#{record} {records.record(record).title}: " if record is not None else ""
     session.voice.listing(rows, _columns(about), empty="Nothing was done yet.", keys=KEYS)
 

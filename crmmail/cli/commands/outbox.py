@@ -20,7 +20,7 @@ from crmmail.services.sending import outbox
 from crmmail.services.sending.outbox import Delivery, Preview
 
 if TYPE_CHECKING:
-    from crmmail.services.sending.send import Result
+    from crmmail.services.sending.claims import Result
 
 NO_WAY_OUT = "no mail server is set, so mail waits: crmmail config set smtp.url smtp://host:port"
 

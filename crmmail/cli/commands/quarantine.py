@@ -16,7 +16,7 @@ from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import text
 from crmmail.services.incoming import held
-from crmmail.store.letters.mails import Quarantined
+from crmmail.store.letters.quarantine import Quarantined
 
 COLUMNS = (
     Column("id", "letter"),

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 import click
 
-from crmmail.cli import editor, rule_story
+from crmmail.cli import editor, rule_run, rule_story
 from crmmail.cli.acts import REHEARSED, UNDO
 from crmmail.cli.command import noun
 from crmmail.cli.line import Line, Span
 from crmmail.cli.options import COUNT, RECORD, dry_run_option, json_option, listing_options
+from crmmail.cli.rule_options import rule_options, table_of
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
 from crmmail.core import query, rulebook
-from crmmail.core.rule import REMIND, TRIGGERS, Rule
+from crmmail.core.rule import Rule
 from crmmail.core.typed import Any
 from crmmail.errors import UsageError
-from crmmail.services.automatic import hooks, rule_admin, rule_report, run_rules
-from crmmail.services.automatic.run_rules import Ran, Trouble
+from crmmail.services.automatic import hooks, rule_admin, rule_report
 from crmmail.services.shared import fields
 
 COLUMNS = (
@@ -30,71 +29,6 @@ COLUMNS = (
     Column("active", "", lambda row: "" if row["active"] else "off", style=lambda row: "waiting"),
     Column("sentence", "what it does", lambda row: row["sentence"], flex=True, wraps=True),
 )
-
-SHOWN = 5  # records that a line names
-
-# The conditions and actions, as options; in a TOML file they are the same with underscores.
-CONDITIONS = (
-    ("--state-from", "STATE", "It goes from this state; `none`: it is made.  Of a rule with a trigger: it is in it."),
-    ("--state-to", "STATE", "It goes to this state; `escalate`: it is escalated."),
-    ("--section", "CODE", "It is in this section."),
-    ("--category", "NAME", "It has this category."),
-    ("--responsible", "LOGIN", "He works on it; `nobody`: nobody does."),
-    ("--priority", "1-2", "Its priority is this, or in this range."),
-    ("--partner", "N", "It is about this contact."),
-    ("--partner-category", "PATH", "The contact is in this category, or one below it."),
-)
-ACTIONS = (
-    ("--set-priority", "1..5", "Give it this priority."),
-    ("--set-section", "CODE", "Move it there."),
-    ("--set-responsible", "LOGIN", "Assign it; also manager, round-robin, least-busy, deputy, nobody."),
-    ("--set-state", "STATE", "Set it to this state; `escalate` escalates it."),
-    ("--mail", "TEMPLATE", "Send this mail (crmmail templates)."),
-    ("--activity", "WORDS", "Give the responsible something to do."),
-    ("--activity-due", "DELAY", "Until then, from now."),
-    ("--hook", "PROGRAM", "Run this program of the hooks folder."),
-)
-SEVERAL = (
-    ("--contains", "WORDS", "Subject or text has these words."),
-    ("--lacks", "WORDS", "Neither subject nor text has these words."),
-    ("--watch", "WHO", "Let him follow: a login, a contact's number, an address."),
-    ("--copy", "ADDRESS", "Send the conversation so far there, once."),
-    ("--mail-to", "WHO", "The mail goes to partner (default), responsible, watchers, an address."),
-)
-FLAGS = (
-    ("--subsections", "The sections below count, too."),
-    ("--away", "Who works on it is on leave."),
-    ("--first-mail", "It is the first letter from outside."),
-    ("--documents", "Reminders, copies and mails carry the record's files."),
-    ("--stop", "No rule after it is asked about the same event."),
-)
-
-
-def rule_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What `add` and `edit` take; what was not said is None, or ()."""
-    options = [
-        *(click.option(name, metavar=metavar, help=words) for name, metavar, words in (*CONDITIONS, *ACTIONS)),
-        *(click.option(name, metavar=metavar, multiple=True, help=words) for name, metavar, words in SEVERAL),
-        *(click.option(f"{name}/--no-{name[2:]}", default=None, help=words) for name, words in FLAGS),
-        click.option("--trigger", metavar="DATE", help=f"Act at a date, from cron: {', '.join(TRIGGERS)}."),
-        click.option("--delay", metavar="DELAY", help="That long after it: 30m, 3h, 2d, 1w, 1mo; -1d is before."),
-        click.option("--remind", multiple=True, type=click.Choice(REMIND), help="Remind him by inbox or mail."),
-        click.option("--kind", type=click.Choice(("case", "lead")), help="What it is about; case by default."),
-        click.option("--sequence", type=int, metavar="N", help="Rules are asked in this order; 10 by default."),
-        click.option("--on/--off", "active", default=None, help="Switch it on or off."),
-    ]
-    for decorate in reversed(options):
-        function = decorate(function)
-    return function
-
-
-def table_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as a rule's table; what was not said is not in it."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in options.items()
-        if value is not None and value != ()
-    }
 
 
 def shape(one: Rule) -> dict[str, Any]:
@@ -190,7 +124,8 @@ def rules_add(session: Session, name: str, **options: Any) -> None:
     session.voice.say((f"rule {one.id} {one.name}: {rulebook.sentence(one)}", Span(UNDO, "dim")))
     _warn_of_hook(session, one)
     if one.dated:
-        due = sum(any(line.startswith(f"{one.name}: ") for line in ran.lines) for ran in act(session, dry_run=True))
+        ran = rule_run.act(session, dry_run=True)
+        due = sum(any(line.startswith(f"{one.name}: ") for line in done.lines) for done in ran)
         if due:
             session.voice.say(Span(f"{due} due already: crmmail rules run --dry-run", "waiting"))
 
@@ -276,7 +211,7 @@ def rules_run(session: Session, at: str | None, dry_run: bool) -> int:
     others go on.
     """
     workspace = session.workspace
-    ran = act(session, at=fields.moment(workspace, at) if at is not None else None, dry_run=dry_run)
+    ran = rule_run.act(session, at=fields.moment(workspace, at) if at is not None else None, dry_run=dry_run)
     voice = session.voice
     if voice.form:
         rows = [
@@ -291,35 +226,7 @@ def rules_run(session: Session, at: str | None, dry_run: bool) -> int:
                 voice.say((f"#{one.record} {one.title}: {line}", Span(REHEARSED if dry_run else "", "dim")))
         if not ran and voice.terminal:
             voice.say(Span("Nothing is due.", "dim"))
-    return report(session, ran)
-
-
-def act(session: Session, *, at: datetime | None = None, dry_run: bool = False) -> list[Ran]:
-    """With a bar where it takes long."""
-    workspace = session.workspace
-    waiting = run_rules.waiting(workspace, at)
-    with session.voice.progress(len(waiting), "Rules") as step:
-        return run_rules.run(workspace, waiting, at=at, dry_run=dry_run, step=step)
-
-
-def report(session: Session, ran: list[Ran]) -> int:
-    """What rules could not do, a line a rule on stderr; the exit code."""
-    troubles = run_rules.troubles(ran)
-    for one in troubles:
-        session.voice.warn(_could_not(one))
-    return int(bool(troubles))
-
-
-def _could_not(trouble: Trouble) -> str:
-    """`rule To bob could not act on 5 records (#1, #2, #3 and 2 more): bob does not work here any more; …`."""
-    first, *others = trouble.records
-    where = f"#{first}"
-    if others:
-        more = f" and {len(others) - SHOWN + 1} more" if len(others) >= SHOWN else ""
-        named = ", ".join(f"#{number}" for number in trouble.records[:SHOWN])
-        where = f"{len(trouble.records)} records ({named}{more})"
-    who = f"rule {trouble.rule}" if trouble.rule else "rules"
-    return f"{who} could not act on {where}: {trouble.reason}; crmmail rules explain {first} tells more"
+    return rule_run.report(session, ran)
 
 
 @rules_command.command("explain", examples=("crmmail rules explain 101", "crmmail rules explain 101 --json"))

@@ -11,7 +11,7 @@ import click
 from crmmail.cli.command import command
 from crmmail.cli.commands.records import print_records
 from crmmail.cli.line import Line, Span
-from crmmail.cli.options import listing_options
+from crmmail.cli.options import listing_options, paged
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column
 from crmmail.cli.voice import Row as Shape
@@ -59,6 +59,7 @@ TIMES = ("day", "month", "year")
 @click.option("--value", metavar="MEASURE", help="What the chart shows; the count if nothing is said.")
 @click.option("--list", "listed", is_flag=True, help="The records behind the numbers, as `list` prints them.")
 @click.option("--assert", "asserted", metavar="EXPR", multiple=True, help="Say only what is not so, and exit with 1.")
+@paged("RECORD")
 @listing_options
 @pass_session
 def stats_command(
@@ -73,6 +74,8 @@ def stats_command(
     value: str | None,
     listed: bool,
     asserted: tuple[str, ...],
+    limit: int | None,
+    before: int | None,
 ) -> int:
     """Statistics of cases, leads or messages.
 
@@ -97,8 +100,11 @@ def stats_command(
     measure = core.measure(value or "count", asked.measures)
     _check(session, chart, value, listed, asserted, keys)
     if listed:
-        print_records(session, kind, stats.listing(workspace, asked))
+        most = limit or session.voice.screenful
+        print_records(session, kind, stats.listing(workspace, asked, limit=most, before=before), limit)
         return 0
+    if limit or before:
+        raise UsageError("--limit and --before are of records: say --list")
     rows = stats.rows(workspace, asked, keys)
     if claims:
         return _judge(session, stats.broken(asked, rows, keys, claims))

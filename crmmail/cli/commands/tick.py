@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from crmmail.cli import rule_run
 from crmmail.cli.command import command
 from crmmail.cli.commands import outbox as mail
-from crmmail.cli.commands import rules
 from crmmail.cli.session import Session, pass_session
 from crmmail.errors import CrmmailError
 from crmmail.services.automatic import hooks
@@ -39,7 +39,7 @@ def _tried(session: Session, step: Callable[[Session], int]) -> int:
 
 
 def _rules(session: Session) -> int:
-    return rules.report(session, rules.act(session))
+    return rule_run.report(session, rule_run.act(session))
 
 
 def _mail(session: Session) -> int:

@@ -18,6 +18,7 @@ from crmmail.cli.options import (
     ids_argument,
     json_option,
     listing_options,
+    paged,
 )
 from crmmail.cli.session import Session, pass_session
 from crmmail.cli.voice import Column, Row
@@ -25,7 +26,7 @@ from crmmail.core import text
 from crmmail.services.incoming import unconfirmed
 from crmmail.services.incoming.unconfirmed import Waiting
 from crmmail.services.sending import send
-from crmmail.store.letters.mails import EXCERPT, Quarantined
+from crmmail.store.letters.quarantine import EXCERPT, Quarantined
 
 COLUMNS = (
     Column("id", "letter"),
@@ -60,13 +61,19 @@ def unconfirmed_command() -> None:
     examples=("crmmail unconfirmed list --all", "crmmail unconfirmed list -o ids | crmmail unconfirmed refuse -"),
 )
 @click.option("--all", "everything", is_flag=True, help="Also what was decided already.")
+@paged("LETTER")
 @listing_options
 @pass_session
-def unconfirmed_list(session: Session, everything: bool) -> None:
+def unconfirmed_list(session: Session, everything: bool, limit: int | None, before: int | None) -> None:
     """The letters that wait for a word, newest first."""
-    found = [shapes.unconfirmed(one) for one in unconfirmed.listing(session.workspace, everything=everything)]
+    voice = session.voice
+    most = limit or voice.screenful
+    coming = unconfirmed.listing(session.workspace, everything=everything, limit=most, before=before)
+    found = [shapes.unconfirmed(one) for one in coming]
     columns = [replace(one, shown=everything) if one.key == "state" else one for one in COLUMNS]
-    session.voice.listing(found, senders.columns(session, columns), empty="Nothing waits for a word.", keys=KEYS)
+    voice.listing(found, senders.columns(session, columns), empty="Nothing waits for a word.", keys=KEYS)
+    if found:
+        voice.further(len(found), limit, found[-1]["id"])
 
 
 @unconfirmed_command.command("show", examples=("crmmail unconfirmed show 3",))

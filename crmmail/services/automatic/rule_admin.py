@@ -179,7 +179,7 @@ def _known(workspace: Workspace) -> rulelint.Known:
         logins=frozenset(one.login for one in users),
         addressless=frozenset(one.login for one in users if not one.email),
         partner_categories=frozenset(directory.partner_categories()),
-        partners=frozenset(one.id for one in directory.contacts()),
+        partners=frozenset(directory.contact_numbers()),
         templates=templates.unknown_places(workspace),
         hooks=frozenset(hooks.programs(workspace)),
     )

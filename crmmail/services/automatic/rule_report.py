@@ -120,7 +120,7 @@ def test(workspace: Workspace, this: Rule, query: Query, *, limit: int | None = 
     around = rule_work.world(workspace)
     user = workspace.user().id if query.mine else None
     found = []
-    for one in finding.records(this.kind, query, user=user, now=workspace.now()):
+    for one in records.listed(finding.numbers(this.kind, query, user=user, now=workspace.now())):
         facts = rule_work.facts_of(one.id, [this])
         if not matches(this._replace(state_from="") if this.state_from == "none" else this, None, facts, around):
             continue

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from crmmail.core import audience
 from crmmail.core.typed import NamedTuple
 from crmmail.store.automatic import rules
 from crmmail.store.history import journal
 from crmmail.store.letters import inbox, mails, messages
 from crmmail.store.letters.mails import Verdict
+from crmmail.store.letters.quarantine import quarantined
 from crmmail.store.people import directory, followers
 from crmmail.store.work import records
 from crmmail.workspace import Workspace
@@ -23,7 +26,7 @@ class Reason(NamedTuple):
 def why(workspace: Workspace, *, message: int | None = None, quarantine: int | None = None) -> list[Verdict]:
     """The stored decisions about the letter behind a message, or a row in quarantine; no second run."""
     if quarantine is not None:
-        return mails.decisions(original=mails.quarantined(quarantine).original)
+        return mails.decisions(original=quarantined(quarantine).original)
     this = messages.message(message or 0)
     return mails.decisions(original=this.original) if this.original is not None else []
 
@@ -90,17 +93,17 @@ def why_not(workspace: Workspace, message: int, login: str) -> list[Reason]:
     return reasons
 
 
-def history(workspace: Workspace, record: int | None, limit: int, before: int | None = None) -> list[journal.Entry]:
-    """The newest acts on a record, or of everybody, oldest first.  A record's first is how it came to be (F15).
+def history(workspace: Workspace, record: int | None, limit: int, before: int | None = None) -> Iterator[journal.Line]:
+    """The newest acts on a record, or of everybody, oldest first, read as they are wanted.  A record's first is how it
+    came to be (F15).
 
     Args:
         before: of those that are older than this act.
     """
     if record is None:
-        return journal.newest(limit, before)
+        return journal.listed(journal.numbers(limit, before=before))
     this = records.record(record)
-    acts = journal.of_thread(record, limit, before)
+    acts = list(journal.listed(journal.numbers(limit, thread=record, before=before)))
     if len(acts) < limit and not any(one.act == "new" for one in acts):  # nobody made it: a letter did
-        made = journal.Entry(0, None, "", "", this.created, "new", f"#{this.id} {this.title}", record, [], False, None)
-        acts.insert(0, made)
-    return acts
+        acts.insert(0, journal.Line(0, "", "", this.created, "new", f"#{this.id} {this.title}", record, None))
+    return iter(acts)

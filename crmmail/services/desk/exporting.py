@@ -20,11 +20,11 @@ from crmmail.core.message import MADE, Address
 from crmmail.core.query import Query
 from crmmail.core.typed import IO, NamedTuple
 from crmmail.errors import CrmmailError, NotFound, Refused
-from crmmail.mail import folders
+from crmmail.mail import folders, mbox
 from crmmail.mail.compose import compose
 from crmmail.services.desk import reading
 from crmmail.services.sending import outgoing, outside
-from crmmail.store.letters import inbox, mails, messages
+from crmmail.store.letters import inbox, mails, messages, quarantine
 from crmmail.store.letters.messages import Message
 from crmmail.store.lists import finding
 from crmmail.store.work import records
@@ -114,12 +114,12 @@ def letters(
 
 def waiting() -> int:
     """How many letters wait in quarantine."""
-    return sum(mails.count_waiting().values())
+    return sum(quarantine.count_waiting().values())
 
 
 def held(troubles: list[str]) -> Iterator[Exported]:
     """The letters that wait in quarantine."""
-    for one in mails.listed(reversed(mails.held())):
+    for one in quarantine.listed(reversed(quarantine.held())):
         try:
             yield Exported(mails.original_bytes(one.original), one.from_address, one.received, held=True)
         except CrmmailError as error:
@@ -211,7 +211,7 @@ def write_mbox(path: str, found: Iterable[Exported], out: IO[bytes] | None = Non
 def _write_mbox(out: IO[bytes], found: Iterable[Exported]) -> Written:
     count = [0, 0]
     for one in found:
-        out.write(folders.as_mbox(one.data, one.sender, one.at))
+        out.write(mbox.as_mbox(one.data, one.sender, one.at))
         count[one.held] += 1
     return Written(*count)
 

@@ -10,7 +10,7 @@ from crmmail.core.typed import NamedTuple
 from crmmail.services.desk.agenda import end_of_day
 from crmmail.services.shared import failing
 from crmmail.store.history import journal, undoable
-from crmmail.store.letters import inbox, mails, messages, outbox
+from crmmail.store.letters import inbox, messages, outbox, quarantine
 from crmmail.store.lists import finding
 from crmmail.store.lists import items as stored
 from crmmail.store.lists.items import Item
@@ -135,7 +135,7 @@ def summary(workspace: Workspace, limit: int = 5) -> Summary:
     unread, starred = stored.counts(me.id)
     tonight = end_of_day(workspace)
     open_records = finding.counts(me.id, workspace.now(), tonight)
-    held = mails.count_waiting()
+    held = quarantine.count_waiting()
     return Summary(
         me.login,
         unread,

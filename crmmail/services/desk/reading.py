@@ -11,7 +11,7 @@ from crmmail.core.typed import NamedTuple
 from crmmail.errors import CrmmailError
 from crmmail.services.shared import sla
 from crmmail.services.shared.possible import buttons
-from crmmail.store.letters import inbox, mails, messages, outbox
+from crmmail.store.letters import inbox, messages, outbox, quarantine
 from crmmail.store.lists import finding
 from crmmail.store.people import directory, followers, offices
 from crmmail.store.work import activities, records
@@ -49,7 +49,7 @@ def show(workspace: Workspace, number: int, *, peek: bool = False) -> View:
         buttons(this),
         directory.contact(number) if this.kind == "contact" else None,
         inbox.messages_of(waiting),
-        mails.held_for(number),
+        quarantine.held_for(number),
         activities.activities(workspace.now(), record=number, done=True),
         sla.explain(workspace, this),
     )

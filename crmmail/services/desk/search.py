@@ -8,7 +8,7 @@ from crmmail.core import text
 from crmmail.core.excerpt import Asked, Excerpt, asked_for, excerpt
 from crmmail.core.query import Query
 from crmmail.core.typed import NamedTuple
-from crmmail.store.letters import mails
+from crmmail.store.letters import quarantine
 from crmmail.store.lists import search
 from crmmail.store.lists.search import Hit
 from crmmail.workspace import Workspace
@@ -47,4 +47,4 @@ def _beside(lines: Sequence[str], asked: Sequence[Asked]) -> Excerpt | None:
 
 def held() -> int:
     """How many letters wait in quarantine, where no search looks."""
-    return sum(count for _, _, count in mails.waiting_by_recipient())
+    return sum(count for _, _, count in quarantine.waiting_by_recipient())

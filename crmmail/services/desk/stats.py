@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from crmmail.core import record, section, stats
 from crmmail.core.query import Query
@@ -81,14 +82,21 @@ def rows(workspace: Workspace, asked: Asked, by: Sequence[str]) -> list[Row]:
     return stats.group(facts, by, asked.measures, zone)
 
 
-def listing(workspace: Workspace, asked: Asked) -> Iterator[Record]:
-    """The records behind the rows, newest activity first (F252)."""
+def listing(
+    workspace: Workspace, asked: Asked, *, limit: int | None = None, before: int | None = None
+) -> Iterator[Record]:
+    """The records behind the rows, newest activity first (F252), read as they are wanted.
+
+    Args:
+        limit: the newest so many.
+        before: of those that come after this record in the list.
+    """
     if asked.kind == MESSAGES:
         raise UsageError("--list is of cases and leads; single messages are listed by: crmmail message")
     counted = {one.id for one in _cases(workspace, asked)}
     user, sections = _user(workspace, asked), _sections(asked)
-    found = finding.numbers(asked.kind, asked.query, user=user, now=workspace.now(), sections=sections)
-    return records.listed(one for one in found if one in counted)
+    found = finding.numbers(asked.kind, asked.query, user=user, now=workspace.now(), sections=sections, before=before)
+    return records.listed(islice((one for one in found if one in counted), limit))
 
 
 def broken(asked: Asked, found: Sequence[Row], by: Sequence[str], claims: Sequence[Claim]) -> list[str]:

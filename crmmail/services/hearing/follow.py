@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from crmmail.core import address as addresses
 from crmmail.core import record
 from crmmail.core.typed import NamedTuple
@@ -120,10 +122,18 @@ def followers_of(workspace: Workspace, number: int) -> list[followers.Follower]:
     return followers.followers(number)
 
 
-def following(workspace: Workspace, someone: str | None = None) -> list[tuple[records.Record, tuple[str, ...] | None]]:
-    """The records that somebody (oneself by default) follows, the newest first (F32)."""
+def following(
+    workspace: Workspace, someone: str | None = None, *, limit: int | None = None, before: int | None = None
+) -> Iterator[tuple[records.Record, tuple[str, ...] | None]]:
+    """The records that somebody (oneself by default) follows, the newest first (F32), read as they are wanted.
+
+    Args:
+        limit: the newest so many.
+        before: of those that are older than this record.
+    """
     user = directory.user(someone) if someone else workspace.user()
-    return [(records.record(thread), types) for thread, types in followers.following(user.id)]
+    types = dict(followers.following(user.id, limit=limit, before=before))
+    return ((one, types[one.id]) for one in records.listed(types))
 
 
 # --- auto-subscription --------------------------------------------------------------------------------------

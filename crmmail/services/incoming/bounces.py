@@ -41,7 +41,7 @@ def take(workspace: Workspace, mail: Mail, route: Route, original: int, *, notif
             trouble.mark_address(workspace, copy, route.failure)
         if notifies:
             trouble.raise_envelope(workspace, copy, "bounced")
-    return filing.Filed(records.record(route.thread), message, False, [], [])
+    return filing.Filed(route.thread, records.kind(route.thread), message, False, [], [])
 
 
 def _speaks_of(mail: Mail, address: str) -> bool:

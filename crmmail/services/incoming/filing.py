@@ -23,14 +23,14 @@ from crmmail.store.history.undoable import Change
 from crmmail.store.letters import inbox, index, messages, outbox
 from crmmail.store.people import directory, followers, offices
 from crmmail.store.work import records
-from crmmail.store.work.records import Record
 from crmmail.workspace import Workspace
 
 
 class Filed(NamedTuple):
     """Where a letter ended."""
 
-    record: Record
+    record: int
+    kind: str
     message: int
     created: bool
     notes: list[str]
@@ -71,7 +71,7 @@ def file_letter(
         index.brought(message)
     if route.superseded_by:
         messages.change_message(message, superseded_by=route.superseded_by)
-        return Filed(records.record(number), message, False, notes, [])
+        return Filed(number, records.kind(number), message, False, notes, [])
     if route.supersedes:
         messages.change_message(route.supersedes, superseded_by=message)
     if sender.proven and sender.user is not None:  # whoever writes hears the answer (F23)
@@ -128,20 +128,19 @@ def file_letter(
     # An internal remark answers no customer, nor does an answer without words; and the whole of a letter says nothing
     # that its half did not.  Who speaks of the state himself needs no policy.
     told_state = ordered is not None and ordered.set_state
-    this = records.record(number)
     # A letter out of a file that is older than the last thing that happened in its record changes nothing about it.
     if system is None and not (route.internal or route.supersedes or empty or told_state or late):
-        changes = _new_state(workspace, this, message, sender, spoken.kind, heard, letter, notes, manner)
-        this = records.record(number) if changes else this
+        changes = _new_state(workspace, number, message, sender, spoken.kind, heard, letter, notes, manner)
+    kind = route.kind if system is not None else records.kind(number)
     if not sender.machine and not late:
         records.touch(
             number,
-            this.kind,
+            kind,
             workspace.now(),
             partner=spoken.kind == "email_in" and not sender.proven,
             answered=spoken.kind == "email_out" and not empty,
         )
-    return Filed(this, message, route.thread is None, notes, changes)
+    return Filed(number, kind, message, route.thread is None, notes, changes)
 
 
 def _new_record(
@@ -231,7 +230,7 @@ def store_letter(
 
 def _new_state(
     workspace: Workspace,
-    this: Record,
+    number: int,
     message: int,
     sender: Sender,
     kind: str,
@@ -246,7 +245,7 @@ def _new_state(
     A customer's answer that comes too late to open the case waits before whoever is in charge, however he hears: no
     list of open cases will show it.
     """
-    number = this.id
+    this = records.record(number)
     writer = "machine" if sender.machine else "user" if kind == "email_out" else "partner"
     policy = offices.section(this.section) if this.section else None
     state = record.after_mail(
@@ -298,7 +297,3 @@ def _new_state(
 
 def _author(sender: Sender) -> int | None:
     return sender.user if sender.proven else None
-
-
-def kind_of(number: int) -> str:
-    return records.record(number).kind

@@ -22,8 +22,8 @@ from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rights import need_admin
 from crmmail.store.engine.blobs import Bytes
 from crmmail.store.history import journal, undoable
-from crmmail.store.letters import inbox, mails, messages, threads
-from crmmail.store.letters.mails import Quarantined
+from crmmail.store.letters import inbox, mails, messages, quarantine, threads
+from crmmail.store.letters.quarantine import Quarantined
 from crmmail.store.people import directory, offices
 from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
@@ -46,7 +46,7 @@ class Settled(NamedTuple):
 def hold(workspace: Workspace, mail: Mail, route: Route, original: int, *, notifies: bool = True) -> int:
     """A row in quarantine, and an inbox item for whoever should look at it; its number."""
     now = workspace.now()
-    number = mails.put_quarantine(
+    number = quarantine.put(
         original,
         route.reason,
         route.sentence,
@@ -69,7 +69,7 @@ def _who_looks(workspace: Workspace, mail: Mail, route: Route) -> list[int]:
         return in_charge(workspace, records.record(route.candidate))
     if route.reason == "loop":
         yesterday = workspace.now() - timedelta(days=1)
-        if mails.last_loop_notice(mail.sender.address, yesterday):
+        if quarantine.last_loop_notice(mail.sender.address, yesterday):
             return []
         if route.candidate:
             return in_charge(workspace, records.record(route.candidate))
@@ -88,13 +88,13 @@ def hold_unread(
     identifier = f"{key[:32]}{MADE}"
     recipient = next(iter(envelope.recipients), "")
     with workspace.store.transaction():
-        before = mails.find_quarantined(identifier, key)
+        before = quarantine.find(identifier, key)
         if before is not None:
             return before, True
         original = mails.find_original(identifier, key)
         if original is None:
             original = mails.put_original(identifier, key, "", workspace.now(), size=envelope.size, data=data)
-        number = mails.put_quarantine(
+        number = quarantine.put(
             original, reason, sentence, workspace.now(), mail=None, recipient=recipient, candidate=None
         )
         mails.put_decision(
@@ -118,7 +118,7 @@ def route_to(workspace: Workspace, number: int, target: int) -> Settled:
     Raises:
         Refused: it is an unconfirmed answer, of which somebody must say whose it is (`services.incoming.unconfirmed`).
     """
-    if mails.quarantined(number).reason == "unconfirmed":
+    if quarantine.quarantined(number).reason == "unconfirmed":
         raise Refused(
             f"letter {number} is an unconfirmed answer: crmmail unconfirmed accept {number} --record {target}"
         )
@@ -141,9 +141,9 @@ def _settle(workspace: Workspace, number: int, route: Route, state: str) -> Sett
         mail = read(row)
         sender, internal = _judged(workspace, row, mail)
         filed = file(workspace, row, mail, route._replace(internal=internal), sender, state)
-        sentence = f"letter {number} is in #{filed.record.id} {filed.record.title}"
-        write(workspace, "quarantine", sentence, filed.changes, filed.record.id)
-    return Settled(number, filed.record.id, sentence)
+        sentence = f"letter {number} is in #{filed.record} {records.record(filed.record).title}"
+        write(workspace, "quarantine", sentence, filed.changes, filed.record)
+    return Settled(number, filed.record, sentence)
 
 
 def _judged(workspace: Workspace, row: Quarantined, mail: Mail) -> tuple[Sender, bool]:
@@ -182,7 +182,7 @@ def file(workspace: Workspace, row: Quarantined, mail: Mail, route: Route, sende
             reason=route.reason,
             sentence=f"{route.sentence}, by {me.login}",
             recipient=row.recipient or None,
-            thread=filed.record.id,
+            thread=filed.record,
             message=filed.message,
             created=filed.created,
             counted=False,
@@ -194,7 +194,7 @@ def file(workspace: Workspace, row: Quarantined, mail: Mail, route: Route, sende
     for name, value in _dates(route.thread).items():
         if value != before[name]:
             moments = [undoable.moment(one) if one else None for one in (before[name], value)]
-            changes.append(undoable.Change(filed.record.kind, filed.record.id, name, *moments))
+            changes.append(undoable.Change(filed.kind, filed.record, name, *moments))
     changes += undoable.update("quarantine", row.id, state=state, message=filed.message, decided=now, decided_by=me.id)
     changes += settle_items(row.id, now)
     return filed._replace(changes=changes)
@@ -216,7 +216,7 @@ def settle_items(number: int, now: datetime) -> list[undoable.Change]:
 
 def waiting(number: int) -> Quarantined:
     """A letter that nobody has decided about."""
-    row = mails.quarantined(number)
+    row = quarantine.quarantined(number)
     if row.state != "waiting":
         raise Refused(f"letter {number} is not waiting any more, it was {row.state} already")
     return row
@@ -271,7 +271,7 @@ def purge(workspace: Workspace, numbers: list[int]) -> list[Settled]:
     me = need_admin(workspace, "remove letters for good")
     with workspace.store.transaction():
         for number in numbers:
-            mails.purge_quarantine(number)
+            quarantine.purge(number)
             settle_items(number, workspace.now())
             journal.write(me.id, os_login(), workspace.now(), "purge", f"letter {number} purged", undoable=False)
     return [Settled(number, None, f"letter {number} is gone for good") for number in numbers]
@@ -294,16 +294,16 @@ def listing(
         reasons: only those that are there for one of these.
         before: only what is older than this letter.
     """
-    return mails.listed(mails.held(everything=everything, reasons=reasons, limit=limit, before=before))
+    return quarantine.listed(quarantine.held(everything=everything, reasons=reasons, limit=limit, before=before))
 
 
 def reasons(workspace: Workspace, *, everything: bool = False) -> list[str]:
     """Why letters are in quarantine now, or ever were."""
-    return mails.reasons(everything=everything)
+    return quarantine.reasons(everything=everything)
 
 
 def one(workspace: Workspace, number: int) -> Quarantined:
-    return mails.quarantined(number)
+    return quarantine.quarantined(number)
 
 
 def report(row: Quarantined) -> Report | None:
@@ -325,4 +325,4 @@ def leads_to(number: int, reason: str) -> str:
 
 def raw(workspace: Workspace, number: int) -> bytes:
     """The letter exactly as it came."""
-    return mails.original_bytes(mails.quarantined(number).original)
+    return mails.original_bytes(quarantine.quarantined(number).original)

@@ -25,8 +25,10 @@ from crmmail.mail import folders
 from crmmail.mail.folders import Gone, Place
 from crmmail.services.incoming import archive
 from crmmail.services.incoming.archive import Seen
-from crmmail.services.incoming.deliver import CUT_OFF, Outcome, Prepared, Reading, deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver_together
+from crmmail.services.incoming.judge import Outcome
 from crmmail.services.incoming.manner import HISTORY
+from crmmail.services.incoming.prepare import CUT_OFF, Prepared, Reading, prepare, reading
 from crmmail.services.shared.workers import Died, Workers
 from crmmail.spool import Spool
 from crmmail.store.engine import sql

@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError
-from crmmail.services.incoming.deliver import Outcome, Prepared, Reading, deliver_together, prepare, reading
+from crmmail.services.incoming.deliver import deliver_together
+from crmmail.services.incoming.judge import Outcome
 from crmmail.services.incoming.manner import MAIL
+from crmmail.services.incoming.prepare import Prepared, Reading, prepare, reading
 from crmmail.spool import Spool
 from crmmail.store.engine import database
 from crmmail.store.files.attempts import Attempts

@@ -24,8 +24,8 @@ from crmmail.services.shared.possible import lives_on_as
 from crmmail.services.shared.rehearsal import rehearsed
 from crmmail.store.history.undoable import Change
 from crmmail.store.letters import outbox, threads
-from crmmail.store.letters.mails import Quarantined
 from crmmail.store.letters.outbox import Delivery
+from crmmail.store.letters.quarantine import Quarantined
 from crmmail.store.people import directory
 from crmmail.store.work import records
 from crmmail.store.work.records import Record
@@ -57,9 +57,16 @@ class Accepted(NamedTuple):
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def listing(workspace: Workspace, *, everything: bool = False) -> list[Waiting]:
-    """The unconfirmed letters, newest first: those that wait, or all that ever did."""
-    return _waiting(held.listing(workspace, everything=everything, reasons=[REASON]))
+def listing(
+    workspace: Workspace, *, everything: bool = False, limit: int | None = None, before: int | None = None
+) -> list[Waiting]:
+    """The unconfirmed letters, newest first: those that wait, or all that ever did.
+
+    Args:
+        limit: the newest so many.
+        before: only what is older than this letter.
+    """
+    return _waiting(held.listing(workspace, everything=everything, reasons=[REASON], limit=limit, before=before))
 
 
 def one(workspace: Workspace, number: int) -> Waiting:
@@ -134,7 +141,9 @@ def accept(workspace: Workspace, number: int, *, into: int | None = None, dry_ru
         sentence = f"letter {number} accepted into #{record.id} {record.title}, {what}"
         held.write(workspace, "accept", sentence, filed.changes, record.id)
         ordered = [note.removeprefix(ORDER) for note in filed.notes if note.startswith(ORDER)]
-        answer = Accepted(number, filed.record, filed.message, sentence, _outside(filed.changes), ordered)
+        answer = Accepted(
+            number, records.record(filed.record), filed.message, sentence, _outside(filed.changes), ordered
+        )
     return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from crmmail.core import address as addresses
 from crmmail.core import text
@@ -171,6 +172,25 @@ def _note(workspace: Workspace, user: int | None, act: str, sentence: str) -> No
 
 
 # --- contacts -----------------------------------------------------------------------------------------------
+
+
+def contacts(
+    workspace: Workspace, words: Sequence[str] = (), *, limit: int | None = None, before: int | None = None
+) -> list[directory.Contact]:
+    """The contacts in whose name, company and addresses all the words occur, by name.
+
+    Args:
+        limit: the newest so many of them.
+        before: of those that are older than this contact.
+    """
+    wanted = [word.lower() for word in words]
+    numbers = directory.contact_numbers(limit=None if words else limit, before=before)
+    fitting = (one for one in directory.contacts(numbers) if all(word in _searched(one) for word in wanted))
+    return sorted(islice(fitting, limit), key=lambda one: (one.name.lower(), one.id))
+
+
+def _searched(one: directory.Contact) -> str:
+    return " ".join((one.name, one.company, *one.addresses)).lower()
 
 
 class Saved(NamedTuple):

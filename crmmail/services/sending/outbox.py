@@ -17,7 +17,7 @@ from crmmail.store.people import directory
 from crmmail.workspace import Workspace, os_login
 
 if TYPE_CHECKING:
-    from crmmail.services.sending.send import Result
+    from crmmail.services.sending.claims import Result
 
 __all__ = ["Delivery", "Preview", "advice", "cancel", "delivery", "listing", "news", "preview", "raw", "retry"]
 

@@ -23,38 +23,20 @@ from crmmail.core.letter import Letter
 from crmmail.core.typed import Any, NamedTuple
 from crmmail.errors import CrmmailError, StoreBroken, StoreBusy
 from crmmail.mail import smtp, smtp_url
+from crmmail.mail.smtp_talk import UNWANTED
 from crmmail.secret import smtp_password
-from crmmail.services.sending import outgoing, trouble, worker
+from crmmail.services.sending import outgoing
+from crmmail.services.sending.claims import LEASE, Claims, Result
 from crmmail.store.engine.database import speaking_plainly
-from crmmail.store.history import journal
 from crmmail.store.letters import outbox
 from crmmail.store.letters.outbox import Delivery
 from crmmail.workspace import Workspace
 
-BATCH = 50  # rows claimed at a time
 DEADLINE = 600  # seconds: the most that one mail may take
 STUBBORN = 600  # seconds for which we try to write down what a server has said, while others hold the store
 PAUSE = 0.5  # seconds between two such tries, besides the wait for the lock itself
-LEASE = timedelta(minutes=45)  # renewed when half is over: longer than DEADLINE and STUBBORN
-PATIENCE = 3  # tries after which somebody is told that a mail still waits
 BEHIND = timedelta(seconds=1)  # by which the rows that were not tried are due before the one that failed
 LATELY = timedelta(days=1)  # the way out is open if some mail has left in that time
-
-
-class Result(NamedTuple):
-    """What came of one row."""
-
-    delivery: Delivery
-    state: str  # sent | queued (tried, will be again) | failed | cancelled
-    failure: Failure | None = None
-    due: datetime | None = None  # of a queued one: the next try
-
-    @property
-    def advice(self) -> str:
-        if self.failure is None:
-            return ""
-        number = None if self.failure.ours else self.delivery.id  # a shut door is everybody's
-        return failures.advice(self.failure, gave_up=self.state == "failed", mail=number)
 
 
 def way_out(workspace: Workspace) -> bool:
@@ -109,14 +91,14 @@ def send(
         deadline=DEADLINE,
     ) as connection:
         this = _Pass(workspace, connection, step)
-        while not this.is_over and (claimed := this.claim(numbers)):
+        while not this.is_over and (claimed := this.claims.take(numbers)):
             try:
                 this.send(claimed)
             except BaseException:
                 # ^C: the rest is free for the next pass.  A store that is locked still does not hide why we stopped;
                 # the rows are free as well when this process has ended.
-                with contextlib.suppress(CrmmailError), workspace.store.transaction():
-                    outbox.release(claimed, this.me)
+                with contextlib.suppress(CrmmailError):
+                    this.claims.give_back(claimed)
                 raise
     return this.results
 
@@ -131,18 +113,11 @@ class _Pass:
 
     def __init__(self, workspace: Workspace, connection: smtp.Connection, step: Callable[[], None]) -> None:
         self.workspace, self.connection, self.step = workspace, connection, step
-        self.me = worker.name()
+        self.claims = Claims(workspace)
         self.results: list[Result] = []
         self.is_over = False  # the way out is shut
         self._doubt: _Doubt | None = None
         self._closed: dict[str, Failure] = {}  # senders whose mail the server did not take, while it took others'
-
-    def claim(self, numbers: Sequence[int] | None) -> list[int]:
-        now = datetime.now(UTC)
-        with self.workspace.store.transaction():
-            return outbox.claim(
-                self.me, self.workspace.now(), now, now + LEASE, alive=worker.alive, numbers=numbers, limit=BATCH
-            )
 
     def send(self, claimed: Sequence[int]) -> None:
         """Sends the rows of one claim; where the way out is shut the rest is given back."""
@@ -152,7 +127,7 @@ class _Pass:
         while waiting and not self.is_over:
             number = self._next(waiting, rows, facts)
             waiting.remove(number)
-            if not self._is_still_mine(number, renew=datetime.now(UTC) > until):
+            if not self.claims.is_still_mine(number, renew=datetime.now(UTC) > until):
                 continue
             result = self._one(rows[number], facts)
             if result is not None:
@@ -161,7 +136,7 @@ class _Pass:
         if self.is_over:
             result = self.results[-1]
             assert result.failure is not None
-            self._put_off(waiting, result.failure, self._before_it(result))
+            self.claims.put_off(waiting, result.failure, self._before_it(result))
 
     def _read(self, claimed: Sequence[int]) -> tuple[dict[int, Delivery], outgoing.Facts]:
         """The rows of a claim, in its order, and what they are made of.  One that cannot be read is parked: a row that
@@ -191,10 +166,8 @@ class _Pass:
         return ""
 
     def _park_unread(self, number: int, why: str) -> None:
-        """Nobody's inbox is told of it, for an item about it could not be read either: `tick` says it, and `doctor`."""
         broken = Failure("unbuildable", True, False, failures.shown(f"it cannot be read: {why}"))
-        with self.workspace.store.transaction():
-            outbox.settle(number, self.me, state="failed", reason=broken.words, failure=broken.kind)
+        self.claims.park(number, broken)
         self.results.append(Result(outbox.unread(number), "failed", broken))
         self.step()
 
@@ -215,17 +188,6 @@ class _Pass:
         except CrmmailError:
             return ""
 
-    def _is_still_mine(self, number: int, *, renew: bool) -> bool:
-        """Is the row to be sent, and by us?  Its message may have been deleted since it was claimed."""
-        with speaking_plainly(self.workspace.store.place):
-            if outbox.is_mine(number, self.me) and not renew:
-                return True
-        with self.workspace.store.transaction():
-            if outbox.renew(number, self.me, datetime.now(UTC) + LEASE):
-                return True
-            outbox.release([number], self.me)  # cancelled: should it be put back, it must be free
-        return False
-
     # --- one row --------------------------------------------------------------------------------------------
 
     def _one(self, copy: Delivery, facts: outgoing.Facts) -> Result | None:
@@ -234,13 +196,13 @@ class _Pass:
         user = facts.users.get(copy.user) if copy.user is not None else None  # None: parked by `outgoing`
         if user is not None:
             if not user.active:
-                return self._settle(copy, Result(copy, "cancelled"), reason="he does not work here any more")
+                return self.claims.settle(copy, Result(copy, "cancelled"), reason="he does not work here any more")
             # What tells him something goes where he wants it today; a letter to an address of his may go to that one.
             if copy.to != user.email and (copy.purpose != "mail" or copy.to not in user.addresses):
                 if not user.email:
                     why = f"{copy.to} is not his any more, and he has no other address"
-                    return self._settle(copy, Result(copy, "cancelled"), tell=True, reason=why)
-                copy, note = self._readdress(copy, user.email)
+                    return self.claims.settle(copy, Result(copy, "cancelled"), tell=True, reason=why)
+                copy, note = self.claims.readdress(copy, user.email)
         try:
             outgoing.check_reader(self.workspace, copy, facts)
             letter, data, digest = outgoing.build(self.workspace, copy, facts)
@@ -248,27 +210,16 @@ class _Pass:
             raise
         except CrmmailError as error:
             broken = Failure("unbuildable", True, False, failures.shown(f"it cannot be made into a mail: {error}"))
-            return self._settle(copy, Result(copy, "failed", broken))
+            return self.claims.settle(copy, Result(copy, "failed", broken))
         made = _Made(copy, letter, data, digest, note)
         closed = self._closed.get(made.sender)
         if closed:
-            self._put_off([copy.id], closed, self.workspace.now() + retry.delay(1, ours=True) - BEHIND)
+            self.claims.put_off([copy.id], closed, self.workspace.now() + retry.delay(1, ours=True) - BEHIND)
             return None
         result = self._hand_over(made)
         if result is not None:
             self._weigh(made.sender, result)
         return result
-
-    def _readdress(self, copy: Delivery, address: str) -> tuple[Delivery, str]:
-        """The row, to the address that its user has now; and what row and log say of it."""
-        note = f"addressed to {address}, which is his now, instead of {copy.to}"
-        now = self.workspace.now()
-        with self.workspace.store.transaction():
-            if outbox.is_mine(copy.id, self.me):
-                outbox.change(copy.id, address=address, reason=note)
-                sentence = f"mail {copy.id} {note}"
-                journal.write(None, "", now, "readdress-mail", sentence, thread=copy.record, undoable=False)
-        return copy._replace(to=address), note
 
     def _hand_over(self, made: _Made) -> Result | None:
         """Gives a mail to the server and writes down what it said; interrupted behind the last dot, that too."""
@@ -280,9 +231,9 @@ class _Pass:
                 letter.recipient,
                 made.data,
                 utf8=outgoing.needs_utf8(letter),
-                wanted=lambda: self._is_still_mine(copy.id, renew=False),
+                wanted=lambda: self.claims.is_still_mine(copy.id, renew=False),
             )
-            if failure is smtp.UNWANTED:
+            if failure is UNWANTED:
                 return None
             result = self._judged(copy, failure)
             return self._settle_surely(made, result)
@@ -338,12 +289,6 @@ class _Pass:
             return self.workspace.now() + retry.delay(1, ours=True) - BEHIND
         return result.due
 
-    def _put_off(self, numbers: Sequence[int], failure: Failure, due: datetime) -> None:
-        """Rows that are not tried: they say why they wait, and are given back."""
-        with self.workspace.store.transaction():
-            for number in numbers:
-                outbox.settle(number, self.me, due=due, reason=failure.words, failure=failure.kind)
-
     # --- writing down ---------------------------------------------------------------------------------------
 
     def _settle_surely(self, made: _Made, result: Result) -> Result | None:
@@ -372,41 +317,7 @@ class _Pass:
             columns = {"content_hash": made.digest}  # it may come back
         if result.due is not None:
             columns["due"] = result.due
-        return self._settle(made.copy, result, **columns)
-
-    def _settle(self, copy: Delivery, result: Result, *, tell: bool = False, **columns: Any) -> Result | None:
-        """Writes down what came of a row, and who must hear of it; `tell`: somebody must in any case."""
-        failure = result.failure
-        columns = {
-            "reason": failure.words if failure else None,
-            "failure": failure.kind if failure else None,
-            "attempts": copy.attempts + (result.state != "cancelled"),
-            **columns,
-        }
-        workspace = self.workspace
-        try:
-            with workspace.store.transaction():
-                if not outbox.settle(copy.id, self.me, state=result.state, **columns):
-                    return None
-                if copy.failure and result.state in ("sent", "cancelled"):
-                    trouble.lower_envelope(workspace, copy.message)
-                if tell or result.state == "failed":
-                    trouble.raise_envelope(workspace, copy, "failed")
-                elif result.state == "queued" and copy.attempts + 1 == PATIENCE:
-                    trouble.raise_envelope(workspace, copy, "waiting")
-                if failure is not None:
-                    trouble.mark_address(workspace, copy, failure)
-        except StoreBusy:
-            raise
-        except Exception:
-            # Whoever could not be told, what came of the mail must be written down: else it leaves again with each
-            # pass, and no other mail behind it.
-            with workspace.store.transaction():
-                if not outbox.settle(copy.id, self.me, state=result.state, **columns):
-                    return None
-            if result.state != "sent":
-                trouble.tell_admins(workspace, copy)
-        return result
+        return self.claims.settle(made.copy, result, **columns)
 
 
 def _plain(address: str) -> str:

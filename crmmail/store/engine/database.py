@@ -18,7 +18,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from crmmail.core import url as urls
@@ -33,7 +33,6 @@ from crmmail.errors import (
     StoreDamaged,
     StoreMissing,
 )
-from crmmail.store import tables as t
 from crmmail.store.engine import place as places
 from crmmail.store.engine import sql
 from crmmail.store.engine.sql import Connection
@@ -57,8 +56,9 @@ class Store:
         self.place = place
         self.connection = connection
         sql.use(connection)
-        if "crmmail.store.models.all" in sys.modules:  # else they bind themselves when they are read
-            t.database.initialize(self.database)
+        models: Any = sys.modules.get("crmmail.store.models.all")
+        if models is not None:  # else they bind themselves when they are read
+            models.database.initialize(self.database)
 
     @property
     def database(self) -> Any:
@@ -237,32 +237,6 @@ def is_made(store: Store) -> bool:
     """Has it tables at all?"""
     with speaking_plainly(store.place):
         return store.connection.has_table("crm_setting")
-
-
-def has(column: Any, words: str) -> Any:
-    """The condition that a text column contains these words, in any letter case of any alphabet.
-
-    INSTR, because LIKE refuses a pattern of more than 50,000 bytes.  On PostgreSQL both functions are ours (`schema`).
-    """
-    return t.fn.INSTR(t.fn.CASEFOLD(column), words.casefold()) > 0
-
-
-def every(conditions: Sequence[Any]) -> Any:
-    """The condition that all of these hold.  peewee nests what `&` and `where` put together, and SQLite's parser gives
-    up at a hundred brackets."""
-    return t.peewee.NodeList(list(conditions), " AND ", parens=True)
-
-
-def among(column: Any, numbers: Sequence[int]) -> Any:
-    """The condition that a column is one of these numbers, however many they are.
-
-    As one parameter: SQLite takes no more than 32,766, and peewee needs longer for ten thousand than SQLite does.
-    """
-    import json  # which a delivery has no use for
-
-    if sql.postgres():
-        return t.peewee.NodeList([column, t.peewee.SQL("= ANY(%s)", [list(numbers)])])
-    return column.in_(t.peewee.SQL("(SELECT value FROM json_each(?))", [json.dumps(list(numbers))]))
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def named(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def marks(count: int) -> str:
-    """`?, ?, ?`: as many places for values.  For numbers and addresses of one mail; `database.among` takes any.
+    """`?, ?, ?`: as many places for values.  For numbers and addresses of one mail; `parts` cuts longer lists.
 
     For none it is NULL, which nothing is `IN`: PostgreSQL takes no empty list.
     """
@@ -213,25 +213,20 @@ def inserting(table: str, columns: tuple[str, ...]) -> str:
 
 def adapted(given: Sequence[Any]) -> list[Any]:
     """The values as a statement takes them."""
-    return [
-        one
-        if one.__class__ in _AS_IT_IS or (one.__class__ is str and one.isascii() and "\0" not in one)
-        else _adapted(one)
-        for one in given
-    ]
-
-
-_AS_IT_IS = frozenset((int, bool, float, type(None)))
+    return [one if one is None or one.__class__ is int else _ADAPT.get(one.__class__, _adapted)(one) for one in given]
 
 
 def _adapted(one: Any) -> Any:
-    if isinstance(one, datetime):
-        return values.written(one)
-    if isinstance(one, str):
-        return values.plain(one)
-    if isinstance(one, list | tuple | dict):
-        return values.json(one)
-    return one
+    """A value of a class that is derived from one of those, as NamedTuples are; any other as it is."""
+    return next((act(one) for known, act in _ADAPT.items() if isinstance(one, known)), one)
+
+
+_ADAPT: dict[type, Callable[[Any], Any]] = {
+    str: values.plain,
+    bool: bool,
+    datetime: values.written,
+    **dict.fromkeys((list, tuple, dict), values.json),
+}
 
 
 # --- transactions -------------------------------------------------------------------------------------------

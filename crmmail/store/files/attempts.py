@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from crmmail.store.files import beside
 
@@ -225,3 +225,8 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         pass
+
+
+def counted(counter: Attempts | None, key: str) -> AbstractContextManager[None]:
+    """Counts the block as an attempt, where somebody counts."""
+    return nullcontext() if counter is None else counter.judging(key)

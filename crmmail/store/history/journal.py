@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from crmmail.core.typed import NamedTuple
@@ -22,6 +22,19 @@ class Entry(NamedTuple):
     thread: int | None
     changes: list[Change]
     undoable: bool
+    undone: datetime | None
+
+
+class Line(NamedTuple):
+    """An act as the log shows it.  Its changes are not read: who empties an inbox writes one for each item."""
+
+    id: int
+    login: str
+    os_login: str
+    at: datetime
+    act: str
+    sentence: str
+    thread: int | None
     undone: datetime | None
 
 
@@ -73,21 +86,33 @@ def last_final(user: int) -> Entry | None:
     return _entry(row) if row else None
 
 
-def of_thread(thread: int, limit: int, before: int | None = None) -> list[Entry]:
-    """The last acts on a record, oldest first; arguments as `newest` has them."""
-    return _newest({"j.thread = ?": thread}, limit, before)
+def numbers(limit: int, *, thread: int | None = None, before: int | None = None) -> list[int]:
+    """The numbers of the last acts, oldest first.
+
+    Args:
+        thread: of those on this record; None: of everybody's on everything.
+        before: of those that are older than this one.
+    """
+    wanted = [("thread = ?", thread), ("id < ?", before)]
+    asked = [(condition, one) for condition, one in wanted if one is not None]
+    where = f"WHERE {' AND '.join(condition for condition, _ in asked)}" if asked else ""
+    newest = f"SELECT id FROM crm_journal {where} ORDER BY id DESC LIMIT ?"
+    return [number for (number,) in reversed(sql.rows(newest, *(one for _, one in asked), limit))]
 
 
-def newest(limit: int, before: int | None = None) -> list[Entry]:
-    """The last acts of everybody, oldest first.  `before`: of those that are older than this one."""
-    return _newest({}, limit, before)
+def listed(numbers: Iterable[int]) -> Iterator[Line]:
+    """Acts by their numbers, in that order, read a part at a time."""
+    select = """
+        SELECT j.id, u.login, j.os_login, j.at, j.act, j.sentence, j.thread, j.undone
+        FROM crm_journal j LEFT JOIN crm_user u ON u.id = j.user_id WHERE j.id"""
+    for some in sql.parts(numbers):
+        found = {row[0]: row for row in sql.rows(f"{select} IN ({sql.marks(len(some))})", *some)}
+        yield from (_line(found[one]) for one in some if one in found)
 
 
-def _newest(wanted: dict[str, int], limit: int, before: int | None) -> list[Entry]:
-    wanted |= {"j.id < ?": before} if before is not None else {}
-    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
-    rows = sql.rows(f"{_SELECT} {where} ORDER BY j.id DESC LIMIT ?", *wanted.values(), limit)
-    return [_entry(row) for row in reversed(rows)]
+def _line(row: sql.Row) -> Line:
+    number, login, os_login, at, act, sentence, thread, undone = row
+    return Line(number, login or "", os_login or "", moment(at), act, sentence, thread, moment(undone))
 
 
 def who_changed(change: Change, after: int) -> str:

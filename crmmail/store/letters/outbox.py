@@ -171,17 +171,15 @@ def identified(states: Sequence[str] | None, *, limit: int | None = None, before
         limit: the newest so many of them.
         before: of those that are older than this one.
     """
-    # One state at a time, for only then do the rows of the index stand in the order of their numbers.
-    found: list[int] = []
-    older = " AND id < ?" if before is not None else ""
+    conditions = [
+        *([f"state IN ({sql.marks(len(states))})"] if states is not None else []),
+        *(["id < ?"] if before is not None else []),
+    ]
+    asked = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     until = [before] if before is not None else []
-    for condition in [f"state = '{one}'" for one in states] if states is not None else ["id > 0"]:
-        cut, most = sql.cut(limit)
-        newest = f" ORDER BY id DESC {cut}" if most else ""
-        rows = sql.rows(f"SELECT id FROM crm_delivery WHERE {condition}{older}{newest}", *until, *most)
-        found += [number for (number,) in rows]
-    found.sort()
-    return found[-limit:] if limit is not None else found
+    newest, most = ("ORDER BY id DESC LIMIT ?", [limit]) if limit is not None else ("", [])
+    rows = sql.rows(f"SELECT id FROM crm_delivery {asked} {newest}", *(states or ()), *until, *most)
+    return sorted(number for (number,) in rows)
 
 
 def listed(numbers: Iterable[int]) -> Iterator[Delivery]:
@@ -332,13 +330,15 @@ def mark_bad(address: str, since: datetime, reason: str, delivery: int) -> None:
     )
 
 
-def bad(addresses: Iterable[str] | None = None) -> dict[str, tuple[datetime, str]]:
-    """Address → since when and why, of those of them (of all there are) that bounced."""
-    text = "SELECT address, since, reason FROM crm_bad_address"
-    rows = sql.rows(text) if addresses is None else []
-    for some in sql.parts(addresses or ()):
-        rows += sql.rows(f"{text} WHERE address IN ({sql.marks(len(some))})", *some)
-    return {address: (moment(since), reason) for address, since, reason in rows}
+def bad(addresses: Iterable[str]) -> dict[str, tuple[datetime, str]]:
+    """Address → since when and why, of those of them that bounced."""
+    found: dict[str, tuple[datetime, str]] = {}
+    for some in sql.parts(addresses):
+        rows = sql.rows(
+            f"SELECT address, since, reason FROM crm_bad_address WHERE address IN ({sql.marks(len(some))})", *some
+        )
+        found |= {address: (moment(since), reason) for address, since, reason in rows}
+    return found
 
 
 def forgive(address: str) -> None:

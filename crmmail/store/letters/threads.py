@@ -35,6 +35,7 @@ def known(question: Question, now: datetime, *, counting: bool = True) -> Known:
     copies = twins(question)
     covered = {address for copy in copies for address in copy.covered}
     named = aliases({*question.addresses, *covered})
+    counts_records = counting and (question.counts_records or any(one.loop_limit for one in named.values()))
     return Known(
         twins=copies,
         sent_before=was_sent(question.content_hash),
@@ -48,8 +49,8 @@ def known(question: Question, now: datetime, *, counting: bool = True) -> Known:
         contacts=tuple(contacts),
         follows_kinds=follows_kinds(question.sender, contacts) if _for_followers(named) else frozenset(),
         sections=section_names(question.section),
-        new_records=new_records(question.sender, since, now) if counting else 0,
-        messages=messages(question.sender, threads, since, now) if counting else {},
+        new_records=new_records(question.sender, since, now) if counts_records else 0,
+        messages=messages(question.sender, threads, since, now) if counting and question.counts_messages else {},
         sent=sent,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from crmmail.core.typed import Any, NamedTuple
@@ -189,33 +189,41 @@ def users_by_address(wanted: Iterable[str]) -> dict[str, int]:
 # --- contacts -----------------------------------------------------------------------------------------------
 
 
-def contacts(numbers: Iterable[int] | None = None) -> list[Contact]:
-    """The contacts with these numbers, or all, by name."""
-    rows, addresses = [], []
-    text = """
-        SELECT h.id, h.title, c.company, g.name, c.lang FROM crm_contact c JOIN crm_thread h ON h.id = c.thread_id
-        LEFT JOIN crm_partner_category g ON g.id = c.category_id"""
-    named = "SELECT id, contact_id, address FROM crm_contact_address"
-    if numbers is None:
-        rows, addresses = sql.rows(text), sql.rows(named)
-    for some in sql.parts(numbers or ()):
-        rows += sql.rows(f"{text} WHERE c.thread_id IN ({sql.marks(len(some))})", *some)
-        addresses += sql.rows(f"{named} WHERE contact_id IN ({sql.marks(len(some))})", *some)
-    mine: dict[int, list[str]] = {row[0]: [] for row in rows}
-    for _, card, address in sorted(addresses):
-        mine[card].append(address)
-    found = [
-        Contact(number, name, company or "", category or "", lang or "", tuple(mine[number]))
-        for number, name, company, category, lang in rows
-    ]
-    return sorted(found, key=lambda one: (one.name.lower(), one.id))
+def contact_numbers(*, limit: int | None = None, before: int | None = None) -> list[int]:
+    """The numbers of the contacts, newest first.
+
+    Args:
+        limit: the newest so many.
+        before: of those that are older than this one.
+    """
+    older, until = ("WHERE thread_id < ?", [before]) if before is not None else ("", [])
+    cut, most = sql.cut(limit)
+    newest = f"SELECT thread_id FROM crm_contact {older} ORDER BY thread_id DESC {cut}"
+    return [number for (number,) in sql.rows(newest, *until, *most)]
+
+
+def contacts(numbers: Iterable[int]) -> Iterator[Contact]:
+    """Contacts by their numbers, in that order, read a part at a time."""
+    select = """
+        SELECT c.thread_id, h.title, c.company, g.name, c.lang
+        FROM crm_contact c JOIN crm_thread h ON h.id = c.thread_id
+        LEFT JOIN crm_partner_category g ON g.id = c.category_id WHERE c.thread_id"""
+    named = "SELECT id, contact_id, address FROM crm_contact_address WHERE contact_id"
+    for some in sql.parts(numbers):
+        among = f"IN ({sql.marks(len(some))})"
+        addresses: dict[int, list[str]] = {number: [] for number in some}
+        for _, number, address in sorted(sql.rows(f"{named} {among}", *some)):
+            addresses[number].append(address)
+        rows = {row[0]: row for row in sql.rows(f"{select} {among}", *some)}
+        for number, name, company, category, lang in (rows[one] for one in some if one in rows):
+            yield Contact(number, name, company or "", category or "", lang or "", tuple(addresses[number]))
 
 
 def contact(number: int) -> Contact:
-    found = contacts([number])
-    if not found:
+    found = next(contacts([number]), None)
+    if found is None:
         raise NotFound(f"record {number} is no contact")
-    return found[0]
+    return found
 
 
 def contacts_with(address: str) -> list[int]:

@@ -49,7 +49,7 @@ def followers(thread: int) -> list[Follower]:
     )
     users = directory.users_by_id(user for _, user, *_ in rows if user is not None)
     outside = [contact for _, _, contact, *_ in rows if contact is not None]
-    cards = {one.id: one for one in directory.contacts(outside)} if outside else {}
+    cards = {one.id: one for one in directory.contacts(outside)}
     found = []
     for number, user, contact, address, types in rows:
         if user is not None:
@@ -110,10 +110,19 @@ def put_follower(
     return sql.insert("crm_follower", thread_id=thread, **same, types=listed, created=created)
 
 
-def following(user: int) -> list[tuple[int, tuple[str, ...] | None]]:
-    """(thread, types) of all that a user follows."""
-    rows = sql.rows("SELECT thread_id, types FROM crm_follower WHERE user_id = ? ORDER BY thread_id DESC", user)
-    return [(thread, _types(types)) for thread, types in rows]
+def following(
+    user: int, *, limit: int | None = None, before: int | None = None
+) -> list[tuple[int, tuple[str, ...] | None]]:
+    """(thread, types) of what a user follows, the newest record first.
+
+    Args:
+        limit: the newest so many.
+        before: of those that are older than this record.
+    """
+    older, until = (" AND thread_id < ?", [before]) if before is not None else ("", [])
+    cut, most = sql.cut(limit)
+    mine = f"SELECT thread_id, types FROM crm_follower WHERE user_id = ?{older} ORDER BY thread_id DESC {cut}"
+    return [(thread, _types(types)) for thread, types in sql.rows(mine, user, *until, *most)]
 
 
 # --- auto-subscription --------------------------------------------------------------------------------------

@@ -184,6 +184,18 @@ def updated(number: int) -> datetime:
     return found
 
 
+def kind(number: int) -> str:
+    """What kind of record it is.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = sql.value("SELECT kind FROM crm_thread WHERE id = ?", number)
+    if found is None:
+        raise NotFound(f"there is no record {number}")
+    return str(found)
+
+
 def exists(number: int) -> bool:
     return sql.row("SELECT 1 FROM crm_thread WHERE id = ?", number) is not None
 

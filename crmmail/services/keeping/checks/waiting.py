@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from crmmail.services.keeping.checks.finding import MOST, RECENT, Finding, fail, local, many, ok, warn
 from crmmail.store.care import health
-from crmmail.store.letters import mails
+from crmmail.store.letters import quarantine
 from crmmail.store.people import offices
 from crmmail.store.people.offices import Alias
 from crmmail.workspace import Workspace
@@ -19,7 +19,7 @@ BURST, TIMES = 20, 3  # letters of one day, and how many times those of a usual 
 
 def nothing_waits_unseen(workspace: Workspace) -> Iterator[Finding]:
     """By reason and address: the report that F113 and F133 ask for."""
-    waiting = mails.waiting_by_recipient()
+    waiting = quarantine.waiting_by_recipient()
     ours = {one.address: one for one in offices.aliases() if one.active}
     rows = sorted((row for row in waiting if row[0] != "unconfirmed"), key=lambda row: -row[2])
     for reason, address, count in rows[:MOST]:
@@ -48,7 +48,7 @@ def nothing_waits_unseen(workspace: Workspace) -> Iterator[Finding]:
 
 def _filing(alias: Alias) -> str:
     """The command that makes of the letters to an address what they would be if they came now."""
-    numbers = " ".join(map(str, mails.waiting_for(alias.address)[:MOST]))
+    numbers = " ".join(map(str, quarantine.waiting_for(alias.address)[:MOST]))
     where = f" --section {alias.section}" if alias.section else ""
     return f"crmmail quarantine create {numbers}{f' --kind {alias.kind}' if alias.kind else ''}{where}"
 
@@ -68,7 +68,7 @@ def quarantine_does_not_grow(workspace: Workspace) -> Iterator[Finding]:
 
 def strangers_are_heard(workspace: Workspace) -> Iterator[Finding]:
     """Answers that nobody believes yet may be a customer's who writes from another address, or a user's of ours."""
-    count = sum(number for reason, _, number in mails.waiting_by_recipient() if reason == "unconfirmed")
+    count = sum(number for reason, _, number in quarantine.waiting_by_recipient() if reason == "unconfirmed")
     since = health.waiting_since("unconfirmed")
     if count and since is not None:
         what = many(count, "answer whose sender nothing confirms waits", "answers whose senders nothing confirms wait")
