@@ -247,7 +247,7 @@ def test_a_mark_that_its_reader_may_not_open_says_so(talk: Talk, monkeypatch: py
 
 
 NOTE = """
-import sys; from datetime import UTC, datetime; from crmmail.store import failing
+import sys; from datetime import UTC, datetime; from crmmail.store.files import failing
 for _ in range(25): assert failing.note(sys.argv[1], datetime.now(UTC), kind="", why=sys.argv[2], place="/srv/crm.db")
 """
 
