@@ -21,7 +21,7 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # `handover` says why
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from crmmail import handover, log
 from crmmail.config import log_file
@@ -125,7 +125,7 @@ def understand(argv: list[str]) -> Options:
     return Options(
         Choice(db=said.get("-d") or said.get("--db"), config=said.get("--config")),
         envelope(
-            recipient=said.get("--recipient", ""),
+            recipients=parted(said.get("--recipient", "")),
             sender=said.get("--sender"),
             section=section,
             mailbox=said.get("--mailbox", ""),
@@ -138,9 +138,14 @@ def understand(argv: list[str]) -> Options:
     )
 
 
+def parted(recipients: str) -> list[str]:
+    """The recipients as a command line names them: with blanks or commas between them."""
+    return recipients.replace(",", " ").split()
+
+
 def envelope(
     *,
-    recipient: str = "",
+    recipients: Iterable[str] = (),
     sender: str | None = None,
     section: str | None = None,
     mailbox: str = "",
@@ -148,7 +153,7 @@ def envelope(
     keep_original: bool = True,
 ) -> Envelope:
     """What the transport told, as it was typed; what is no address, and bytes that are no text, count as not told."""
-    named = (addresses.canonical(word.strip("<>")) for word in recipient.replace(",", " ").split())
+    named = (addresses.canonical(one.strip("<>")) for one in recipients)
     code = section.encode("utf-8", "replace").decode().strip() if section else ""
     return Envelope(
         recipients=tuple(found for found in named if found),

@@ -22,9 +22,9 @@ def contents() -> list[Any]:
 def check_current() -> None:
     """The index of the open store has what the messages say, neither more nor less."""
     found = contents()
-    with sql.savepoint():
+    with sql.transaction():
         index.clear()
-        index.fill()
+        index.put(index.lost(index.messages()))
     assert found == contents()
 
 

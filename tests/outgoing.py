@@ -23,10 +23,11 @@ from mailsink import Received, Sink
 
 from crmmail.core import token
 from crmmail.services.acts import post
+from crmmail.services.keeping import upkeep
 from crmmail.services.sending import outbox as sent
 from crmmail.services.sending import preview
 from crmmail.services.sending.preview import Words
-from crmmail.store.letters import index, outbox
+from crmmail.store.letters import outbox
 from crmmail.store.letters.outbox import Delivery
 from crmmail.workspace import Choice, Workspace
 
@@ -119,8 +120,8 @@ def fill(place: Path, count: int, *, records: int = 10) -> list[str]:
         user = store.execute("SELECT min(id) FROM crm_user").fetchone()[0]
         cases = [_case(store, number) for number in range(records)]
         marks = [_queued(store, secret, user, cases[number % records], number) for number in range(count)]
-    with Workspace(Choice(db=str(place))):  # whoever searches finds them
-        index.fill()
+    with Workspace(Choice(db=str(place))) as workspace:  # whoever searches finds them
+        upkeep.fill(workspace.store)
     return marks
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from doors import LATER, MDA, OK, ROOT, SOUND, Shop, answers_later, letter, open_shop, with_python
 
+from crmmail.mda import understand
+
 CHECKOUT = (sys.executable, str(ROOT / "bin" / "crmmail-mda"))
 
 
@@ -87,6 +89,11 @@ def test_command_line_that_may_be_odd(shop: Shop, options: str, words: list[str]
     answers_ok(shop.mda(letter("Printer broken", to=to), *shlex.split(options)))
     assert shop.held() == words
     assert shop.mails() == ([] if words else ["Printer broken"])
+
+
+def test_a_command_line_may_name_several_recipients() -> None:
+    options = understand(["--recipient", "<Sales@crm.test>, ben@crm.test nobody"])
+    assert options.envelope.recipients == ("sales@crm.test", "ben@crm.test")
 
 
 def _write(name: str, words: str = "") -> Callable[[Shop], str]:

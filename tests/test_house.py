@@ -159,7 +159,8 @@ def test_only_services_open_a_transaction(path: Path) -> None:
     for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             what = node.func.attr
-            assert what != "transaction" or room == "services", (
+            opens = what == "transaction" and path != PACKAGE / "store/engine/database.py"  # Store.transaction itself
+            assert not opens or room == "services", (
                 f"{path.relative_to(ROOT)}:{node.lineno}: only services open a transaction: one around one path. "
                 f"Move the act into services/"
             )

@@ -293,7 +293,7 @@ class Shop(RuleBasedStateMachine):
         """The letter through the door; struck down, it is offered again."""
 
         def offer(workspace: Workspace) -> list[Outcome]:
-            return deliver(workspace, raw, envelope(recipient=recipient))
+            return deliver(workspace, raw, envelope(recipients=[recipient]))
 
         outcomes, done = self.attempt("boss", offer, strike)
         assert done

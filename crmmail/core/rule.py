@@ -204,6 +204,13 @@ def matches(rule: Rule, event: Event | None, facts: Facts, world: World) -> bool
     return rule.kind == facts.kind and all(one.holds for one in checks(rule, event, facts, world))
 
 
+def has_come(rule: Rule, facts: Facts, parents: Mapping[str, str], now: datetime) -> bool:
+    """Has the day of a dated rule come for a record like this?  Words of letters and leaves, which are others tomorrow,
+    are not asked."""
+    lasting = rule._replace(contains=(), lacks=(), away=False)
+    return is_due(rule, facts, now) and matches(lasting, None, facts, World(parents))
+
+
 def checks(rule: Rule, event: Event | None, facts: Facts, world: World) -> list[Check]:
     """The conditions that a rule has, each with what was found."""
     found: list[Check] = []

@@ -23,7 +23,7 @@ class Connection(ABC, asyncio.Protocol):
         self.transport: asyncio.Transport | None = None  # None: not yet, or ended
         self.waiting = False  # for the queue: what comes meanwhile is not looked at
         self.buffer = b""  # what has come and was not looked at
-        self._has_place = self._handed_over = False
+        self._has_place = self._handed_over = self._goes_on = False
         self._said: list[bytes] = []
         self._heard = loop.time()
 
@@ -123,8 +123,16 @@ class Connection(ABC, asyncio.Protocol):
             self.transport.resume_reading()
 
     def _go_on(self) -> None:
-        while self.buffer and not self.waiting and self.transport is not None and self.step():
-            pass
+        """Takes what is there, as far as it goes; an answer that comes at once, inside a step, only lets it go on: a
+        client that sends hundreds of commands ahead must not make us call ourselves hundreds deep."""
+        if self._goes_on:
+            return
+        self._goes_on = True
+        try:
+            while self.buffer and not self.waiting and self.transport is not None and self.step():
+                pass
+        finally:
+            self._goes_on = False
         self._speak()
         if self.waiting and len(self.buffer) > HELD_BACK and self.transport is not None:
             self.transport.pause_reading()

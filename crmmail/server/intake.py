@@ -15,11 +15,12 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from crmmail import mda
+from crmmail.config import Config
 from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError, StoreBroken
 from crmmail.server.queue import Verdict
 from crmmail.services.incoming import together
-from crmmail.services.incoming.prepare import Prepared
+from crmmail.services.incoming.prepare import Prepared, Terms, prepare_all, reading, terms
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
 from crmmail.store.files.attempts import Steady
@@ -41,21 +42,39 @@ class Intake:
         self._workspace: Workspace | None = None
         self._steady: Steady | None = None
         self._newest: object = None  # of what waits to leave
+        self._longest = 0  # seconds for all that is done with the store; 0: as many as it takes
 
-    def trouble(self, size: int) -> str:
-        """Why a mail of that many bytes (0: unknown) could not be taken now; "": it could."""
+    def trouble(self, sizes: Sequence[int]) -> list[str]:
+        """Why mails of so many bytes each (0: unknown) could not be taken now; "": it could.
+
+        The store is asked once for all of them: that may take as long as somebody else holds the lock.
+        """
         try:
             workspace = self._open()
             together.can_take(workspace)
-            there_is_room(workspace.store.place, size)
+            return [self._room(workspace.store.place, size) for size in sizes]
+        except Exception as error:
+            return [str(self._failed(error))] * len(sizes)
+        finally:
+            signal.alarm(0)
+
+    def _room(self, place: str, size: int) -> str:
+        try:
+            there_is_room(place, size)
         except Exception as error:
             return str(self._failed(error))
         return ""
 
+    @property
+    def terms(self) -> Terms | None:
+        """On which mails may be read by others; None: the store is not open."""
+        return terms(self._workspace) if self._workspace is not None else None
+
     def read(self, letters: Sequence[tuple[Spool, Envelope]]) -> list[Prepared | CrmmailError]:
-        """Each mail as it was read; an error where it must come again."""
+        """Each mail as it was read; an error where it must come again.  It opens the store, so nobody may be in the
+        midst of `take`."""
         try:
-            return together.read(self._open(), letters, self._counter())
+            return prepare_all(reading(self._open()), letters, self._counter())
         except Exception as error:
             return [self._failed(error)] * len(letters)
         finally:
@@ -96,11 +115,14 @@ class Intake:
             workspace.close()
 
     def _open(self) -> Workspace:
-        """The store and the settings as they are now."""
+        """The store and the settings as they are now.  Whoever calls it ends the alarm, which is for a database whose
+        host has gone without a word."""
+        signal.alarm(self._longest)
         if self._workspace is not None and not self._workspace.is_current():
             self.close()
         if self._workspace is None:
             self._workspace = Workspace(self._choice, self._environ)
+            self._longest = longest(self._workspace.config)
             self._newest = together.newest_waiting()
         return self._workspace
 
@@ -141,6 +163,11 @@ class Intake:
 
 
 _BUG = "something went wrong in crmmail itself: {}: {}"
+
+
+def longest(config: Config) -> int:
+    """Seconds that the store may be asked for something: those for its lock and those for judging; 0: no limit."""
+    return config.delivery_busy_timeout + config.delivery_deadline if config.delivery_deadline else 0
 
 
 def there_is_room(place: str, size: int) -> None:

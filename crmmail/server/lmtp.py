@@ -171,7 +171,7 @@ class Lmtp(Connection):
         self._text = None
         if not self._letter.size:  # its end came, so this is all there is of it; the MDA's empty mail is half a mail
             self._letter.write(b"\r\n")
-        envelope = mda.envelope(recipient=" ".join(self._recipients), sender=self._sender)
+        envelope = mda.envelope(recipients=self._recipients, sender=self._sender)
         options = mda.Options(Choice(), envelope, user="", password=False, verbose=False, way="lmtp")
         self.hand_over(self._letter, options)
         return True

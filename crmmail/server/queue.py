@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
@@ -44,13 +45,20 @@ class Mail(NamedTuple):
 
 
 class Taking(Protocol):
-    """What takes mails in; one thread calls `read`, another one all else."""
+    """What takes mails in; one thread calls `begin` and `read`, another one all else."""
 
-    def trouble(self, size: int) -> str:
-        """Why a mail of that size could not be taken now; "": it could."""
+    def trouble(self, sizes: Sequence[int]) -> list[str]:
+        """Why mails of these sizes could not be taken now; "": it could."""
+
+    def begin(self) -> None:
+        """Makes ready for `read`."""
 
     def read(self, mails: Sequence[Mail], *, at_leisure: bool) -> Any:
-        """What `take` wants of these; `at_leisure`: nobody is being taken, so there is nothing to be won by reading."""
+        """What `take` wants of these; None: they are read where they are taken in.
+
+        Args:
+            at_leisure: nobody is being taken, so there is nothing to be won by reading.
+        """
 
     def take(
         self, batches: Sequence[tuple[Sequence[Mail], Any]], more: Callable[[], Sequence[tuple[Sequence[Mail], Any]]]
@@ -67,6 +75,8 @@ class Taking(Protocol):
 
 class Loop(Protocol):
     """What of the event loop the queue needs."""
+
+    def call_soon(self, callback: Callable[..., object], *args: object) -> object: ...
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: object) -> object: ...
 
@@ -87,7 +97,7 @@ class _Read(NamedTuple):
     """Some work that was read."""
 
     works: list[_Work]
-    read: Any
+    read: Any  # None: they will be where they are taken in
 
 
 class Queue:
@@ -115,6 +125,7 @@ class Queue:
         self._to_take: SimpleQueue[_Question | _Read | None] = SimpleQueue()
         self._idle = threading.Event()  # no mail is being taken
         self._idle.set()
+        self._asked: dict[str, float] = {}  # since when a thread waits for an answer of its process
         self._threads = [
             threading.Thread(target=self._watched, args=(self._read,), name="reader", daemon=True),
             threading.Thread(target=self._watched, args=(self._take,), name="store", daemon=True),
@@ -165,6 +176,11 @@ class Queue:
         """Do both threads live?"""
         return all(one.is_alive() for one in self._threads)
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds an answer has been owed by who reads, or by who has the store; 0: none is."""
+        return max((self._loop.time() - since for since in list(self._asked.values())), default=0.0)
+
     def stop(self, patience: float) -> bool:
         """Ends the threads, behind everything that was handed over; False where that took too long."""
         self._jobs.put(None)
@@ -186,9 +202,9 @@ class Queue:
         failed = any(isinstance(verdict, CrmmailError) for _, verdict in done)
         self._well = 0.0 if failed else self._loop.time() + FRESH
         self._handed_over -= len(done)
+        self._taken -= len(done)
         for work, verdict in done:
-            self._taken -= 1
-            work.verdict(verdict)
+            self._loop.call_soon(work.verdict, verdict)  # so that the trouble of one connection is not the others'
 
     # -- the threads --------------------------------------------------------------------------------------------------
 
@@ -198,15 +214,26 @@ class Queue:
         except BaseException as error:
             self._say(self._broken, error)
 
+    @contextmanager
+    def _asking(self, whom: str) -> Iterator[None]:
+        self._asked[whom] = self._loop.time()
+        try:
+            yield
+        finally:
+            del self._asked[whom]
+
     def _read(self) -> None:
-        self._taking.read([], at_leisure=False)  # whoever reads may need a moment to begin
+        with self._asking("reader"):
+            self._taking.begin()
         goes_on = True
         while goes_on:
             works, goes_on = _all_there(self._jobs, FEW)
             if works:
                 at_leisure = len(works) == 1 and self._idle.is_set()
                 self._idle.clear()
-                self._to_take.put(_Read(works, self._taking.read([one.mail for one in works], at_leisure=at_leisure)))
+                with self._asking("reader"):
+                    read = self._taking.read([one.mail for one in works], at_leisure=at_leisure)
+                self._to_take.put(_Read(works, read))
         self._to_take.put(None)
 
     def _take(self) -> None:
@@ -214,13 +241,16 @@ class Queue:
         while goes_on:
             jobs, goes_on = _all_there(self._to_take)
             batches = [one for one in jobs if isinstance(one, _Read)]
-            for question in jobs:
-                if isinstance(question, _Question):
-                    self._say(question.answer, self._taking.trouble(question.size))
-            if batches:
-                verdicts = self._taking.take([_named(one) for one in batches], partial(self._more, batches))
-                works = [one for batch in batches for one in batch.works]
-                self._say(self._judged, list(zip(works, verdicts, strict=True)))
+            with self._asking("store"):
+                if questions := [one for one in jobs if isinstance(one, _Question)]:
+                    # One look for all of them: where the store is locked, each would wait as long as the look takes.
+                    troubles = self._taking.trouble([one.size for one in questions])
+                    for question, trouble in zip(questions, troubles, strict=True):
+                        self._say(question.answer, trouble)
+                if batches:
+                    verdicts = self._taking.take([_named(one) for one in batches], partial(self._more, batches))
+                    works = [one for batch in batches for one in batch.works]
+                    self._say(self._judged, list(zip(works, verdicts, strict=True)))
             if self._to_take.empty():
                 self._idle.set()
         self._taking.close()
@@ -235,8 +265,8 @@ class Queue:
             job = self._to_take.get(timeout=GATHERING)
         except Empty:
             return []
-        # A question wants its answer; a mail too big to be carried about is read in a transaction of its own.
-        if not isinstance(job, _Read) or any(one.descriptor is not None for one in _letters(job)):
+        # A question wants its answer; and a mail that is not read yet is not read while the store is locked.
+        if not isinstance(job, _Read) or not _is_read(job):
             self._to_take.put(job)
             return []
         batches.append(job)
@@ -271,6 +301,11 @@ def _all_there(queue: SimpleQueue[Any], most: int = BATCH) -> tuple[list[Any], b
         except Empty:
             return found, True
     return found, False
+
+
+def _is_read(batch: _Read) -> bool:
+    """Are all of its mails read?  One too big to be carried about is read where it is taken in."""
+    return batch.read is not None and all(one.descriptor is None for one in _letters(batch))
 
 
 def _letters(job: _Question | _Work | _Read) -> list[Spool]:

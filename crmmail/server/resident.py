@@ -23,6 +23,7 @@ from crmmail.server.queue import Queue, Verdict
 from crmmail.services.shared import failing
 from crmmail.spool import Spool
 from crmmail.store.engine import place as places
+from crmmail.store.files import serving
 from crmmail.workspace import Choice
 
 HEAD = b"crmmail-mda 1 "
@@ -63,6 +64,10 @@ class Resident(Connection):
             if len(head) > LONGEST_HEAD:
                 self._decline()
             return False
+        if head == serving.QUESTION:
+            self.buffer = b""
+            self.reserve(0)
+            return True
         numbers = head.removeprefix(HEAD).split()
         if not head.startswith(HEAD) or len(numbers) != 2 or not all(map(bytes.isdigit, numbers)):
             self._decline()
@@ -93,12 +98,15 @@ class Resident(Connection):
         self.reserve(None)  # it has its mail in hand, and hears soon enough that we could not take it
 
     def reserved(self, trouble: str) -> None:
-        assert self._options is not None
-        if trouble:
+        if self._options is None:  # it only asked
+            said = trouble.encode("utf-8", "replace")
+            self.say(b"75 %d\n%b" % (len(said), said))
+            self.close()
+        elif trouble:
             self._decline()
-            return
-        self.hand_over(Spool(self._mail), self._options._replace(way="mda"))
-        self._mail = b""
+        else:
+            self.hand_over(Spool(self._mail), self._options._replace(way="mda"))
+            self._mail = b""
 
     def judged(self, verdict: Verdict) -> None:
         assert self._options is not None

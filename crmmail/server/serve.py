@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -26,16 +26,18 @@ from crmmail.config import log_file
 from crmmail.errors import CrmmailError, Refused
 from crmmail.server import sockets
 from crmmail.server.connection import Connection
+from crmmail.server.intake import longest
 from crmmail.server.lmtp import Lmtp
 from crmmail.server.queue import STOPPING, Queue
 from crmmail.server.resident import Resident, Settings, at_home, settings_of
-from crmmail.server.sockets import Address
+from crmmail.server.sockets import BACKLOG
 from crmmail.server.storekeeper import Storekeeper
 from crmmail.server.systemd import Notices
 from crmmail.server.systemd import sockets as given_by_systemd
 from crmmail.server.ticker import Ticker
 from crmmail.store.engine.database import NEWEST
 from crmmail.store.files import beside, serving
+from crmmail.store.files.serving import Address
 from crmmail.workspace import Choice, Workspace
 
 COMMITTED = "what was handed over is committed"
@@ -43,6 +45,7 @@ TOO_LONG = "the store took too long, so some mails had no answer, and come again
 SWEEP = 5.0  # seconds between two looks at who is silent
 LAST_TICK = 3.0  # seconds that the last `crmmail tick` may take when we end
 LAST_VERDICTS = 10.0  # seconds for the mails that were handed over; then their connections end
+SLACK = 60.0  # seconds beyond those after which a process that stands still has ended itself
 LAST_WORK = 10.0  # seconds for the threads to end, once they have no work
 
 
@@ -87,9 +90,12 @@ def serve(choice: Choice, environ: Mapping[str, str], wish: Wish, say: Callable[
         say(line)
 
     try:
+        if not sockets.fits(beside.serve(place)):
+            note(f"{beside.serve(place)} is too long for a socket: crmmail-mda delivers by itself")
         with listening(place, lmtp, inherited) as doors:
             serving.write(held, _who_we_are(doors))
-            asyncio.run(Service(choice, own, place, ticks=wish.ticks).run(doors, notices, note))
+            service = Service(choice, own, place, longest=longest(config), ticks=wish.ticks)
+            asyncio.run(service.run(doors, notices, note))
     except CrmmailError as error:
         log.write(journal, datetime.now(UTC), "serve", str(error))
         raise
@@ -110,24 +116,27 @@ def _who_we_are(doors: Doors) -> serving.Server:
 @contextmanager
 def listening(place: str, lmtp: Address | None, inherited: Sequence[socket.socket]) -> Iterator[Doors]:
     """The sockets, while they are needed.  Those of systemd stay where they are at the end, and what comes meanwhile
-    waits in them for the next server; our own go."""
+    waits in them for the next server; our own go.  That for crmmail-mda has one name, which may be too long for one."""
     if inherited:
         mda = next((one for one in inherited if sockets.is_mda(one, place)), None)
         yield Doors(mda, next((one for one in inherited if one is not mda), None))
         return
-    with sockets.opened(Address(beside.serve(place)), place) as mda:
-        if lmtp is None:
-            yield Doors(mda, None)
-        else:
-            with sockets.opened(lmtp, place) as other:
-                yield Doors(mda, other)
+    path = beside.serve(place)
+    wanted = (Address(path) if sockets.fits(path) else None, lmtp)
+    with ExitStack() as opened:
+        yield Doors(*(opened.enter_context(sockets.opened(one, place)) if one else None for one in wanted))
 
 
 class Service:
-    """The event loop's side: who is connected, and how it ends."""
+    """The event loop's side: who is connected, and how it ends.
 
-    def __init__(self, choice: Choice, environ: Mapping[str, str], place: str, *, ticks: bool) -> None:
+    Args:
+        longest: seconds that a batch or a question may take; 0: no limit.
+    """
+
+    def __init__(self, choice: Choice, environ: Mapping[str, str], place: str, *, longest: float, ticks: bool) -> None:
         self._choice, self._environ, self._place, self._ticks = choice, environ, place, ticks
+        self._longest = longest
         self._connections: set[Connection] = set()
         self._broken: BaseException | None = None
 
@@ -184,14 +193,17 @@ class Service:
             (doors.mda, lambda: Resident(queue, known, loop, ours)),
             (doors.lmtp, lambda: Lmtp(queue, known, loop)),
         ]
-        return [await loop.create_server(one, sock=listening) for listening, one in opened if listening]
+        return [
+            await loop.create_server(one, sock=listening, backlog=BACKLOG) for listening, one in opened if listening
+        ]
 
     async def _sweep(self, notices: Notices, queue: Queue) -> None:
-        """Whoever is silent for too long makes room; systemd hears that we live."""
+        """Whoever is silent for too long makes room.  systemd hears that we live, and takes us for dead where a process
+        of ours stands still: it ends itself over a mail or a database that hangs, but not where it was stopped."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(SWEEP, notices.pulse or SWEEP))
-            if queue.is_alive:
+            if queue.is_alive and not (self._longest and queue.silence > self._longest + SLACK):
                 notices.say("WATCHDOG=1")
             for one in list(self._connections):
                 if one.is_silent(loop.time()):

@@ -18,26 +18,13 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from crmmail.errors import ConfigBroken, Refused, UsageError
-from crmmail.store.files import beside
+from crmmail.store.files import beside, serving
+from crmmail.store.files.serving import Address
 
 LONGEST = 107  # bytes of a socket's path, which the system sets
 BACKLOG = 128
-
-
-class Address(NamedTuple):
-    """Where to listen: a path, or a host and a port."""
-
-    path: str = ""
-    host: str = ""
-    port: int = 0
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def address(words: str, place: str, *, anywhere: bool = False) -> Address | None:
@@ -57,16 +44,16 @@ def address(words: str, place: str, *, anywhere: bool = False) -> Address | None
         return Address(beside.lmtp(place))
     if words.startswith(("unix:", "/", "~", ".")):
         return Address(os.path.abspath(os.path.expanduser(words.removeprefix("unix:"))))
-    host, colon, port = words.rpartition(":")
-    host = host.strip("[]")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UsageError(f"{words!r} is no address to listen on: say unix, unix:PATH, HOST:PORT or off")
-    if not anywhere and not _is_loopback(host):
+    try:
+        where = serving.address(words)
+    except ValueError:
+        raise UsageError(f"{words!r} is no address to listen on: say unix, unix:PATH, HOST:PORT or off") from None
+    if not anywhere and not _is_loopback(where.host):
         raise Refused(
-            f"{host} can be reached by other machines, and LMTP has no login: whoever connects can write as anybody. "
-            "Say 127.0.0.1, or --anywhere where a firewall stands before it"
+            f"{where.host} can be reached by other machines, and LMTP has no login: whoever connects can write as "
+            "anybody. Say 127.0.0.1, or --anywhere where a firewall stands before it"
         )
-    return Address(host=host, port=int(port))
+    return where
 
 
 def _is_loopback(host: str) -> bool:
@@ -101,10 +88,45 @@ def opened(where: Address, place: str) -> Iterator[socket.socket]:
         found.close()
 
 
+def fits(path: str) -> bool:
+    """Is it short enough for a socket?"""
+    return len(os.fsencode(path)) <= LONGEST
+
+
 def _on_path(path: str, place: str) -> socket.socket:
-    if len(os.fsencode(path)) > LONGEST:
+    if not fits(path):
         raise ConfigBroken(f"{path} is too long for a socket: {LONGEST} bytes at most; name a shorter one with --lmtp")
-    if _answers(path):
+    with _alone(os.path.dirname(path)):
+        return _taken(path, place)
+
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """No other server looks for left-overs in that folder meanwhile: it would take for one what is just being made.
+
+    Raises:
+        Refused: another one does.
+        OSError: there is no such folder.
+    """
+    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not _is_held(file):
+            raise Refused(f"somebody else is just beginning to listen in {folder}: try again")
+        yield
+    finally:
+        os.close(file)
+
+
+def _is_held(folder: int) -> bool:
+    try:
+        return serving.held(folder)
+    except OSError:
+        return True  # NFS locks no folder (flock(2)): then nobody is kept away, and two at one moment are rare
+
+
+def _taken(path: str, place: str) -> socket.socket:
+    """A socket that listens there, in the place of what was left over."""
+    if serving.listens(path):
         raise Refused(f"somebody listens on {path} already: end that server, or name another path with --lmtp")
     found = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)  # nobody else may connect in the moment before it has its mode
@@ -121,23 +143,6 @@ def _on_path(path: str, place: str) -> socket.socket:
         os.chmod(path, stat.S_IMODE(facts.st_mode) & 0o660 | 0o600)
     found.listen(BACKLOG)
     return found
-
-
-def _answers(path: str) -> bool:
-    """Does somebody listen there?
-
-    Raises:
-        OSError: that cannot be told; it is not for us, for one.
-    """
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        except (BlockingIOError, TimeoutError):
-            pass  # so many wait there already
-    return True
 
 
 def _file(path: str) -> tuple[int, int] | None:

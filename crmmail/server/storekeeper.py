@@ -5,10 +5,11 @@ that it had in hand end, those mails come again, and the next process counts the
 of the store).  The same goes for the process that reads (`reader`).  Where the server itself ends, what they have in
 hand is still committed, and whoever offers it again offers a duplicate.
 
-    question   a size: could a mail of that many bytes be taken?            what was read of mails: take them
-    answer     why not, "" where it could                                   the verdicts, and whether mail is to leave
+    question   sizes: could mails of so many bytes be taken?                what was read of mails: take them
+    answer     of each why not, "" where it could                           the verdicts, and whether mail is to leave
 
-Before it commits, it asks (MORE) what was read meanwhile, and takes that in with the others.
+With both answers comes on what terms others may read mails.  Before it commits, it asks (MORE) what was read meanwhile,
+and takes that in with the others.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from crmmail import mda
 from crmmail.errors import CrmmailError, StoreBroken
@@ -25,11 +26,14 @@ from crmmail.server.intake import Intake
 from crmmail.server.process import Caller, Died, Process, answer
 from crmmail.server.queue import Mail, Verdict
 from crmmail.server.reader import Reader
-from crmmail.services.incoming.prepare import Prepared
+from crmmail.services.incoming.prepare import Prepared, Terms
 from crmmail.spool import Spool
 from crmmail.workspace import Choice
 
-MORE = None  # a question of its own
+MORE = None  # what the process asks; the next Question is the answer
+
+# What was read of some mails: those in memory, as the reader has packed them; None: none; an error is everybody's.
+Found = bytes | CrmmailError | None
 
 
 class InFile(NamedTuple):
@@ -43,8 +47,15 @@ class Batch(NamedTuple):
     """Mails on their way to the store."""
 
     options: list[mda.Options]
-    read: bytes | None  # as the reader has packed it; None: it has read none of them
+    read: bytes | None  # as `Found` has it
     unread: list[InFile | bytes | None]  # a mail each, which is to be read where the store is; None: it was read
+
+
+class Question(NamedTuple):
+    """One or the other."""
+
+    sizes: Sequence[int] = ()  # bytes; could a mail of each be taken?
+    batches: Sequence[Batch] = ()  # to be taken
 
 
 class Storekeeper:
@@ -61,53 +72,63 @@ class Storekeeper:
         self._process = Process("crmmail.server.storekeeper", "has the store", choice, environ)
         self._reader = Reader(choice, environ)
         self._queued, self._note = queued, note
+        self._terms: Terms | None = None  # on which mails are read; None: the store is not known to be well
 
-    def trouble(self, size: int) -> str:
-        """Why a mail of that many bytes (0: unknown) could not be taken now; "": it could."""
+    def trouble(self, sizes: Sequence[int]) -> list[str]:
+        """Why mails of so many bytes each (0: unknown) could not be taken now; "": it could."""
+        found: list[str]
         for _ in range(2):  # if it died, that was over other mails
             try:
-                return str(pickle.loads(self._process.ask(size)))
+                found, self._terms = pickle.loads(self._process.ask(Question(sizes=sizes)))
+                return found
             except Died as died:
-                found = str(died)
-        self._note(found)
-        return found
+                why = str(died)
+        self._note(why)
+        return [why] * len(sizes)
 
-    def read(self, mails: Sequence[Mail], *, at_leisure: bool) -> Batch | CrmmailError:
-        """What `take` wants of these mails; an error is everybody's.
+    def begin(self) -> None:
+        """Starts the process that reads, which takes a moment."""
+        try:
+            self._reader.begin()
+        except Died as died:
+            self._note(str(died))
+
+    def read(self, mails: Sequence[Mail], *, at_leisure: bool) -> Found:
+        """What `take` wants of these mails.
 
         Args:
             at_leisure: the store has nothing to do, so it may as well read them itself: one way less.
         """
-        options = [one.options for one in mails]
-        if at_leisure:
-            return Batch(options, None, [_in_file(one.letter) or one.letter.whole() for one in mails])
-        unread: list[InFile | bytes | None] = [_in_file(one.letter) for one in mails]
+        terms = self._terms
+        if at_leisure or terms is None:
+            return None
         small = [(one.letter.whole(), one.options.envelope) for one in mails if one.letter.descriptor is None]
         try:
-            return Batch(options, self._reader.read(small) if small or not mails else None, unread)
+            return self._reader.read(terms, small) if small else None
         except Died as died:
             return self._lost(died, len(mails))
 
     def take(
         self,
-        batches: Sequence[tuple[Sequence[Mail], Batch | CrmmailError]],
-        more: Callable[[], Sequence[tuple[Sequence[Mail], Batch | CrmmailError]]],
+        batches: Sequence[tuple[Sequence[Mail], Found]],
+        more: Callable[[], Sequence[tuple[Sequence[Mail], Found]]],
     ) -> list[Verdict]:
         """What became of each mail, in their order; whoever has outcomes is committed."""
         came = list(batches)
 
-        def added() -> list[tuple[Sequence[Mail], Batch]]:
+        def added() -> list[tuple[Sequence[Mail], bytes | None]]:
             others = more()
             came.extend(others)
             return _good(others)
 
-        verdicts = iter(self._taken(_good(came), added))
-        return [batch if isinstance(batch, CrmmailError) else next(verdicts) for mails, batch in came for _ in mails]
+        good = _good(came)
+        verdicts = iter(self._taken(good, added) if good else [])
+        return [found if isinstance(found, CrmmailError) else next(verdicts) for mails, found in came for _ in mails]
 
     def _taken(
         self,
-        batches: list[tuple[Sequence[Mail], Batch]],
-        more: Callable[[], list[tuple[Sequence[Mail], Batch]]],
+        batches: list[tuple[Sequence[Mail], bytes | None]],
+        more: Callable[[], list[tuple[Sequence[Mail], bytes | None]]],
     ) -> list[Verdict]:
         count, wanted = 0, batches
         try:
@@ -115,14 +136,15 @@ class Storekeeper:
                 mails = [one for some, _ in wanted for one in some]
                 count += len(mails)
                 files = [one.letter.descriptor for one in mails if one.letter.descriptor is not None]
-                answered = pickle.loads(self._process.ask([batch for _, batch in wanted], files))
+                question = Question(batches=[_batch(some, read) for some, read in wanted])
+                answered = pickle.loads(self._process.ask(question, files))
                 if answered is not MORE:
                     break
                 wanted = more()
         except Died as died:
             return [self._lost(died, count)] * count
         verdicts: list[Verdict]
-        verdicts, queued = answered
+        verdicts, queued, self._terms = answered
         if queued:
             self._queued()
         return verdicts
@@ -137,12 +159,18 @@ class Storekeeper:
         self._process.close()
 
 
-def _good(batches: Sequence[tuple[Sequence[Mail], Batch | CrmmailError]]) -> list[tuple[Sequence[Mail], Batch]]:
-    return [(mails, batch) for mails, batch in batches if isinstance(batch, Batch)]
+def _good(batches: Sequence[tuple[Sequence[Mail], Found]]) -> list[tuple[Sequence[Mail], bytes | None]]:
+    return [(mails, found) for mails, found in batches if not isinstance(found, CrmmailError)]
 
 
-def _in_file(letter: Spool) -> InFile | None:
-    return None if letter.descriptor is None else InFile(letter.size, letter.trouble)
+def _batch(mails: Sequence[Mail], read: bytes | None) -> Batch:
+    return Batch([one.options for one in mails], read, [_unread(one.letter, read) for one in mails])
+
+
+def _unread(letter: Spool, read: bytes | None) -> InFile | bytes | None:
+    if letter.descriptor is not None:
+        return InFile(letter.size, letter.trouble)
+    return letter.whole() if read is None else None
 
 
 # --- in the process -------------------------------------------------------------------------------------------------
@@ -162,9 +190,9 @@ class Keeper:
         self.intake.close()
 
 
-def _act(keeper: Keeper, what: Any, caller: Caller) -> object:
-    if isinstance(what, int):
-        return keeper.intake.trouble(what)
+def _act(keeper: Keeper, question: Question, caller: Caller) -> object:
+    if question.sizes:
+        return keeper.intake.trouble(question.sizes), keeper.intake.terms
     keeper.queued = False
     options: list[mda.Options] = []
 
@@ -174,11 +202,11 @@ def _act(keeper: Keeper, what: Any, caller: Caller) -> object:
 
     def more() -> list[Prepared | CrmmailError]:
         try:
-            return read(caller.answers(MORE))
+            return read(caller.answers(MORE).batches)
         except (EOFError, OSError):  # the server has ended: what is here is committed
             return []
 
-    return keeper.intake.take(read(what), options, more), keeper.queued
+    return keeper.intake.take(read(question.batches), options, more), keeper.queued, keeper.intake.terms
 
 
 def _all_read(intake: Intake, batch: Batch, files: socket.socket) -> list[Prepared | CrmmailError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playhouse.migrations import Runner
@@ -18,7 +18,6 @@ from crmmail.errors import Refused, StoreBroken
 from crmmail.store.engine import sql
 from crmmail.store.engine.database import HISTORY, Store, speaking_plainly
 from crmmail.store.files import beside
-from crmmail.store.letters import index
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 
@@ -28,13 +27,10 @@ class Step(NamedTuple):
     applied: str  # ISO date, "" if pending
 
 
-def migrate(store: Store, step: Callable[[], None] = lambda: None) -> list[str]:
-    """Applies what is pending, in order; the names of what was applied.  Then all messages are put into the index that
-    are not in it, after each of which `step` is called; deliveries go on meanwhile."""
+def migrate(store: Store) -> list[str]:
+    """Applies what is pending, in order; the names of what was applied.  `upkeep.update` fills the index afterwards."""
     with locked(store.place), speaking_plainly(store.place):
-        done = _on_postgres(store) if store.connection.postgres else list(Runner(store.database, FOLDER, HISTORY).up())
-        index.fill(step)
-    return done
+        return _on_postgres(store) if store.connection.postgres else list(Runner(store.database, FOLDER, HISTORY).up())
 
 
 def status(store: Store) -> list[Step]:

@@ -32,8 +32,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crmmail.services.keeping import upkeep
 from crmmail.store.engine import database, sql
-from crmmail.store.letters import index
 
 UNREAD = 100_000  # items of the first user, at most
 LONG = 200  # messages of the last record
@@ -177,7 +177,7 @@ def fill(place: Path, count: int) -> int:
     db.close()
     store = database.open(str(place))
     sql.run("PRAGMA synchronous=OFF")
-    index.fill()
+    upkeep.fill(store)
     store.close()
     return shop.last
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from crmmail.core import automatic
 from crmmail.core.address import canonical
 from crmmail.core.automatic import bounce, machine, unread
 from crmmail.core.message import Address, Mail, Part
@@ -183,3 +184,18 @@ def test_without_a_bounce_address_nobody_writes_to_it() -> None:
 def test_every_bounce_is_machine_mail_or_comes_to_the_bounce_address() -> None:
     assert machine(letter(content_type=DSN)) == "report"
     assert machine(letter(sender="postmaster@mx.example", subject="Undeliverable: Hello")) == ""  # hence bounces first
+
+
+def test_each_test_of_a_header_stands_beside_the_headers_that_it_reads() -> None:
+    """A mail with none of them is not asked at all, so a name that is missing there would never be found."""
+
+    class Read(dict[str, tuple[str, ...]]):
+        def get(self, header: str, default: object = ()) -> tuple[str, ...]:  # type: ignore[override]
+            asked.add(header)
+            return ()
+
+    for headers, test in automatic._BY_HEADER:
+        asked: set[str] = set()
+        test(letter()._replace(headers=Read()))
+        assert asked == set(headers)
+        assert asked <= automatic._SAYING

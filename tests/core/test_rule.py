@@ -28,6 +28,7 @@ from crmmail.core.rule import (
     concerns,
     due_at,
     fields_of,
+    has_come,
     is_due,
     matches,
 )  # fmt: skip
@@ -243,3 +244,22 @@ def test_a_dated_rule_without_conditions_matches_what_is_not_done(one: Rule, fac
     bare = rule(trigger=one.trigger, delay=one.delay)
     assert matches(bare, None, facts, WORLD) is (facts.state not in KINDS["case"].done)
     assert (base_of(bare, facts) is None) is (due_at(bare, facts) is None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "come"),
+    [
+        ({}, True),
+        ({"delay": parse("1mo")}, False),
+        ({"state_from": "draft"}, False),
+        ({"section": "support2", "subsections": True}, True),
+        ({"section": "support2"}, False),
+        ({"contains": ("nobody wrote that",), "lacks": ("ink",), "away": True}, True),
+        ({"kind": "lead"}, False),
+    ],
+)
+def test_the_day_of_a_rule_has_come_whatever_letters_say_and_whoever_is_away(
+    fields: dict[str, Any], come: bool
+) -> None:
+    dated = rule(**{"trigger": "created", "delay": parse("2d"), **fields})
+    assert has_come(dated, CASE, WORLD.parents, MADE + timedelta(days=20)) is come

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,8 +44,11 @@ def test_where_no_server_runs_nothing_is_said(talk: Talk) -> None:
     assert findings(talk) == [], "what a server leaves that ended is no trouble"
 
 
+WELL = "220 crmmail LMTP\r\n250-crmmail\r\n250 SIZE\r\n250 2.1.0 OK\r\n250 2.1.5 OK\r\n221 2.0.0 bye\r\n"
+
+
 def test_a_server_that_runs_is_well(talk: Talk, lock: int) -> None:
-    with listening(says=b"220 crmmail LMTP\r\n") as where:
+    with listening(WELL) as where:
         serving.write(lock, RUNS._replace(lmtp=where))
         ((level, sentence, _),) = findings(talk)
     assert level == "ok"
@@ -58,6 +62,7 @@ def test_one_that_does_not_answer_is_trouble_whatever_its_file_says(
     talk: Talk, lock: int, which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "PATIENCE", 0.2)
+    monkeypatch.setenv("CRMMAIL_DELIVERY_BUSY_TIMEOUT", "0")
     with listening() as where:
         serving.write(lock, RUNS._replace(**{"lmtp": "", which: where}))
         ((level, sentence, advice),) = findings(talk)
@@ -69,13 +74,51 @@ def test_one_that_does_not_answer_is_trouble_whatever_its_file_says(
         assert (level, f"nobody listens on {gone}" in sentence) == ("fail", True)
 
 
+def test_one_whose_process_with_the_store_stands_still_is_trouble(
+    talk: Talk, lock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It greets, and says nothing to RCPT."""
+    monkeypatch.setattr(checks, "PATIENCE", 0.2)
+    monkeypatch.setenv("CRMMAIL_DELIVERY_BUSY_TIMEOUT", "0")
+    with listening(WELL.partition("250 2.1.5")[0], hangs_up=False) as where:
+        serving.write(lock, RUNS._replace(lmtp=where))
+        ((level, sentence, _),) = findings(talk)
+    assert (level, f"nothing is heard on {where}" in sentence) == ("fail", True)
+    with listening("220 crmmail LMTP\r\n") as where:
+        serving.write(lock, RUNS._replace(lmtp=where))
+        ((level, sentence, _),) = findings(talk)
+    assert (level, f"it hangs up on {where}" in sentence) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("which", "says", "refusal"),
+    [
+        ("lmtp", WELL.replace("250 2.1.5 OK", "451 4.3.0 the disk is full"), "451 4.3.0 the disk is full"),
+        ("lmtp", "421 4.3.2 too many connections\r\n", "421 4.3.2 too many connections"),
+        ("mda", "75 16\nthe disk is full", "the disk is full"),
+        ("mda", "75 0\n", ""),
+    ],
+)
+def test_one_that_takes_no_mail_now_says_why(talk: Talk, lock: int, which: str, says: str, refusal: str) -> None:
+    with listening(says) as where:
+        serving.write(lock, RUNS._replace(**{"lmtp": "", which: where}))
+        ((level, sentence, _),) = findings(talk)
+    assert (level, sentence.partition(" takes ")[2]) == (
+        ("warn", f"no mail now: {refusal}") if refusal else ("ok", "mail")
+    )
+
+
 @contextmanager
-def listening(says: bytes = b"") -> Iterator[str]:
+def listening(says: str = "", *, hangs_up: bool = True) -> Iterator[str]:
     """Somebody's address, who says that much to whoever comes first, and nothing more."""
     with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor(1) as pool:
+        done = threading.Event()
+        if hangs_up:
+            done.set()
         if says:
-            pool.submit(_say, door, says)
+            pool.submit(_say, door, says.encode(), done)
         yield f"127.0.0.1:{door.getsockname()[1]}"
+        done.set()
 
 
 def test_an_older_program_is_a_warning_and_one_of_another_schema_takes_no_mail(talk: Talk, lock: int) -> None:
@@ -92,10 +135,12 @@ def test_one_that_is_just_starting_is_well(talk: Talk, lock: int) -> None:
     assert level == "ok"
 
 
-def _say(door: socket.socket, words: bytes) -> None:
+def _say(door: socket.socket, words: bytes, done: threading.Event) -> None:
     client, _ = door.accept()
     with client:
+        client.recv(1000)
         client.sendall(words)
+        done.wait(10)
 
 
 @pytest.mark.sqlite("beside a database of a server the name of the socket may be too long here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from crmmail.spool import Spool
 from crmmail.store.engine import sql
 from crmmail.store.files import beside
 from crmmail.store.letters import index
-from crmmail.workspace import Choice
+from crmmail.workspace import Choice, Workspace
 
 pytestmark = pytest.mark.sqlite("the commit of a file, and the file itself, are made to fail")
 
@@ -50,7 +51,7 @@ class Desk:
         return self.take_raw([letter(one, sender=f"{n}@customer.example") for n, one in enumerate(subjects)], to)
 
     def take_raw(self, letters: list[bytes], to: str = "support@crm.test") -> list[str]:
-        options = mda.Options(Choice(), mda.envelope(recipient=to), "", False, False)
+        options = mda.Options(Choice(), mda.envelope(recipients=[to]), "", False, False)
         read = self.intake.read([(Spool(one), options.envelope) for one in letters])
         return [word(one) for one in self.intake.take(read, [options] * len(letters))]
 
@@ -113,6 +114,25 @@ def test_where_the_commit_fails_nobody_has_a_verdict_and_the_store_is_opened_ane
     assert not os.path.exists(beside.failing(str(desk.talk.db))), "and the mark is gone"
 
 
+def test_a_store_that_says_nothing_any_more_ends_the_process_as_a_mail_does_that_hangs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host of a database may go without a word, which a process hears of a quarter of an hour later."""
+    left: list[float] = []  # seconds until the alarm
+    real = Workspace.is_current
+
+    def is_current(self: Workspace) -> bool:
+        left.append(signal.getitimer(signal.ITIMER_REAL)[0])
+        return real(self)
+
+    monkeypatch.setattr(Workspace, "is_current", is_current)
+    monkeypatch.setenv("CRMMAIL_DELIVERY_DEADLINE", "70")
+    for ask in (lambda: desk.take("One"), lambda: desk.intake.trouble([0]), lambda: desk.intake.read([])):
+        ask()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert left and all(99 < one <= 100 for one in left), left
+
+
 def test_an_empty_mail_is_an_error_of_its_own_only(desk: Desk) -> None:
     assert desk.take_raw([b"", letter("One")]) == ["EmptyMail", "stored alias"]
 
@@ -148,10 +168,11 @@ def test_it_says_when_something_is_to_leave(desk: Desk) -> None:
 def test_trouble_is_said_in_words_and_marked_for_doctor(
     desk: Desk, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert desk.intake.trouble(0) == ""
+    assert desk.intake.trouble([0]) == [""]
     with monkeypatch.context() as patch:
         words = make_trouble(desk, trouble, patch)
-        assert words in desk.intake.trouble(0)
+        first, second = desk.intake.trouble([0, 7])
+        assert words in first and words in second
         assert words in Path(mark(desk, trouble)).read_text()
 
 
@@ -183,8 +204,8 @@ def make_trouble(desk: Desk, trouble: str, patch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_mail_that_is_said_to_be_too_big_for_the_disk_is_trouble(desk: Desk) -> None:
-    assert desk.intake.trouble(1000) == ""
-    assert "no room left" in desk.intake.trouble(1 << 62)
+    fits, too_big, fits_too = desk.intake.trouble([1000, 1 << 62, 0])
+    assert (fits, fits_too) == ("", "") and "no room left" in too_big
 
 
 def test_a_store_that_was_replaced_is_opened_anew(desk: Desk) -> None:
@@ -195,6 +216,18 @@ def test_a_store_that_was_replaced_is_opened_anew(desk: Desk) -> None:
     assert desk.take("Kept") == ["stored alias"]
     desk.intake.close()
     assert [one["title"] for one in desk.talk.cli("list case --json").json] == ["Kept"]
+
+
+def test_what_was_read_before_a_setting_changed_is_read_again(desk: Desk) -> None:
+    """In the transaction's own batch, and in what joins it: the reader goes by what it was told last."""
+    desk.do("config set delivery.max_size 1")
+    options = mda.Options(Choice(), mda.envelope(recipients=["support@crm.test"]), "", False, False)
+    letters = [(letter(one, sender=f"{one}@customer.example"), options.envelope) for one in ("One", "Two")]
+    old, *joins = desk.intake.read([(Spool(raw), envelope) for raw, envelope in letters])
+    desk.do("config set delivery.max_size 1000000")
+    meanwhile = [joins, []]
+    found = desk.intake.take([old], [options] * 2, lambda: meanwhile.pop(0))
+    assert [word(one) for one in found] == ["stored alias"] * 2
 
 
 def test_what_is_broken_is_said_by_its_class() -> None:

@@ -100,6 +100,32 @@ def test_a_mail_that_comes_with_all_its_commands_in_one_packet_or_byte_by_byte()
     assert [client.desk.mails[0].letter.whole() for client in (whole, crumbs)] == [MAIL, MAIL]
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_however_much_is_sent_ahead(slow: bool) -> None:
+    """Hundreds of mails begun and given up, in one packet, behind the text of another."""
+    client = Client(desk := Desk(slow=slow))
+    client.says(*START)
+    desk.catch_up()
+    client.says("DATA")
+    desk.slow = False
+    client.sends(MAIL + b".\r\n" + f"{START[1]}\r\n{START[2]}\r\nRSET\r\n".encode() * 1000)
+    desk.catch_up()
+    assert codes(client.wire.out.decode().split("\r\n")[-3002:-1]) == " ".join(["250"] * 3001)
+    assert (desk.places, client.wire.open) == (0, True)
+
+
+def test_however_many_recipients_are_refused() -> None:
+    client = Client(Desk("too many mails wait already: try again"))
+    said = client.says(*START[:2], *[START[2]] * 1000, "NOOP")
+    assert codes(said[-1001:]) == " ".join(["451"] * 1000 + ["250"])
+
+
+def test_a_recipient_is_not_taken_out_of_anothers_quotes() -> None:
+    client = Client(desk := Desk())
+    deliver(client, MAIL, *START[:2], 'RCPT TO:<"x sales@crm.test y"@other.example>', "RCPT TO:<ben@crm.test>")
+    assert desk.mails[0].options.envelope.recipients == ("ben@crm.test",)
+
+
 def test_several_recipients_are_one_mail_and_all_hear_the_same() -> None:
     client = Client(desk := Desk())
     said = deliver(client, MAIL, *START, "RCPT TO:<Sales@CRM.test>", "RCPT TO:<info@crm.test>")

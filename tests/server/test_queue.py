@@ -19,13 +19,14 @@ from crmmail.spool import Spool
 from crmmail.workspace import Choice
 
 BUSY = StoreBusy("locked")
+UNREAD = b"unread"
 
 
 def mail(words: bytes = b"Hello") -> Mail:
     return Mail(Spool(words), mda.Options(Choice(), Envelope(), "", False, False))
 
 
-Batch = tuple[Sequence[Mail], list[bytes]]
+Batch = tuple[Sequence[Mail], list[bytes] | None]
 
 
 class Store:
@@ -34,23 +35,32 @@ class Store:
     def __init__(self, trouble: str = "", verdict: Verdict = KEPT) -> None:
         self.said, self.verdict = trouble, verdict
         self.looks: list[int] = []
+        self.rounds = 0  # how often it looked
+        self.reads_nothing = False
         self.batches: list[list[bytes]] = []
         self.threads: set[str] = set()
         self.readers: set[str] = set()
         self.leisure: list[bool] = []  # a mail each
         self.goes_on = threading.Event()
         self.goes_on.set()
+        self.is_free = threading.Event()  # nobody else has the lock
+        self.is_free.set()
         self.closed = False
 
-    def trouble(self, size: int) -> str:
-        self.looks.append(size)
+    def trouble(self, sizes: Sequence[int]) -> list[str]:
+        self.looks += sizes
+        self.rounds += 1
         self.threads.add(threading.current_thread().name)
-        return self.said
+        assert self.is_free.wait(10)
+        return [self.said] * len(sizes)
 
-    def read(self, mails: Sequence[Mail], *, at_leisure: bool) -> list[bytes]:
+    def begin(self) -> None:
+        self.readers.add(threading.current_thread().name)
+
+    def read(self, mails: Sequence[Mail], *, at_leisure: bool) -> list[bytes] | None:
         self.readers.add(threading.current_thread().name)
         self.leisure += [at_leisure] * len(mails)
-        return [one.letter.whole() for one in mails]
+        return None if self.reads_nothing else [one.letter.whole() for one in mails]
 
     def take(self, batches: Sequence[Batch], more: Callable[[], Sequence[Batch]]) -> list[Verdict]:
         came = list(batches)
@@ -58,7 +68,7 @@ class Store:
         assert self.goes_on.wait(10)
         while others := more():
             came.extend(others)
-        self.batches.append([one for _, read in came for one in read])
+        self.batches.append([one for _, read in came for one in ([UNREAD] if read is None else read)])
         return [self.verdict for mails, _ in came for _ in mails]
 
     def close(self) -> None:
@@ -143,6 +153,46 @@ def test_what_is_read_meanwhile_joins_the_transaction_and_a_big_mail_does_not() 
     asyncio.run(run())
 
 
+def test_what_is_not_read_yet_does_not_join_a_transaction() -> None:
+    async def run() -> None:
+        doors = Doors(store := Store())
+        store.goes_on.clear()
+        for number, store.reads_nothing in enumerate((False, False, True), 1):
+            await doors.reserve()
+            doors.put(mail(b"%d" % number))
+            while len(store.leisure) < number or not store.threads:
+                await asyncio.sleep(0.001)
+        store.goes_on.set()
+        await doors.until(3)
+        assert store.batches == [[b"1", b"2"], [UNREAD]]
+        doors.queue.stop(5)
+
+    asyncio.run(run())
+
+
+def test_the_trouble_of_one_connection_costs_the_others_nothing() -> None:
+    """All of one transaction hear their verdict, and no place is lost."""
+
+    async def run() -> None:
+        doors = Doors(store := Store())
+        told: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(str(what["exception"])))
+        store.goes_on.clear()
+
+        def broken(_: Verdict) -> None:
+            raise RecursionError("too deep")
+
+        for verdict in (broken, doors.verdicts.append, broken, doors.verdicts.append):
+            await doors.reserve(None)
+            doors.queue.put(mail(), verdict)
+        store.goes_on.set()
+        await doors.until(2)
+        assert (doors.verdicts, doors.queue.waiting, told) == ([KEPT] * 2, 0, ["too deep"] * 2)
+        doors.queue.stop(5)
+
+    asyncio.run(run())
+
+
 def test_a_mail_that_comes_alone_is_read_at_leisure_and_what_comes_meanwhile_is_not() -> None:
     async def run() -> None:
         doors = Doors(store := Store())
@@ -219,6 +269,21 @@ def test_trouble_gives_no_place_and_is_looked_at_each_time() -> None:
     asyncio.run(run())
 
 
+def test_while_the_store_is_locked_all_who_ask_wait_for_one_look() -> None:
+    async def run() -> None:
+        doors = Doors(store := Store("locked"))
+        store.is_free.clear()
+        asked = [asyncio.create_task(doors.reserve(size)) for size in range(15)]
+        while not store.looks:
+            await asyncio.sleep(0.001)
+        store.is_free.set()
+        assert await asyncio.gather(*asked) == ["locked"] * 15
+        assert (sorted(store.looks), store.rounds <= 2) == (list(range(15)), True)
+        doors.queue.stop(5)
+
+    asyncio.run(run())
+
+
 def test_after_a_mail_that_failed_the_store_is_looked_at_again() -> None:
     async def run() -> None:
         doors = Doors(store := Store(verdict=BUSY))
@@ -231,6 +296,45 @@ def test_after_a_mail_that_failed_the_store_is_looked_at_again() -> None:
         doors.queue.stop(5)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("which", ["read", "take", "trouble"])
+def test_it_tells_for_how_long_an_answer_has_been_owed(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, goes_on = threading.Event(), threading.Event()
+    real = getattr(Store, which)
+
+    def slow(*given: object, **more: object) -> object:
+        asked.set()
+        assert goes_on.wait(10)
+        return real(*given, **more)
+
+    async def run() -> None:
+        doors = Doors(Store())
+        await doors.reserve()
+        await quiet(doors.queue)
+        monkeypatch.setattr(Store, which, slow)
+        place = asyncio.create_task(doors.reserve(5_000_000))
+        doors.put(mail())
+        assert await asyncio.to_thread(asked.wait, 10)
+        before = doors.queue.silence
+        await asyncio.sleep(0.02)
+        assert doors.queue.silence >= before + 0.02
+        goes_on.set()
+        await doors.until(1)
+        assert await place == ""
+        await quiet(doors.queue)
+        doors.queue.stop(5)
+
+    asyncio.run(run())
+
+
+async def quiet(queue: Queue) -> None:
+    """Every question is answered."""
+    for _ in range(1000):
+        if queue.silence == 0:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"silent for {queue.silence} s")
 
 
 def test_at_the_end_nobody_gets_a_place_and_who_has_one_gets_his_verdict() -> None:

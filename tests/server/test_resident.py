@@ -90,6 +90,16 @@ def test_nothing_is_said_before_the_verdict(house: House) -> None:
     assert client.wire.out == b"0 0\n"
 
 
+@pytest.mark.parametrize(("trouble", "said"), [("", b"75 0\n"), ("locked", b"75 6\nlocked")])
+def test_doctor_hears_whether_a_mail_could_be_taken(house: House, trouble: str, said: bytes) -> None:
+    house.desk.slow, house.desk.trouble = True, trouble
+    client = house.connect()
+    assert client.sends(b"doctor\n") == b"", "it asks the store"
+    house.desk.catch_up()
+    assert (client.wire.out, client.wire.open) == (said, False)
+    assert (house.desk.asked, house.desk.places, house.desk.mails) == ([0], 0, [])
+
+
 @pytest.mark.parametrize("trouble", ["full", "not committed"])
 def test_trouble_is_the_clients(house: House, trouble: str) -> None:
     if trouble == "full":

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,13 +29,14 @@ from servers import absent
 from thorough import long_form
 
 from crmmail.cli.main import run
-from crmmail.errors import Refused, UsageError
+from crmmail.errors import ConfigBroken, Refused, UsageError
 from crmmail.server import sockets
-from crmmail.server.serve import Service
-from crmmail.server.sockets import Address
+from crmmail.server.serve import Doors, Service, listening
 from crmmail.server.storekeeper import Storekeeper
+from crmmail.server.systemd import Notices
 from crmmail.store.engine.database import NEWEST
 from crmmail.store.files import beside, serving
+from crmmail.store.files.serving import Address
 from crmmail.workspace import Choice
 
 
@@ -347,6 +349,48 @@ def test_a_socket_at_which_somebody_listens_stays_his(shop: Shop, refused: Says)
     assert path.exists(), "and whoever has ended takes only his own away"
 
 
+def test_of_two_servers_that_begin_at_one_moment_one_listens_and_the_other_is_refused(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has looked whether somebody listens, and has seen nobody, must not take away what has come since."""
+    path, both_looked = str(shop.folder / "lmtp"), threading.Barrier(2)
+    real = sockets.remove
+
+    def late(path: str) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_looked.wait(0.2)  # so long the other one has for his look
+        real(path)
+
+    monkeypatch.setattr(sockets, "remove", late)
+
+    def begin(_: int) -> socket.socket | Exception:
+        try:
+            return opened.enter_context(sockets.opened(Address(path), str(shop.place)))
+        except (Refused, ConfigBroken) as error:
+            return error
+
+    with contextlib.ExitStack() as opened, ThreadPoolExecutor(2) as pool:
+        first, second = sorted(pool.map(begin, range(2)), key=lambda one: isinstance(one, Exception))
+        assert isinstance(first, socket.socket) and isinstance(second, Refused), (first, second)
+        assert serving.listens(path)
+
+
+def test_where_the_name_is_too_long_for_a_socket_crmmail_mda_delivers_by_itself(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = shop.folder / ("x" * 100) / "crm.db"
+    place.parent.mkdir()
+    shutil.copy(shop.place, place)
+    with listening(str(place), Address(str(shop.folder / "lmtp")), []) as doors:
+        assert doors.mda is None and doors.lmtp is not None
+    with listening(str(place), None, []) as doors:
+        assert doors == (None, None)
+    assert run(["serve", "--db", str(place), "--lmtp", "unix:/nowhere/lmtp"]) == 1
+    said = capsys.readouterr().err
+    assert "crm.db.serve is too long for a socket: crmmail-mda delivers by itself" in said
+    assert "cannot listen on unix:/nowhere/lmtp" in said
+
+
 def test_a_store_that_cannot_be_written_is_not_served(
     shop: Shop, refused: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,7 +419,7 @@ def test_nobody_is_waited_for_without_end(is_alive: bool) -> None:
     client.says("LHLO me", "MAIL FROM:<ann@customer.example>", "RCPT TO:<support@crm.test>")
     client.desk.catch_up()
     client.says("DATA", "Subject: Hello", "", ".")
-    service = Service(Choice(), {}, "", ticks=False)
+    service = Service(Choice(), {}, "", longest=60, ticks=False)
     service._connections = client.others
     before = client.wire.out
     began = time.monotonic()
@@ -388,8 +432,8 @@ def test_a_bug_of_ours_ends_it_with_an_error(shop: Shop, refused: Says, monkeypa
     def bug(*_: object, **__: object) -> None:
         raise TypeError("of another version")
 
-    monkeypatch.setattr(Storekeeper, "read", bug)
-    monkeypatch.setattr(Storekeeper, "trouble", lambda *_: "")
+    monkeypatch.setattr(Storekeeper, "begin", bug)
+    monkeypatch.setattr(Storekeeper, "trouble", lambda _, sizes: [""] * len(sizes))
     assert run(["serve", "--no-tick"]) == 1
     assert "stopped over a bug of crmmail's own (TypeError: of another version)" in shop.log.read_text()
 
@@ -424,6 +468,7 @@ def test_its_sockets_are_as_open_as_the_store(shop: Shop) -> None:
         ("127.0.0.1:0", False, UsageError),
         ("127.0.0.1:lmtp", False, UsageError),
         ("127.0.0.1:99999", False, UsageError),
+        ("127.0.0.1:²", False, UsageError),
         ("", False, UsageError),
     ],
 )
@@ -433,6 +478,32 @@ def test_where_it_may_listen(words: str, anywhere: bool, found: str | type[Excep
     else:
         with pytest.raises(found):
             sockets.address(words, "/srv/crm.db", anywhere=anywhere)
+
+
+@pytest.mark.parametrize("words", ["unix:/run/lmtp", "127.0.0.1:2424", "[::1]:2424"])
+def test_an_address_is_read_as_it_is_written(words: str) -> None:
+    assert str(serving.address(words)) == words
+
+
+def test_as_many_may_wait_before_a_door_as_it_says(tmp_path: Path) -> None:
+    async def run() -> int:
+        path = str(tmp_path / "door")
+        with contextlib.ExitStack() as opened:
+            listening = opened.enter_context(sockets.opened(Address(path), ""))
+            service = Service(Choice(), {}, "", longest=0, ticks=False)
+            loop = asyncio.get_running_loop()
+            (server,) = await service._open(loop, Doors(None, listening), Desk())  # type: ignore[arg-type]
+            opened.callback(server.close)
+            for waiting in range(2 * sockets.BACKLOG):  # the loop lets nobody in meanwhile
+                client = opened.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                try:
+                    client.connect(path)
+                except BlockingIOError:
+                    return waiting
+        raise AssertionError("there is room without end")
+
+    assert asyncio.run(run()) >= sockets.BACKLOG
 
 
 # -- systemd ----------------------------------------------------------------------------------------------------------
@@ -470,6 +541,34 @@ def test_systemd_gives_it_its_sockets_and_hears_of_it(shop: Shop) -> None:
             assert all(map(os.path.exists, paths))
         assert shop.mails() == ["One", "One by hand", "Two", "Two by hand"]
         assert len(whose(shop)) == 4 and len(set(whose(shop))) == 2, "each server took two"
+
+
+class Asked:
+    """A queue whose processes have owed an answer for so long."""
+
+    is_alive = True
+
+    def __init__(self, silence: float) -> None:
+        self.silence = silence
+
+
+@pytest.mark.parametrize(
+    ("silence", "longest", "lives"), [(0, 150, True), (200, 150, True), (211, 150, False), (9999, 0, True)]
+)
+def test_systemd_hears_nothing_of_a_server_whose_process_stands_still(
+    silence: float, longest: float, lives: bool
+) -> None:
+    notices = Notices({"WATCHDOG_USEC": "2000"})
+    said: list[str] = []
+    notices.say = said.append  # type: ignore[method-assign]
+
+    async def sweep() -> None:
+        service = Service(Choice(), {}, "", longest=longest, ticks=False)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(service._sweep(notices, Asked(silence)), 0.05)  # type: ignore[arg-type]
+
+    asyncio.run(sweep())
+    assert set(said) == ({"WATCHDOG=1"} if lives else set())
 
 
 def test_the_units_are_what_systemd_understands(tmp_path: Path) -> None:

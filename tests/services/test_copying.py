@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from pgstack import PostgresStack
 from crmmail.services.keeping.copying import Copy
 from crmmail.store.care import copying
 from crmmail.store.engine import database, sql
+
+MESSAGE = next(one for one in copying.tables() if one.name == "crm_message")
 
 
 @pytest.fixture
@@ -124,6 +127,36 @@ def test_what_is_in_use_is_left_alone(moving: Talk, empty: str) -> None:
     )
     assert "into itself" in moving.refused(["db", "copy", str(moving.db), f"sqlite:{moving.db}"])
     assert "no store at /nowhere" in moving.refused(["db", "copy", "/nowhere.db", empty])
+
+
+def test_damage_of_the_source_is_said_of_the_source(moving: Talk, tmp_path: Path) -> None:
+    with moving.open():
+        page = sql.value("SELECT rootpage FROM sqlite_master WHERE name = 'crm_message'")
+        size = sql.value("PRAGMA page_size")
+    with open(moving.db, "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    sentence = moving.refused(["db", "copy", str(moving.db), str(tmp_path / "copy.db")])
+    assert sentence.startswith(f"{moving.db}: the database says: database disk image is malformed")
+    assert "copy.db" not in sentence
+
+
+def test_long_texts_are_read_a_few_at_a_time(moving: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    size, count = 100_000, 40
+    with moving.open() as workspace, workspace.store.transaction():
+        columns = ", ".join(one for one in MESSAGE.columns if one not in ("id", "text"))
+        for _ in range(count):
+            sql.run(
+                f"INSERT INTO crm_message ({columns}, text) SELECT {columns}, ? FROM crm_message LIMIT 1", "x" * size
+            )
+    monkeypatch.setattr(copying, "BYTES", 3 * size)
+    with moving.open() as workspace:
+        tracemalloc.start()
+        found = copying.content(workspace.store, MESSAGE)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert found.rows > count
+    assert peak < count * size / 4
 
 
 @pytest.mark.parametrize("trouble", ["breaks", "changes"])

@@ -176,6 +176,25 @@ def test_half_a_file_is_none(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("form", ["--mbox", "--maildir"])
+def test_what_is_written_is_on_the_disk(
+    talk: Talk, case: Letter, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced, fsync = tmp_path / "out", dict[int, int](), os.fsync
+
+    def noted(file: int) -> None:
+        fsync(file)
+        there = os.fstat(file)
+        synced[there.st_ino] = there.st_size
+
+    monkeypatch.setattr(os, "fsync", noted)
+    talk.do(["export", form, str(path)])
+    files = [path] if form == "--mbox" else list((path / "cur").iterdir())
+    assert len(files) == (1 if form == "--mbox" else 3)
+    assert {one.stat().st_ino: one.stat().st_size for one in files}.items() <= synced.items()
+    assert form == "--mbox" or (path / "cur").stat().st_ino in synced, "the names"
+
+
 @pytest.mark.parametrize(
     "line",
     [

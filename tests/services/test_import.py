@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +20,17 @@ from conversation import RECEIVED, Talk
 from thorough import long_form
 
 from crmmail.cli.voice import Voice
+from crmmail.core.known import Envelope
 from crmmail.errors import Refused, StoreBusy
 from crmmail.mail import mbox
 from crmmail.services.incoming import importing
+from crmmail.services.incoming.deliver import deliver_together
 from crmmail.services.incoming.importing import Wanted
+from crmmail.services.incoming.manner import HISTORY
+from crmmail.services.incoming.prepare import prepare, reading
 from crmmail.services.shared import workers
 from crmmail.store import tables
+from crmmail.store.engine import sql
 from crmmail.workspace import Workspace
 
 LONG_AGO = datetime(2019, 3, 1, 9, 0, tzinfo=UTC)
@@ -237,6 +243,38 @@ def test_what_was_due_before_an_old_letter_came_stays_due(talk: Talk, box: Box) 
     assert talk.field(1, "priority") == 2
 
 
+def test_a_day_that_comes_tomorrow_is_not_over(talk: Talk, box: Box) -> None:
+    """Months have no fixed length, so the database gives a rule's records some days early."""
+    talk.do("rules add Late --state-from draft --trigger created --delay 92mo --set-priority high")
+    box.letter("ana@example.com", subject="Printer", day=26)
+    talk.do(["import", str(box.mbox())])
+    talk.wait(days=3)
+    talk.do("rules run")
+    assert talk.field(1, "priority") == 2
+
+
+def test_more_dated_rules_ask_the_database_no_more(talk: Talk, box: Box) -> None:
+    """Each of them asked twice about each letter, which made an import twenty times slower."""
+    for name in ("ana", "bea"):
+        box.letter(f"{name}@example.com", subject="Printer", id=name)
+
+    def asked(letter: bytes) -> int:
+        statements: list[str] = []
+        with talk.open() as workspace:
+            read = [prepare(reading(workspace), letter, Envelope())]
+            sql.connection().driver.set_trace_callback(statements.append)
+            deliver_together(workspace, read, HISTORY._replace(brought=workspace.now()))
+            sql.connection().driver.set_trace_callback(None)
+        return sum(one.lstrip().startswith("SELECT") for one in statements)
+
+    talk.do("rules add Late0 --trigger created --delay 2d --set-priority high")
+    with_one = asked(box.letters[0])
+    for number in range(1, 4):
+        talk.do(f"rules add Late{number} --trigger created --delay 2d --set-priority high")
+    assert asked(box.letters[1]) == with_one
+    assert talk.count(tables.Firing) == 1 + 4
+
+
 def test_with_notify_people_get_inbox_items_and_no_mail(talk: Talk, box: Box) -> None:
     talk.do("users set agent --notify email")
     box.letter("ana@example.com", subject="Printer", text="It burns.")
@@ -374,7 +412,10 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(talk: Talk, box: Box, seed
 SLOWLY = """
 import sys
 from crmmail.services.incoming import importing
+from crmmail.services.incoming.deliver import deliver_together
 from crmmail.services.incoming.importing import Wanted
+from crmmail.services.incoming.manner import HISTORY
+from crmmail.services.incoming.prepare import prepare, reading
 importing.BATCH, importing.PAUSE = 1, 0.02
 from crmmail.cli.main import run
 sys.exit(run(sys.argv[1:]))
@@ -411,6 +452,48 @@ def test_the_processes_end_when_we_do(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_process_raises_is_raised_here() -> None:
     with workers.Workers(lambda task: 1 // task, 2) as pool, pytest.raises(ZeroDivisionError):
         list(pool.each([1, 1, 0, 1]))
+
+
+@pytest.mark.timeout(30)
+def test_tasks_and_answers_that_no_pipe_has_room_for_come_through() -> None:
+    much = bytes(1 << 20)
+    with workers.Workers(lambda task: task + much, 2) as pool:
+        assert [answer for _, answer in pool.each([much] * 7)] == [much + much] * 7
+
+
+def test_a_batch_is_as_big_as_its_letters_came(talk: Talk, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        box.letter("ana@example.com", subject=f"Log {number}", text="The same line.\n" * 2_000)  # packs 50:1
+    monkeypatch.setattr(importing, "BATCH_BYTES", 40_000)
+    together, batches = importing.deliver_together, []
+
+    def counted(*args: Any) -> Any:
+        batches.append(len(args[1]))
+        return together(*args)
+
+    monkeypatch.setattr(importing, "deliver_together", counted)
+    assert talk.do(["import", str(box.mbox())]).startswith("5 mails: 5 stored")
+    assert batches == [2, 2, 1]
+
+
+def test_imported_again_one_letter_at_a_time_is_in_memory(
+    talk: Talk, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mbox, "STEP", 1 << 17)
+    size, count, chance = 100_000, 30, random.Random(1)
+    for number in range(count):
+        box.letter("ana@example.com", subject=f"Photo {number}", files=[("a.jpg", chance.randbytes(size))])
+    path = str(box.mbox())
+    box.letters.clear()
+    talk.do(["import", path])
+    tracemalloc.start()
+    try:
+        said = talk.do(["import", path])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert said.startswith(f"{count} mails: 0 stored, {count} duplicates; ")
+    assert peak < count / 2 * size
 
 
 def test_a_store_that_cannot_be_written_stops_it_and_says_what_is_there(

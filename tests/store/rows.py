@@ -52,7 +52,7 @@ def contact(name: str, *addresses: str, company: str = "", **columns: Any) -> in
 
 def message(thread: int, sender: str = "", to: str = "", cc: str = "", **columns: Any) -> int:
     plain = {"kind": "email_in", "subtype": "discussion", "from_address": sender, "date": NOW, "received": NOW}
-    with sql.savepoint():
+    with sql.transaction():
         number = messages.put_message(thread, **{**plain, **columns})
         for role, named in (("from", sender), ("to", to), ("cc", cc)):
             messages.put_addresses(number, thread, role, [Address("", one) for one in named.split()])

@@ -13,6 +13,7 @@ from crmmail.core.message import Part
 from crmmail.core.query import parse
 from crmmail.errors import NotFound
 from crmmail.store import tables as t
+from crmmail.store.engine import sql
 from crmmail.store.engine.database import Store
 from crmmail.store.history import undoable
 from crmmail.store.letters import inbox, messages
@@ -166,9 +167,14 @@ def test_who_was_told(shop: dict[str, int]) -> None:
 # --- stars --------------------------------------------------------------------------------------------------
 
 
+def star(user: int, message: int, created: datetime) -> None:
+    with sql.transaction():
+        undoable.insert("star", user=user, message=message, created=created)
+
+
 def test_a_star_is_of_one_user_and_survives_reading(shop: dict[str, int]) -> None:
-    undoable.insert("star", user=shop["bob"], message=shop["help"], created=NOW)
-    undoable.insert("star", user=shop["bob"], message=shop["help"], created=NOW)
+    star(shop["bob"], shop["help"], NOW)
+    star(shop["bob"], shop["help"], NOW)
     inbox.set_done(inbox.unread(shop["bob"]), NOW)
     assert listed(shop, starred_only=True) == "help"
     assert listed(shop, "ann", starred_only=True) == ""
@@ -181,8 +187,8 @@ def test_a_star_is_of_one_user_and_survives_reading(shop: dict[str, int]) -> Non
 
 
 def test_a_star_needs_no_item_and_the_newest_star_comes_first(shop: dict[str, int]) -> None:
-    undoable.insert("star", user=shop["ann"], message=shop["offer"], created=ago(days=1))
-    undoable.insert("star", user=shop["ann"], message=shop["help"], created=ago(days=2))
+    star(shop["ann"], shop["offer"], ago(days=1))
+    star(shop["ann"], shop["help"], ago(days=2))
     found = items.items(shop["ann"], starred_only=True)
     assert [(one.message, one.id is None, one.unread, one.starred) for one in found] == [
         (shop["offer"], True, False, True),

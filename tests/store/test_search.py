@@ -16,6 +16,7 @@ from crmmail.core.message import Part
 from crmmail.core.query import Query, parse
 from crmmail.core.words import words
 from crmmail.errors import NotFound
+from crmmail.services.keeping import upkeep
 from crmmail.store.care import soundness
 from crmmail.store.engine import sql
 from crmmail.store.engine.database import Store
@@ -71,7 +72,7 @@ def test_words_are_found(store: Store, text: str, found: list[str], not_found: l
 @pytest.mark.both
 def test_what_is_looked_through(store: Store) -> None:
     case = rows.case()
-    with sql.savepoint():
+    with sql.transaction():
         message = rows.message(
             case, "ann@one.example", "bea@two.example", "cy@three.example", subject="Printer", from_name="Ann Lee"
         )
@@ -138,16 +139,16 @@ def test_newest_first_where_old_mail_came_after_new(
 def test_only_mail_that_came_out_of_order_marks_the_store(store: Store) -> None:
     case = rows.case()
     rows.message(case, received=ago(days=9))
-    with sql.savepoint():
+    with sql.transaction():
         brought(case, ago(days=8))
         brought(case, ago(days=8))
         brought(case, ago(days=7))
     assert not index.is_by_date()
-    with pytest.raises(KeyError), sql.savepoint():
+    with pytest.raises(KeyError), sql.transaction():
         brought(case, ago(days=8))
         raise KeyError
     assert not index.is_by_date()
-    with sql.savepoint():
+    with sql.transaction():
         brought(case, ago(days=6))
         brought(case, ago(days=8))
     assert index.is_by_date()
@@ -155,7 +156,7 @@ def test_only_mail_that_came_out_of_order_marks_the_store(store: Store) -> None:
 
 def brought(thread: int, received: datetime, **columns: str) -> int:
     """As `import` makes a message."""
-    with sql.savepoint():
+    with sql.transaction():
         number = rows.message(thread, received=received, **columns)
         index.brought(number)
     return number
@@ -274,11 +275,11 @@ def test_a_message_is_found_by_any_word_of_its_own(
 @pytest.mark.both
 def test_an_edit_and_its_undoing(store: Store) -> None:
     message = rows.message(rows.case(), subject="Ёлка", text="déjà vu")
-    with sql.savepoint():
+    with sql.transaction():
         changes = undoable.update("message", message, text="other words")
     assert (find("deja"), find("other"), find("елка")) == ([], [message], [message])
     check_current()
-    with sql.savepoint():
+    with sql.transaction():
         undoable.revert(changes)
     assert (find("deja"), find("other"), find("елка")) == ([message], [], [message])
     check_current()
@@ -286,7 +287,7 @@ def test_an_edit_and_its_undoing(store: Store) -> None:
 
 def test_two_changes_in_one_transaction(store: Store) -> None:
     message = rows.message(rows.case(), text="first")
-    with sql.savepoint():
+    with sql.transaction():
         undoable.update("message", message, text="second")
         messages.change_message(message, text="third")
     assert (find("first"), find("second"), find("third")) == ([], [], [message])
@@ -297,27 +298,27 @@ def test_a_text_that_was_changed_past_us(store: Store) -> None:
     """The index does not know the words that it should take out; the message can be edited all the same."""
     message = rows.message(rows.case(), text="first")
     sql.run("UPDATE crm_message SET text = ? WHERE id = ?", "words that nobody told the index of", message)
-    with sql.savepoint():
+    with sql.transaction():
         undoable.update("message", message, text="third")
     assert find("third") == [message]
-    with sql.savepoint():
+    with sql.transaction():
         index.clear()
-        index.fill()
+        index.put(index.lost(9))
     assert (find("first"), find("third")) == ([], [message])
     assert not [one for one in soundness.damages(store) if one.check == "integrity"]
 
 
 @pytest.mark.both
 def test_an_attachment_that_goes_and_comes_again(store: Store) -> None:
-    with sql.savepoint():
+    with sql.transaction():
         message = rows.message(rows.case())
         messages.put_attachments(message, [PHOTO])
     (file,) = messages.attachments([message])
-    with sql.savepoint():
+    with sql.transaction():
         changes = undoable.delete("attachment", file.id)
     assert find("photo") == []
     check_current()
-    with sql.savepoint():
+    with sql.transaction():
         undoable.revert(changes)
     assert find("photo") == [message]
     check_current()
@@ -326,9 +327,9 @@ def test_an_attachment_that_goes_and_comes_again(store: Store) -> None:
 def test_a_message_that_is_taken_back(store: Store) -> None:
     case = rows.case()
     changes: list[undoable.Change] = []
-    with sql.savepoint(), undoable.made(changes):
+    with sql.transaction(), undoable.made(changes):
         rows.message(case, "ann@example.com", text="word")
-    with sql.savepoint():
+    with sql.transaction():
         undoable.revert(changes)
     assert find("word") == []
     check_current()
@@ -339,8 +340,8 @@ def test_what_a_savepoint_takes_back(store: Store) -> None:
     """The number of a message that was taken back may be given again, and a change that was taken back is none."""
     case = rows.case()
     old = rows.message(case, text="old")
-    with sql.savepoint():
-        with pytest.raises(KeyError), sql.savepoint():
+    with sql.transaction():
+        with pytest.raises(KeyError), sql.transaction():
             rows.message(case, text="gone")
             undoable.update("message", old, text="changed")
             raise KeyError
@@ -352,7 +353,7 @@ def test_what_a_savepoint_takes_back(store: Store) -> None:
 
 def test_a_transaction_that_is_taken_back(store: Store) -> None:
     case = rows.case()
-    with pytest.raises(KeyError), sql.savepoint():
+    with pytest.raises(KeyError), sql.transaction():
         rows.message(case, text="gone")
         raise KeyError
     rows.message(case, text="new")
@@ -372,15 +373,15 @@ def test_a_store_from_before_is_filled_a_part_at_a_time(store: Store, monkeypatc
     monkeypatch.setattr(index, "PART", 3)
     case = rows.case()
     numbers = [rows.message(case, text="word") for _ in range(10)]
-    with sql.savepoint():
+    with sql.transaction():
         index.forget(numbers[:8])
     assert find("word") == numbers[:7:-1]
     assert index.lost(99) == numbers[:8]
     steps: list[None] = []
     with pytest.raises(KeyError):  # cut off in the middle, it goes on from there
-        index.fill(lambda: _raise(len(steps), steps))
+        upkeep.fill(store, lambda: _raise(len(steps), steps))
     assert index.missing() == 5
-    assert index.fill() == 5
+    assert upkeep.fill(store) == 5
     assert find("word") == numbers[::-1]
     check_current()
 

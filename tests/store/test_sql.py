@@ -112,6 +112,13 @@ def test_a_part_that_fails_takes_back_only_itself(store: Store) -> None:
     assert titles() == ["one", "four"]
 
 
+def test_only_a_transaction_has_parts(store: Store) -> None:
+    """Else whoever means a part would open a transaction of his own, far below whoever should know of it."""
+    with pytest.raises(AssertionError), sql.savepoint():
+        add("one")
+    assert titles() == []
+
+
 def test_peewee_is_in_the_same_transaction(store: Store) -> None:
     with pytest.raises(Broken), store.transaction():
         t.Thread.create(kind="case", title="peewee's", created=NOW, updated=NOW)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,6 +19,13 @@ from crmmail.store.history import journal, undoable
 from crmmail.store.history.undoable import Change
 from crmmail.store.letters import outbox
 from crmmail.store.people import followers
+
+
+@pytest.fixture(autouse=True)
+def transaction(store: Store) -> Iterator[None]:
+    """Open around all that is done, as in every act."""
+    with store.transaction():
+        yield
 
 
 @pytest.fixture

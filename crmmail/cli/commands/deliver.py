@@ -58,7 +58,11 @@ def deliver_command(
     while piece := sys.stdin.buffer.read(1 << 20):
         letter.write(piece)
     envelope = mda.envelope(
-        recipient=recipient, sender=sender, section=section, mailbox=mailbox, keep_original=not no_keep_original
+        recipients=mda.parted(recipient),
+        sender=sender,
+        section=section,
+        mailbox=mailbox,
+        keep_original=not no_keep_original,
     )
     try:
         outcomes = deliver.deliver(session.workspace, letter, envelope, dry_run=dry_run)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from crmmail.core.letter import File, Letter
@@ -198,8 +199,7 @@ def write_mbox(path: str, found: Iterable[Exported], out: IO[bytes] | None = Non
     try:
         with os.fdopen(file, "wb") as out:
             written = _some(_write_mbox(out, found))
-            out.flush()
-            os.fsync(file)
+            _on_the_disk(out)
         return written
     except BaseException as error:  # half a file would pass for a whole one
         os.unlink(path)
@@ -214,6 +214,12 @@ def _write_mbox(out: IO[bytes], found: Iterable[Exported]) -> Written:
         out.write(mbox.as_mbox(one.data, one.sender, one.at))
         count[one.held] += 1
     return Written(*count)
+
+
+def _on_the_disk(file: IO[bytes]) -> None:
+    """What is said to be written is there after a power cut, too."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _some(written: Written) -> Written:
@@ -245,11 +251,24 @@ def write_maildir(path: str, found: Iterable[Exported]) -> Written:
             begun = os.path.join(path, "tmp", name.partition(":")[0])
             with open(begun, "wb") as out:
                 out.write(one.data)
+                _on_the_disk(out)
             os.utime(begun, (one.at.timestamp(), one.at.timestamp()))
             os.rename(begun, os.path.join(path, "cur", name))
-        return _some(Written(*count))
+        written = _some(Written(*count))
+        _names_on_the_disk(os.path.join(path, "cur"))
+        return written
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
         if isinstance(error, OSError):
             raise Refused(f"cannot write {path}: {error.strerror}") from None
         raise
+
+
+def _names_on_the_disk(folder: str) -> None:
+    """The names of its files, of which their own fsync knows nothing."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # there are file systems that know this of files only
+            os.fsync(opened)
+    finally:
+        os.close(opened)

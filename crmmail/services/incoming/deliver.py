@@ -117,11 +117,17 @@ def _by_itself(
     workspace: Workspace, one: Prepared, manner: Manner, counter: Attempts | None, dry_run: bool = False
 ) -> list[Outcome]:
     """Judges and files a letter in a transaction of its own; where that cannot be done, keeps it whole."""
+    mail = one.mail
     try:
-        if one.mail is None:
+        if mail is None:
             return keep_unread(workspace, one, one.reason, one.sentence, dry_run)
+
+        def judged() -> list[Outcome]:
+            with kept(), attempts.counted(counter, one.key):
+                return judge_and_file(workspace, one, mail, manner)
+
         try:
-            return again(workspace, lambda: _judged_and_filed(workspace, one, manner, counter), dry_run=dry_run)
+            return again(workspace, judged, dry_run=dry_run)
         except MemoryError:
             raise
         except Exception as error:
@@ -130,12 +136,6 @@ def _by_itself(
             return keep_unread(workspace, one, "crashed", bug("filing", error), dry_run)
     except MemoryError:
         raise no_memory(one.envelope) from None
-
-
-def _judged_and_filed(workspace: Workspace, one: Prepared, manner: Manner, counter: Attempts | None) -> list[Outcome]:
-    assert one.mail is not None
-    with kept(), attempts.counted(counter, one.key):
-        return judge_and_file(workspace, one, one.mail, manner)
 
 
 def _settle(counter: Attempts, one: Prepared) -> None:

@@ -40,7 +40,7 @@ from crmmail.workspace import Choice, Workspace, os_login
 CHUNK = 50  # letters that a process is given at once
 CHUNK_BYTES = 4 << 20
 BATCH = 200  # letters to a transaction; with these a delivery beside it waits for less than half a second
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 16 << 20  # of these as they came: a letter that was read is in memory as it is, whatever it packs to
 PAUSE = 0.01  # seconds between two transactions: who waits for the lock looks whether it is free, and is not told
 LIMIT = 120  # seconds to read one letter in; then its process is killed
 
@@ -160,7 +160,7 @@ def bring(
                 for one in _answers(workers, task, answer):
                     if isinstance(one, Prepared):
                         batch.append(one)
-                        size += one.packed.size
+                        size += one.envelope.size
                     else:
                         _note_failed(one, tally)
                         step(1)
@@ -225,7 +225,7 @@ def _here(letters: Sequence[Seen], wanted: Wanted) -> set[int]:
             letter = folders.read(one.place)
         except (Gone, OSError):
             continue
-        if any(mails.is_letter(data, letter) for data in known[one.message_id]):
+        if any(mails.is_letter(number, letter) for number in known[one.message_id]):
             found.add(at)
     return found
 

@@ -47,7 +47,12 @@ def judge_and_file(workspace: Workspace, one: Prepared, mail: Mail, manner: Mann
     at = _dated(workspace, one, mail) if manner.dated_by_mail else workspace.now()
     # A large one is indexed while it is in hand, so that it is accused if that takes too long.
     with workspace.at(at), sql.at_once() if one.envelope.size > LARGE else nullcontext():  # one act, one moment
-        return _judge_and_file_now(workspace, one, mail, manner)
+        settings = workspace.settings()
+        question = routing.ask(mail, one.envelope, settings)
+        known = _compared(threads.known(question, at, counting=manner.counts_loops), mail, one)
+        decision = routing.decide(mail, one.envelope, known, settings)
+        original = _keep_original(workspace, one, mail, known, decision)
+        return [_do(workspace, mail, route, decision, original, manner) for route in decision.routes]
 
 
 def _dated(workspace: Workspace, one: Prepared, mail: Mail) -> datetime:
@@ -55,15 +60,6 @@ def _dated(workspace: Workspace, one: Prepared, mail: Mail) -> datetime:
     now = workspace.now()
     said = mail.date if mail.date and mail.date.year > YEAR_OF_MAIL else one.envelope.came
     return min(said or now, now)
-
-
-def _judge_and_file_now(workspace: Workspace, one: Prepared, mail: Mail, manner: Manner) -> list[Outcome]:
-    settings = workspace.settings()
-    question = routing.ask(mail, one.envelope, settings)
-    known = _compared(threads.known(question, workspace.now(), counting=manner.counts_loops), mail, one)
-    decision = routing.decide(mail, one.envelope, known, settings)
-    original = _keep_original(workspace, one, mail, known, decision)
-    return [_do(workspace, mail, route, decision, original, manner) for route in decision.routes]
 
 
 def _compared(known: Known, mail: Mail, came: Prepared) -> Known:

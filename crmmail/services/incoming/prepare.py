@@ -6,11 +6,13 @@ quarantine whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crmmail.core import automatic
 from crmmail.core.known import Envelope
 from crmmail.core.message import Mail, Report
 from crmmail.core.typed import NamedTuple
-from crmmail.errors import EmptyMail, OutOfMemory, OverLimit, StoreBroken
+from crmmail.errors import CrmmailError, EmptyMail, OutOfMemory, OverLimit, StoreBroken
 from crmmail.mail.limits import check, check_size
 from crmmail.mail.parse import body_digest_key, parse
 from crmmail.spool import Spool
@@ -29,6 +31,14 @@ class Reading(NamedTuple):
     bounce: str  # the bounce address
 
 
+class Terms(NamedTuple):
+    """What a process must be told that reads letters and has no store."""
+
+    limits: Reading
+    deadline: int  # seconds for a letter; 0: no limit
+    place: str  # of the store, beside which attempts are counted
+
+
 class Prepared(NamedTuple):
     """A letter that has been read and packed.  What is left to do needs the store; another process may do it."""
 
@@ -38,11 +48,17 @@ class Prepared(NamedTuple):
     reason: str  # why it could not, as a code and in words
     sentence: str
     packed: Spool  # its bytes as the store keeps them: a mail of 50 MB must not be here twice
+    limits: Reading  # with which it was read
 
 
 def reading(workspace: Workspace) -> Reading:
     """The settings in force."""
     return Reading(workspace.config.delivery_max_size, workspace.config.mail_bounce)
+
+
+def terms(workspace: Workspace) -> Terms:
+    """On which letters are to be read now."""
+    return Terms(reading(workspace), workspace.config.delivery_deadline, workspace.store.place)
 
 
 def prepare(limits: Reading, letter: bytes | Spool, envelope: Envelope, counter: Attempts | None = None) -> Prepared:
@@ -79,9 +95,35 @@ def prepare(limits: Reading, letter: bytes | Spool, envelope: Envelope, counter:
                 reason, sentence = "unreadable", bug("reading", error)
         if mail is None and not key:
             key = body_digest_key(came.slices())
-        return Prepared(envelope, key, mail, reason, sentence, _packed(came))
+        return Prepared(envelope, key, mail, reason, sentence, _packed(came), limits)
     except MemoryError:
         raise no_memory(envelope) from None
+
+
+def prepare_all(
+    limits: Reading, letters: Sequence[tuple[Spool, Envelope]], counter: Attempts
+) -> list[Prepared | CrmmailError]:
+    """Each letter as it was read; an error where it must come again."""
+    return [_prepared(limits, letter, envelope, counter) for letter, envelope in letters]
+
+
+def _prepared(limits: Reading, letter: Spool, envelope: Envelope, counter: Attempts) -> Prepared | CrmmailError:
+    try:
+        return prepare(limits, letter, envelope, counter)
+    except CrmmailError as error:
+        return error
+    except Exception as error:
+        return StoreBroken(bug("reading", error))
+
+
+def again_with(limits: Reading, one: Prepared, counter: Attempts) -> Prepared | CrmmailError:
+    """The letter read once more, where a setting has changed since."""
+    if one.limits == limits:
+        return one
+    letter = Spool()
+    for piece in mails.unpacked_slices(one.packed.slices()):
+        letter.write(piece)
+    return _prepared(limits, letter, one.envelope, counter)
 
 
 def _read(limits: Reading, came: Spool, envelope: Envelope) -> Mail:

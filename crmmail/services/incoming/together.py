@@ -1,20 +1,18 @@
 """Many letters at once, for a server that stays: read one by one, committed together.
 
-Each is counted as an attempt for itself while it is read and while it is judged.  So where one of them kills the
-server, that one is accused and not its neighbours, which merely come again.
+Each is counted as an attempt for itself while it is read (`prepare`) and while it is judged.  So where one of them
+kills the server, that one is accused and not its neighbours, which merely come again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from crmmail.core.known import Envelope
 from crmmail.errors import CrmmailError
 from crmmail.services.incoming.deliver import deliver_together
 from crmmail.services.incoming.judge import Outcome
 from crmmail.services.incoming.manner import MAIL
-from crmmail.services.incoming.prepare import Prepared, Reading, prepare, reading
-from crmmail.spool import Spool
+from crmmail.services.incoming.prepare import Prepared, again_with, reading
 from crmmail.store.engine import database
 from crmmail.store.files.attempts import Attempts
 from crmmail.store.letters import outbox
@@ -37,14 +35,6 @@ def newest_waiting() -> tuple[int, int]:
     return outbox.newest_waiting()
 
 
-def read(
-    workspace: Workspace, letters: Sequence[tuple[Spool, Envelope]], counter: Attempts
-) -> list[Prepared | CrmmailError]:
-    """Each letter as it was read; an error where it must come again."""
-    limits = reading(workspace)
-    return [_read(limits, letter, envelope, counter) for letter, envelope in letters]
-
-
 def take(
     workspace: Workspace,
     many: list[Prepared | CrmmailError],
@@ -53,25 +43,25 @@ def take(
 ) -> list[list[Outcome] | CrmmailError]:
     """What became of each letter; whoever has outcomes is committed, the others must come again.
 
+    Who read them had the settings as they were then; what was read by others than these is read again.
+
     Args:
         more: as `deliver_together` has it; what it says is added to `many`.
     """
 
+    def current(came: Sequence[Prepared | CrmmailError]) -> list[Prepared | CrmmailError]:
+        return [again_with(limits, one, counter) if isinstance(one, Prepared) else one for one in came]
+
     def added() -> list[Prepared]:
-        came = more()
+        came = current(more())
         many.extend(came)
         return _whole(came)
 
+    limits = reading(workspace)
+    many[:] = current(many)
     judged = iter(deliver_together(workspace, _whole(many), MAIL, counter, added))
     return [next(judged) if isinstance(one, Prepared) else one for one in many]
 
 
 def _whole(many: Sequence[Prepared | CrmmailError]) -> list[Prepared]:
     return [one for one in many if isinstance(one, Prepared)]
-
-
-def _read(limits: Reading, letter: Spool, envelope: Envelope, counter: Attempts) -> Prepared | CrmmailError:
-    try:
-        return prepare(limits, letter, envelope, counter)
-    except CrmmailError as error:
-        return error

@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import Refused, StoreBroken
-from crmmail.store import schema
+from crmmail.services.keeping import upkeep
 from crmmail.store.care import copying
 from crmmail.store.engine import database
 from crmmail.store.engine import place as places
 from crmmail.store.engine.database import speaking_plainly
-from crmmail.store.letters import index
 
 PATIENCE = 30  # seconds to wait for somebody else's lock
 
@@ -55,9 +54,8 @@ class Copy:
             raise
 
     def _prepare(self) -> None:
-        schema.migrate(self.target)
-        with speaking_plainly(self.target.place):
-            table = copying.filled(self.target)
+        upkeep.update(self.target)
+        table = copying.filled(self.target)
         if table:
             sentence = f"{self.target.place} is in use: there are rows in {table}"
             raise Refused(f"{sentence}; name an empty database, or a file that is not there")
@@ -74,8 +72,7 @@ class Copy:
 
     def rows(self) -> int:
         """How many there are to copy; `run` calls `step` so many times."""
-        with speaking_plainly(self.source.place):
-            return copying.count(self.source)
+        return copying.count(self.source)
 
     def run(self, step: Callable[[], None] = lambda: None) -> Copied:
         """Copies everything, and compares.
@@ -94,8 +91,7 @@ class Copy:
                     self._compare(one.name, found[one.name], copying.content(self.target, one))
         finally:
             copying.end_reading(self.source)
-        with speaking_plainly(self.target.place):
-            index.fill()
+        upkeep.fill(self.target)
         return Copied(self.target.place, len(tables), sum(one.rows for one in found.values()))
 
     def _compare(self, table: str, there: copying.Content, here: copying.Content) -> None:

@@ -13,9 +13,8 @@ from crmmail import config as configuration
 from crmmail.core import address as addresses
 from crmmail.core.typed import NamedTuple
 from crmmail.errors import NotAllowed, Refused, UsageError
-from crmmail.services.keeping import people
+from crmmail.services.keeping import people, upkeep
 from crmmail.services.shared import fields
-from crmmail.store import schema
 from crmmail.store.engine import database
 from crmmail.store.engine import place as places
 from crmmail.store.files import beside
@@ -74,7 +73,7 @@ def init(
         os.makedirs(os.path.dirname(place), 0o700)
     store = database.open(named, create=True, check=False)
     try:
-        schema.migrate(store)
+        upkeep.update(store)
         with store.transaction():
             if directory.users():
                 raise Refused(f"{place} is in use already ({len(directory.users())} users): name another with --db")

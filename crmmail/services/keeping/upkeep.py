@@ -16,7 +16,7 @@ from crmmail.store import schema
 from crmmail.store.care import soundness
 from crmmail.store.care.soundness import Damage
 from crmmail.store.engine import database
-from crmmail.store.engine.database import NOTHING_IN, RESTORE, is_made
+from crmmail.store.engine.database import NOTHING_IN, RESTORE, Store, is_made
 from crmmail.store.files import beside
 from crmmail.store.history import journal
 from crmmail.store.letters import index
@@ -39,15 +39,38 @@ def migrate(workspace: Workspace, step: Callable[[], None] = lambda: None) -> li
     """
     if not is_made(workspace.store):
         raise StoreMissing(f"{workspace.store.place}: {NOTHING_IN}")
-    return schema.migrate(workspace.store, step)
+    return update(workspace.store, step)
+
+
+def update(store: Store, step: Callable[[], None] = lambda: None) -> list[str]:
+    """The same for a store that may be new."""
+    done = schema.migrate(store)
+    fill(store, step)
+    return done
+
+
+def fill(store: Store, step: Callable[[], None] = lambda: None) -> int:
+    """Puts messages into the index of words that are not in it, the oldest first; how many.  `step` is called after
+    each.
+
+    Each part is a short transaction, so that others work meanwhile; begun again, it goes on.
+    """
+    done, last = 0, 0
+    with database.speaking_plainly(store.place):
+        while some := index.lost(index.PART, after=last):
+            with store.transaction():
+                index.put(some)
+            done, last = done + len(some), some[-1]
+            for _ in some:
+                step()
+    return done
 
 
 def reindex(workspace: Workspace, step: Callable[[], None] = lambda: None) -> int:
     """Makes the index of words anew; how many messages are in it.  `step` is called after each of `messages`."""
     with workspace.store.transaction():
         index.clear()
-    with database.speaking_plainly(workspace.store.place):
-        return index.fill(step)
+    return fill(workspace.store, step)
 
 
 def messages(workspace: Workspace) -> int:

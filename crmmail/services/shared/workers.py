@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, Pipe
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -120,8 +122,10 @@ class Workers(Generic[Task, Answer]):
         """In the other process: works until nobody wants anything any more."""
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is for us, who shall end in good order
+            tasks: SimpleQueue[Task] = SimpleQueue()
+            threading.Thread(target=_take_in, args=(theirs, tasks), daemon=True).start()
             while True:
-                task = theirs.recv()
+                task = tasks.get()
                 try:
                     answer: Any = self._work(task)
                 except Exception as error:
@@ -129,6 +133,19 @@ class Workers(Generic[Task, Answer]):
                 theirs.send(answer)
         except BaseException:
             os._exit(1)
+
+
+def _take_in(theirs: Connection, tasks: SimpleQueue[Any]) -> None:
+    """In a thread of the other process: takes each task as soon as it comes, and ends the process when the pipe ends.
+
+    Where it took one only when the last is answered, both could wait for ever: we with a task that the pipe has no room
+    for, it with an answer that the pipe has no room for either.
+    """
+    try:
+        while True:
+            tasks.put(theirs.recv())
+    except BaseException:
+        os._exit(1)
 
 
 def processors() -> int:

@@ -1,6 +1,7 @@
 """A whole store into an empty one, of the other kind or of the same: every row as it is, its number too.
 
-Two stores are open here, so every function is told which; `sql` speaks to one only.
+Two stores are open here, so every function is told which; `sql` speaks to one only.  What is read speaks plainly for
+the store that it is read from: else the target would be blamed for it, in whose transaction it happens.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import peewee
 
 from crmmail.core.typed import Any, NamedTuple
 from crmmail.store import tables as t
-from crmmail.store.engine.database import Store
-from crmmail.store.engine.sql import Connection, inserting, marks
+from crmmail.store.engine.database import Store, speaking_plainly
+from crmmail.store.engine.sql import inserting, marks
 
 PAGE = 1_000  # rows that are read together
-BYTES = 4 << 20  # and of those that hold letters or files, so many bytes
+BYTES = 4 << 20  # and of those that may be long, so many bytes
 
 
 class Table(NamedTuple):
@@ -28,7 +29,7 @@ class Table(NamedTuple):
     key: tuple[str, ...]
     truths: frozenset[int]  # places of the columns that are true or false
     own: tuple[int, ...]  # places of the columns that refer to a row of the same table
-    has_bytes: bool
+    long: tuple[str, ...]  # columns of text or bytes of any length
 
 
 class Content(NamedTuple):
@@ -53,20 +54,20 @@ def _table(model: Any) -> Table:
         tuple(model._meta.fields[one].column_name for one in keys),
         frozenset(place for place, one in enumerate(fields) if isinstance(one, peewee.BooleanField)),
         tuple(place for place, one in enumerate(fields) if getattr(one, "rel_model", None) is model),
-        any(isinstance(one, peewee.BlobField) for one in fields),
+        tuple(one.column_name for one in fields if isinstance(one, peewee.BlobField | peewee.TextField)),
     )
 
 
 def count(store: Store) -> int:
     """How many rows there are."""
-    return sum(int(_ask(store.connection, f"SELECT COUNT(*) FROM {one.name}")[0][0]) for one in tables())
+    return sum(int(_ask(store, f"SELECT COUNT(*) FROM {one.name}")[0][0]) for one in tables())
 
 
 def filled(store: Store) -> str:
     """A table that has rows of somebody's; "" where the store is as it was made."""
     made = {"crm_subtype"}  # by the first migration
     there = (one.name for one in tables() if one.name not in made)
-    return next((name for name in there if _ask(store.connection, f"SELECT 1 FROM {name} LIMIT 1")), "")
+    return next((name for name in there if _ask(store, f"SELECT 1 FROM {name} LIMIT 1")), "")
 
 
 def begin_reading(store: Store) -> None:
@@ -84,7 +85,7 @@ def copy(source: Store, target: Store, table: Table, step: Callable[[], None]) -
     insert = inserting(table.name, table.columns)
     digest, total = hashlib.sha256(), 0
     later: list[tuple[Any, ...]] = []
-    for page in _pages(source.connection, table):
+    for page in _pages(source, table):
         ready = []
         for row in page:
             digest.update(_written(row))
@@ -102,7 +103,7 @@ def copy(source: Store, target: Store, table: Table, step: Callable[[], None]) -
 def content(store: Store, table: Table) -> Content:
     """What is in a table."""
     digest, total = hashlib.sha256(), 0
-    for page in _pages(store.connection, table):
+    for page in _pages(store, table):
         for row in page:
             digest.update(_written(row))
         total += len(page)
@@ -113,48 +114,44 @@ def copy_numbers(source: Store, target: Store, table: Table) -> None:
     """Goes on counting where the source would: a number that was ever given is not given again."""
     if table.key != ("id",):
         return
-    last = _last_number(source.connection, table.name)
+    last = _last_number(source, table.name)
     if not last:
         return
     if _pg(target):
         target.connection.execute("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", (table.name, last))
     elif not target.connection.execute(
         "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table.name)
-    ).rowcount and _is_counted(target.connection, table.name):
+    ).rowcount and _is_counted(target, table.name):
         target.connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, last))
 
 
-def _last_number(connection: Connection, table: str) -> int:
-    if connection.postgres:
-        name = _ask(connection, "SELECT pg_get_serial_sequence(?, 'id')", table)[0][0]
-        last, called = _ask(connection, f"SELECT last_value, is_called FROM {name}")[0]
+def _last_number(store: Store, table: str) -> int:
+    if _pg(store):
+        name = _ask(store, "SELECT pg_get_serial_sequence(?, 'id')", table)[0][0]
+        last, called = _ask(store, f"SELECT last_value, is_called FROM {name}")[0]
         return int(last) if called else 0
-    given = _ask(connection, "SELECT seq FROM sqlite_sequence WHERE name = ?", table)
-    return int(given[0][0] if given else _ask(connection, f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
+    given = _ask(store, "SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+    return int(given[0][0] if given else _ask(store, f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
 
 
-def _is_counted(connection: Connection, table: str) -> bool:
+def _is_counted(store: Store, table: str) -> bool:
     """Does SQLite remember the last number of this table?"""
-    made = _ask(connection, "SELECT sql FROM sqlite_master WHERE name = ?", table)
+    made = _ask(store, "SELECT sql FROM sqlite_master WHERE name = ?", table)
     return "AUTOINCREMENT" in str(made[0][0])
 
 
 # --- rows ---------------------------------------------------------------------------------------------------
 
 
-def _pages(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
+def _pages(store: Store, table: Table) -> Iterator[list[tuple[Any, ...]]]:
     """The rows by their key, some at a time."""
     key, columns = ", ".join(table.key), ", ".join(table.columns)
     places = [table.columns.index(one) for one in table.key]
     where, last = "", ()
     while True:
-        limit = _fitting(connection, table, where, last) if table.has_bytes else PAGE
-        page = [
-            tuple(map(_plain, row))
-            for row in _ask(
-                connection, f"SELECT {columns} FROM {table.name}{where} ORDER BY {key} LIMIT {limit}", *last
-            )
-        ]
+        limit = _fitting(store, table, where, last) if table.long else PAGE
+        found = _ask(store, f"SELECT {columns} FROM {table.name}{where} ORDER BY {key} LIMIT {limit}", *last)
+        page = [tuple(map(_plain, row)) for row in found]
         if not page:
             return
         yield page
@@ -162,15 +159,21 @@ def _pages(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...
         where = f" WHERE ({key}) > ({marks(len(last))})"
 
 
-def _fitting(connection: Connection, table: Table, where: str, last: Sequence[Any]) -> int:
+def _fitting(store: Store, table: Table, where: str, last: Sequence[Any]) -> int:
     """How many of the next rows are to be read together: so many bytes, and one at least."""
-    sizes = _ask(connection, f"SELECT size FROM {table.name}{where} ORDER BY {table.key[0]} LIMIT {PAGE}", *last)
+    # PostgreSQL knows it without unpacking the value.  SQLite reads the text for it, so it is asked for no more rows
+    # than fit.
+    length = "OCTET_LENGTH" if _pg(store) else "LENGTH"
+    size = " + ".join(f"COALESCE({length}({one}), 0)" for one in table.long)
+    key = ", ".join(table.key)
     total, fit = 0, 0
-    for (size,) in sizes:
-        total += size
-        if total > BYTES:
-            break
-        fit += 1
+    with speaking_plainly(store.place):
+        text = f"SELECT {size} FROM {table.name}{where} ORDER BY {key} LIMIT {PAGE}"
+        for (size,) in store.connection.execute(text, last):
+            total += size
+            if total > BYTES:
+                break
+            fit += 1
     return max(fit, 1)
 
 
@@ -208,8 +211,9 @@ def _as_the_target_has_it(table: Table, row: list[Any], on_postgres: bool) -> li
     return [bool(one) if place in table.truths and one is not None else one for place, one in enumerate(row)]
 
 
-def _ask(connection: Connection, text: str, *given: Any) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = connection.execute(text, given).fetchall()
+def _ask(store: Store, text: str, *given: Any) -> list[tuple[Any, ...]]:
+    with speaking_plainly(store.place):
+        found: list[tuple[Any, ...]] = store.connection.execute(text, given).fetchall()
     return found
 
 

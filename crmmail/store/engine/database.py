@@ -77,7 +77,7 @@ class Store:
             StoreBroken: anything else the database says, whatever its words (disk full surfaces as "cannot
                 rollback", corruption as DatabaseError); an integer that does not fit is a NotFound.
         """
-        with speaking_plainly(self.place), sql.savepoint():
+        with speaking_plainly(self.place), sql.transaction():
             yield
 
     def check_writable(self) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import lru_cache
 
@@ -232,9 +232,15 @@ _ADAPT: dict[type, Callable[[Any], Any]] = {
 # --- transactions -------------------------------------------------------------------------------------------
 
 
+def savepoint() -> AbstractContextManager[None]:
+    """Inside a transaction a part of it that can fail by itself."""
+    assert connection().depth, "there is no transaction that this could be a part of: services open one"
+    return transaction()
+
+
 @contextmanager
-def savepoint() -> Iterator[None]:
-    """All or nothing: inside a transaction a part of it that can fail by itself, else a transaction."""
+def transaction() -> Iterator[None]:
+    """All or nothing; inside a transaction a savepoint.  It is `database.Store.transaction` that services open."""
     held = connection()
     name = f"part_{held.depth}"
     if held.depth:

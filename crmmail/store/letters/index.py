@@ -2,7 +2,7 @@
 
     a new message          `added`: it is put in at the end of the transaction, when all that hangs on it is there
     edit, delete, undo     `changing`: it is taken out, with the words it had, and put in again at the end
-    a store from before    `fill` puts in what is missing, a part at a time, each a short transaction
+    a store from before    `put` puts in what is `lost`, a part at a time (`services.keeping.upkeep.fill`)
 
 What is in it: subject; text, with what it quotes (people look for that too, and a letter that was never sent to us is
 here only as a quote), of a monster the first LONGEST characters; sender; who else took part; names of attachments.  Not
@@ -14,7 +14,7 @@ SQLite takes words out of an index that keeps no texts only if it is told which:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from crmmail.core.typed import NamedTuple
@@ -191,32 +191,15 @@ def missing() -> int:
     return max(0, messages() - int(sql.value(f"SELECT COUNT(*) FROM {_table()[0]}")))
 
 
-def fill(step: Callable[[], None] = lambda: None) -> int:
-    """Puts in what is missing, oldest first; how many messages.  `step` is called after each.
-
-    Begun again, it goes on: whatever was put in stays.  Others work meanwhile.
-    """
-    done, last = 0, 0
-    query = f"SELECT m.id FROM crm_message m WHERE m.id > ? AND NOT EXISTS ({_here()}) ORDER BY m.id LIMIT {PART}"
-    while found := [number for (number,) in sql.rows(query, last)]:
-        with sql.savepoint():
-            put(found)
-        last = found[-1]
-        done += len(found)
-        for _ in found:
-            step()
-    return done
-
-
 def clear() -> None:
     """Takes everything out."""
     sql.run("DELETE FROM crm_search" if sql.postgres() else "INSERT INTO crm_search (crm_search) VALUES ('delete-all')")
 
 
-def lost(limit: int) -> list[int]:
-    """Messages that are not in it."""
-    query = f"SELECT m.id FROM crm_message m WHERE NOT EXISTS ({_here()}) ORDER BY m.id LIMIT ?"
-    return [number for (number,) in sql.rows(query, limit)]
+def lost(limit: int, after: int = 0) -> list[int]:
+    """Messages that are not in it, the oldest first, of those `after` a message."""
+    query = f"SELECT m.id FROM crm_message m WHERE m.id > ? AND NOT EXISTS ({_here()}) ORDER BY m.id LIMIT ?"
+    return [number for (number,) in sql.rows(query, after, limit)]
 
 
 def left_over(limit: int) -> list[int]:

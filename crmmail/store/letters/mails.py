@@ -130,19 +130,19 @@ def original_bytes(number: int) -> bytes:
     return zlib.decompress(bytes(data))
 
 
-def filed(message_ids: Sequence[str]) -> dict[str, list[bytes]]:
-    """Message-ID → the letters that bear it and are kept, each `compressed`; not of those that wait for a route, which
-    may have found one since."""
+def filed(message_ids: Sequence[str]) -> dict[str, list[int]]:
+    """Message-ID → the mails that bear it and are kept; not those that wait for a route, which may have found one
+    since."""
     text = f"""
-        SELECT message_id, data FROM crm_original AS original
+        SELECT message_id, id FROM crm_original AS original
         WHERE message_id IN ({sql.marks(len(message_ids))}) AND data IS NOT NULL AND (
             EXISTS (SELECT 1 FROM crm_message WHERE crm_message.original_id = original.id)
             OR EXISTS (
                 SELECT 1 FROM crm_quarantine held
                 WHERE held.original_id = original.id AND held.reason IN ({sql.marks(len(BEFORE_ADDRESSES))})))"""
-    found: dict[str, list[bytes]] = {}
-    for message_id, data in sql.rows(text, *message_ids, *BEFORE_ADDRESSES) if message_ids else ():
-        found.setdefault(message_id, []).append(bytes(data))
+    found: dict[str, list[int]] = {}
+    for message_id, number in sql.rows(text, *message_ids, *BEFORE_ADDRESSES) if message_ids else ():
+        found.setdefault(message_id, []).append(int(number))
     return found
 
 
@@ -154,10 +154,10 @@ def in_several_records() -> set[int]:
     return {number for (number,) in sql.rows(text)}
 
 
-def is_letter(data: bytes, letter: bytes) -> bool:
-    """Are these `compressed` bytes that letter?"""
-    packer = zlib.decompressobj()
-    return packer.decompress(data, len(letter) + 1) == letter and not packer.unconsumed_tail
+def is_letter(number: int, letter: bytes) -> bool:
+    """Is this mail, byte for byte, that letter?  One of another size is not even read."""
+    data = sql.value("SELECT data FROM crm_original WHERE id = ? AND size = ?", number, len(letter))
+    return data is not None and zlib.decompress(bytes(data)) == letter
 
 
 def beginning(number: int, size: int) -> bytes:

@@ -360,10 +360,6 @@ def counts(user: int, now: datetime, tonight: datetime) -> dict[str, int]:
             wanted["late"] = Condition("r.deadline < ?", (now,))
             wanted["today"] = Condition("r.deadline >= ? AND r.deadline < ?", (now, tonight))
         for key, condition in wanted.items():
-            holds = every([one_of("r.state", _unfinished(name)), condition])
+            holds = every([one_of("r.state", UNFINISHED), condition])
             found[key] += int(sql.value(f"SELECT COUNT(*) FROM crm_{name} r WHERE {holds.text}", *holds.values))
     return found
-
-
-def _unfinished(kind: str) -> list[str]:
-    return [state for state in KINDS[kind].states if state not in KINDS[kind].done]

@@ -127,9 +127,7 @@ def _read(wanted: Sequence[int]) -> list[Hit]:
             SELECT m.id, h.id, h.kind, h.title, COALESCE(c.state, l.state, ''), m.kind, COALESCE(w.login, ''),
                 m.from_name, m.from_address, m.subject, SUBSTR(m.text, 1, {index.LONGEST}), m.internal, m.received
             FROM crm_message m
-            JOIN crm_thread h ON h.id = m.thread_id
-            LEFT JOIN crm_case c ON c.thread_id = h.id
-            LEFT JOIN crm_lead l ON l.thread_id = h.id
+            JOIN crm_thread h ON h.id = m.thread_id {finding.CASE_OR_LEAD}
             LEFT JOIN crm_user w ON w.id = m.author_id
             WHERE m.id IN ({sql.marks(len(some))})""",
             *some,

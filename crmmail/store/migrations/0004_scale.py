@@ -1,7 +1,7 @@
 """The index of all words of all messages; the indexes that a million of them need.  Frozen.
 
 On SQLite it holds words only, not the texts again (`content=''`).  Messages that are here already are put into it
-afterwards, a part at a time, by `schema.migrate`: one transaction over a million would keep every delivery waiting.
+afterwards, a part at a time, by `db migrate`: one transaction over a million would keep every delivery waiting.
 """
 
 from peewee import SqliteDatabase

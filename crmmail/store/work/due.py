@@ -48,14 +48,13 @@ def facts(number: int) -> Facts:
     )
 
 
-def due(rule: Rule, at: datetime, parents: Mapping[str, str], *, now: datetime, only: int | None = None) -> list[int]:
+def due(rule: Rule, at: datetime, parents: Mapping[str, str], *, now: datetime) -> list[int]:
     """The records that a dated rule may have to act on, in one query: `core.plan` has the last word on each.
 
     Args:
         at: by when they must be due.
         parents: of sections, by code.
         now: where it failed lately it is not tried.
-        only: ask about this record alone.
     """
     table = t.RECORDS[rule.kind]
     base = {
@@ -77,8 +76,6 @@ def due(rule: Rule, at: datetime, parents: Mapping[str, str], *, now: datetime, 
         _settled(now, base <= after(now - DAILY, before)),
     )
     query = table.select(table.thread).join(t.Thread).where(base <= latest, t.Thread.moved_to.is_null())
-    if only is not None:
-        query = query.where(table.thread == only)
     for condition in _conditions(rule, table, parents):
         query = query.where(condition)
     return [row.thread_id for row in query.where(~t.fn.EXISTS(acted)).order_by(table.thread)]

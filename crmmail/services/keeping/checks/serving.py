@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from crmmail import __version__
+from crmmail.core.text import one_line
 from crmmail.services.keeping.checks.finding import Finding, Site, fail, local, ok, warn
 from crmmail.store.engine import place as places
 from crmmail.store.engine.database import NEWEST
 from crmmail.store.files import beside, serving
 
-PATIENCE = 5.0  # seconds for an answer
-MDA = b"doctor\n"  # no mail, to which a server says that it is none
-LMTP = b"QUIT\r\n"
+PATIENCE = 5.0  # seconds for an answer, beyond those for which a server may wait for the store's lock
+MOST = 1 << 16  # bytes of an answer
+# What a client says before it sends a mail, so that it is the process with the store which answers.
+MDA = serving.QUESTION + b"\n"
+LMTP = b"LHLO doctor\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nQUIT\r\n"
+LMTP_ANSWERS = 4  # the greeting, and those to LHLO, MAIL and RCPT
 
 
 def server_is_well(site: Site) -> Iterator[Finding]:
@@ -37,51 +40,74 @@ def server_is_well(site: Site) -> Iterator[Finding]:
     elif found.version and found.version != __version__:
         sentence = f"{who} is still crmmail {found.version}"
         yield warn("serve", sentence, "restart it: systemctl restart crmmail, or ^C and crmmail serve")
-    elif deaf := [said for said in (_silence(found.mda, MDA), _silence(found.lmtp, LMTP)) if said]:
-        sentence = f"{who} does not answer: {deaf[0]}"
-        yield fail("serve", sentence, "restart it: systemctl restart crmmail, or end it and crmmail serve")
     else:
-        lmtp = f", LMTP on {found.lmtp}" if found.lmtp else ""
-        yield ok("serve", f"{who} takes mail{lmtp}")
+        yield _heard(site, found, who)
 
 
-def _silence(where: str, question: bytes) -> str:
-    """Why a server is taken for deaf at that address; "" where it answers, where it has none, or we may not ask."""
-    family, target = _target(where)
+def _heard(site: Site, found: serving.Server, who: str) -> Finding:
+    """What it says to a client that asks whether it could hand a mail over."""
+    patience = site.config.delivery_busy_timeout + PATIENCE
+    try:
+        refusal = _refusal(found.mda, MDA, _by_mda, patience) or _refusal(found.lmtp, LMTP, _by_lmtp, patience)
+    except _Deaf as deaf:
+        sentence = f"{who} does not answer: {deaf}"
+        return fail("serve", sentence, "restart it: systemctl restart crmmail, or end it and crmmail serve")
+    if refusal:
+        advice = "mail waits where it is, and nothing is lost: look again, and mend what it says if it goes on"
+        return warn("serve", f"{who} takes no mail now: {refusal}", advice)
+    lmtp = f", LMTP on {found.lmtp}" if found.lmtp else ""
+    return ok("serve", f"{who} takes mail{lmtp}")
+
+
+class _Deaf(Exception):
+    """A server does not do what a client waits for; str() is what."""
+
+
+def _refusal(where: str, question: bytes, understood: Callable[[bytes], str], patience: float) -> str:
+    """Why no mail could be handed over at that address, as it is said there; "" where one could, where there is no such
+    address, or where we may not ask.
+
+    Raises:
+        _Deaf: it does not answer that.
+    """
     if not where:
         return ""
+    said = b""
     try:
-        with socket.socket(family) as probe:
-            probe.settimeout(PATIENCE)
-            probe.connect(target)
-            probe.sendall(question)
-            return "" if probe.recv(1) else f"it hangs up on {where}"
+        with serving.connected(serving.address(where), patience) as line:
+            line.sendall(question)
+            while len(said) < MOST and (piece := line.recv(MOST)):
+                said += piece
     except (FileNotFoundError, ConnectionRefusedError):
-        return f"nobody listens on {where}"
+        raise _Deaf(f"nobody listens on {where}") from None
     except (BlockingIOError, TimeoutError):
-        return f"nothing is heard on {where}"
+        raise _Deaf(f"nothing is heard on {where}") from None
     except OSError:
         return ""  # too long for a socket, or not for us
+    try:
+        return one_line(understood(said))
+    except ValueError:
+        raise _Deaf(f"it hangs up on {where}") from None
 
 
-def _target(where: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
-    """An address as `server.sockets` writes it, for `connect`."""
-    if where.startswith("unix:"):
-        return socket.AF_UNIX, where.removeprefix("unix:")
-    host, _, port = where.rpartition(":")
-    return socket.AF_INET6 if "[" in host else socket.AF_INET, (host.strip("[]"), int(port or 0))
+def _by_mda(said: bytes) -> str:
+    _, end, words = said.decode("utf-8", "replace").partition("\n")
+    if not end:
+        raise ValueError("no answer")
+    return words
+
+
+def _by_lmtp(said: bytes) -> str:
+    answers = [line for line in said.decode("utf-8", "replace").splitlines() if line[3:4] != "-"]
+    refusals = [line for line in answers if line.startswith(("4", "5"))]
+    if not refusals and len(answers) < LMTP_ANSWERS:
+        raise ValueError("no answer")
+    return refusals[0] if refusals else ""
 
 
 def _is_deserted(path: str) -> bool:
     """Is it a socket at which nobody listens?  At those of systemd somebody does, also where no server runs yet."""
-    if not os.path.exists(path):
-        return False
     try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1)
-            probe.connect(path)
-    except ConnectionRefusedError:
-        return True
+        return os.path.exists(path) and not serving.listens(path)
     except OSError:
-        pass  # too long for a socket, not for us, or busy
-    return False
+        return False  # too long for a socket, or not for us
