@@ -20,7 +20,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,13 +46,19 @@ def programs() -> Path | None:
 
 
 class PostgresStack:
-    """The server, from `with` to its end."""
+    """The server, from `with` to its end.
 
-    def __init__(self) -> None:
+    Args:
+        settings: what it is started with, NAME=VALUE; the usual ones spare the disk.
+        place: the folder in which its own is made; None: memory, where there is some.
+    """
+
+    def __init__(self, settings: Sequence[str] = FAST, place: str | None = None) -> None:
         found = programs()
         assert found, f"no initdb: {APT_LINE}"
         self.programs = found
-        place = MEMORY if os.path.isdir(MEMORY) else "/tmp"
+        self.settings = settings
+        place = place or (MEMORY if os.path.isdir(MEMORY) else "/tmp")
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=place))  # a socket's path has room for 107 letters
         self.process: subprocess.Popen[bytes] | None = None
         self._as: dict[str, Any] = {}
@@ -88,7 +94,7 @@ class PostgresStack:
 
     def start(self) -> None:
         """Starts it, also after `stop`."""
-        options = [word for one in (*FAST, "listen_addresses=", "max_connections=60") for word in ("-c", one)]
+        options = [word for one in (*self.settings, "listen_addresses=", "max_connections=60") for word in ("-c", one)]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options],

@@ -42,6 +42,7 @@ class Intake:
         self._workspace: Workspace | None = None
         self._steady: Steady | None = None
         self._newest: object = None  # of what waits to leave
+        self._has_looked = False  # just now, whether the store and the settings are still the same
         self._longest = 0  # seconds for all that is done with the store; 0: as many as it takes
 
     def trouble(self, sizes: Sequence[int]) -> list[str]:
@@ -72,9 +73,11 @@ class Intake:
 
     def read(self, letters: Sequence[tuple[Spool, Envelope]]) -> list[Prepared | CrmmailError]:
         """Each mail as it was read; an error where it must come again.  It opens the store, so nobody may be in the
-        midst of `take`."""
+        midst of `take`, which follows at once and need not look again."""
         try:
-            return prepare_all(reading(self._open()), letters, self._counter())
+            limits = reading(self._open())
+            self._has_looked = True
+            return prepare_all(limits, letters, self._counter())
         except Exception as error:
             return [self._failed(error)] * len(letters)
         finally:
@@ -118,7 +121,8 @@ class Intake:
         """The store and the settings as they are now.  Whoever calls it ends the alarm, which is for a database whose
         host has gone without a word."""
         signal.alarm(self._longest)
-        if self._workspace is not None and not self._workspace.is_current():
+        looked, self._has_looked = self._has_looked, False
+        if self._workspace is not None and not looked and not self._workspace.is_current():
             self.close()
         if self._workspace is None:
             self._workspace = Workspace(self._choice, self._environ)

@@ -4,8 +4,8 @@
     python tests/bench/all.py [--quick] [--write] [--only WORDS] [--venv PATH] [--roundup PATH] [--keep FOLDER]
 
 Without --venv it builds the wheel and installs it into an environment of its own; --roundup is one with Roundup in it.
-About twenty minutes on an idle machine of two cores, with --quick five; other work on it moves every figure, so the
-load before each bench is told.  --write puts each table into docs/benchmarks.md, between the marks that name it
+About half an hour on an idle machine of two cores, with --quick five minutes; other work on it moves every figure, so
+the load before each bench is told.  --write puts each table into docs/benchmarks.md, between the marks that name it
 (`<!-- lmtp -->`), with the command that makes it again, and then makes the table of the goals from them (goals.py); a
 bench that fails leaves the old table there.  --keep is where the big stores are made, to be used again by the next run.
 """

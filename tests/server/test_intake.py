@@ -133,6 +133,22 @@ def test_a_store_that_says_nothing_any_more_ends_the_process_as_a_mail_does_that
     assert left and all(99 < one <= 100 for one in left), left
 
 
+def test_whether_the_store_is_the_same_is_asked_once_a_batch(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the file and the database: more than a question of the mail itself costs."""
+    looks: list[bool] = []
+    real = Workspace.is_current
+
+    def is_current(self: Workspace) -> bool:
+        looks.append(real(self))
+        return looks[-1]
+
+    monkeypatch.setattr(Workspace, "is_current", is_current)
+    assert desk.take("One") == ["stored alias"]
+    for count in (1, 2, 3):
+        assert desk.take(f"Next {count}") == ["stored alias"]
+        assert looks == [True] * count
+
+
 def test_an_empty_mail_is_an_error_of_its_own_only(desk: Desk) -> None:
     assert desk.take_raw([b"", letter("One")]) == ["EmptyMail", "stored alias"]
 
