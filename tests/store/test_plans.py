@@ -214,13 +214,19 @@ def reads_all(line: str) -> bool:
     return (line.startswith("SCAN") and "VIRTUAL TABLE" not in line) or line.endswith("(kind=?)")
 
 
+def watched(big_store: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, line: str) -> Watch:
+    """What a command asked of the store."""
+    watch = Watch(monkeypatch)
+    command(monkeypatch, big_store, line)
+    assert len(watch.statements) > 2
+    return watch
+
+
 @pytest.mark.parametrize("line", HOT)
 def test_nothing_is_scanned_and_nothing_sorted(
     big_store: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    watch = Watch(monkeypatch)
-    command(monkeypatch, big_store, line)
-    assert len(watch.statements) > 2
+    watch = watched(big_store, monkeypatch, line)
     assert troubles(big_store[0], watch.statements, sorts=False) == []
 
 
@@ -232,9 +238,7 @@ def test_a_search_by_date_neither(
     """In a store into which old mail was imported."""
     monkeypatch.setattr(index, "is_by_date", lambda: True)
     monkeypatch.setattr(search, "SORTED", most)
-    watch = Watch(monkeypatch)
-    command(monkeypatch, big_store, line)
-    assert len(watch.statements) > 2
+    watch = watched(big_store, monkeypatch, line)
     assert troubles(big_store[0], watch.statements, sorts=False) == []
 
 
@@ -242,18 +246,14 @@ def test_a_search_by_date_neither(
 def test_what_is_sorted_was_found_by_an_index(
     big_store: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    watch = Watch(monkeypatch)
-    command(monkeypatch, big_store, line)
-    assert len(watch.statements) > 2
+    watch = watched(big_store, monkeypatch, line)
     assert troubles(big_store[0], watch.statements, sorts=True) == []
 
 
 @pytest.mark.parametrize("line", EXCEPTIONS)
 def test_the_exceptions_are_some(big_store: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     """One that is none any more must not stand there."""
-    watch = Watch(monkeypatch)
-    command(monkeypatch, big_store, line)
-    assert len(watch.statements) > 2
+    watch = watched(big_store, monkeypatch, line)
     assert troubles(big_store[0], watch.statements, sorts=False) or grows(watch, line)
 
 

@@ -63,7 +63,7 @@ def test_texts_are_as_long_as_they_are_and_amounts_are_not_rounded(store: Store)
 def test_words_are_found_in_any_letter_case_of_any_alphabet(store: Store, words: str, asked: str) -> None:
     number = rows.case(words)
     rows.case("something else")
-    assert [one.id for one in finding.records("case", Query(words=(asked,)))] == [number]
+    assert [one.id for one in list(records.listed(finding.numbers("case", Query(words=(asked,)))))] == [number]
 
 
 def test_texts_sort_as_their_bytes_do(store: Store) -> None:

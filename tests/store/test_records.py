@@ -105,16 +105,16 @@ FOUND: dict[str, str] = {
 @pytest.mark.parametrize(("typed", "names"), FOUND.items(), ids=[typed or "all" for typed in FOUND])
 def test_finding(shop: dict[str, int], typed: str, names: str) -> None:
     query = parse([typed], understand)
-    found = finding.records(query=query, user=directory.user("bob").id, now=NOW)
+    found = list(records.listed(finding.numbers(query=query, user=directory.user("bob").id, now=NOW)))
     by_number = {number: name for name, number in shop.items()}
     assert " ".join(by_number[one.id] for one in found) == names
 
 
 def test_by_kind_by_section_and_only_so_many(shop: dict[str, int]) -> None:
-    assert [one.id for one in finding.records("lead")] == [shop["lost"], shop["offer"]]
-    assert [one.id for one in finding.records(sections=["sales"])] == [shop["offer"], shop["done"]]
-    assert finding.records(sections=[]) == []
-    assert [one.id for one in finding.records(limit=2)] == [shop["jo"], shop["lost"]]
+    assert finding.numbers("lead") == [shop["lost"], shop["offer"]]
+    assert finding.numbers(sections=["sales"]) == [shop["offer"], shop["done"]]
+    assert finding.numbers(sections=[]) == []
+    assert finding.numbers(limit=2) == [shop["jo"], shop["lost"]]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
@@ -129,13 +129,13 @@ def test_by_kind_by_section_and_only_so_many(shop: dict[str, int]) -> None:
 )
 def test_any_words_find_something_or_nothing(store: Store, typed: list[str]) -> None:
     query = parse(typed, understand)
-    assert finding.records(query=query, user=1, now=NOW) == []
+    assert finding.numbers(query=query, user=1, now=NOW) == []
 
 
 def test_words_that_are_no_text_find_nothing(shop: dict[str, int]) -> None:
     """A terminal hands over what is no UTF-8 as half surrogates."""
-    assert finding.records(query=parse(["\udcff"], understand)) == []
-    assert finding.records(query=parse(["from:\udcff"], understand)) == []
+    assert finding.numbers(query=parse(["\udcff"], understand)) == []
+    assert finding.numbers(query=parse(["from:\udcff"], understand)) == []
 
 
 # --- one record ---------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_a_record_that_is_not_there(store: Store, number: int) -> None:
 
 def test_a_new_message_makes_its_record_the_newest(shop: dict[str, int]) -> None:
     rows.message(shop["burning"], received=NOW)
-    assert finding.records(limit=1)[0].id == shop["burning"]
+    assert finding.numbers(limit=1) == [shop["burning"]]
 
 
 @pytest.mark.parametrize(

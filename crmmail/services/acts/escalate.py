@@ -166,7 +166,7 @@ def late(workspace: Workspace) -> list[Record]:
     A case goes up once for a deadline, whoever sent it: had it to go again at every run of cron, it would be at the top
     in no time.  Another deadline counts anew.  Two runs at once both find a case, so `escalate` looks again.
     """
-    found = finding.records("case", Query(late=True), now=workspace.now())
+    found = records.listed(finding.numbers("case", Query(late=True), now=workspace.now()))
     return sorted(_still_late(workspace, found), key=lambda one: one.id)
 
 

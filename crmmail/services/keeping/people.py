@@ -17,6 +17,7 @@ from crmmail.store.history import journal, undoable
 from crmmail.store.letters import messages
 from crmmail.store.lists import finding
 from crmmail.store.people import directory, offices
+from crmmail.store.work import records
 from crmmail.workspace import Workspace, os_login
 
 NOTIFY = ("inbox", "email", "both", "none")
@@ -156,8 +157,8 @@ def come_back(workspace: Workspace, login: str) -> directory.User:
 
 def unfinished_of(user: directory.User) -> list[int]:
     """The numbers of all that somebody has to do."""
-    found = finding.records(None, Query(responsible=user.login.lower(), unfinished=True))
-    return sorted(one.id for one in found if not one.moved_to)
+    found = finding.numbers(None, Query(responsible=user.login.lower(), unfinished=True))
+    return sorted(one.id for one in records.listed(found) if not one.moved_to)
 
 
 def _himself_or_admin(workspace: Workspace, login: str, what: str) -> directory.User:

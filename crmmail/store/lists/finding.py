@@ -122,20 +122,6 @@ def one_of(column: str, values: Sequence[Any]) -> Condition:
 # --- by a query ---------------------------------------------------------------------------------------------
 
 
-def records(
-    kind: str | None = None,
-    query: Query = Query(),  # noqa: B008 (a NamedTuple cannot change)
-    *,
-    user: int | None = None,
-    now: datetime | None = None,
-    sections: Sequence[str] | None = None,
-    limit: int | None = None,
-    before: int | None = None,
-) -> list[Record]:
-    """Records, newest activity first; arguments as `numbers` has them."""
-    return list(r.listed(numbers(kind, query, user=user, now=now, sections=sections, limit=limit, before=before)))
-
-
 def numbers(
     kind: str | None = None,
     query: Query = Query(),  # noqa: B008 (a NamedTuple cannot change)
