@@ -10,6 +10,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import corpora
 import peewee
 import pytest
 from conversation import Talk
@@ -23,7 +24,6 @@ from crmmail.store.fields import JSONText, Text, Word
 
 BAD = ["a\0b", "\0", "\ud800", "a\udcffb\udbff", "é\udfff", "\0" * 5, "x" * 1_100_000 + "\udc80"]
 COLUMNS = [one for model in tables.TABLES for one in model._meta.sorted_fields]
-HOSTILE = Path(__file__).parents[2] / "shared" / "corpora" / "hostile"
 
 
 def unclean(talk: Talk) -> list[str]:
@@ -77,7 +77,7 @@ def test_mails(talk: Talk) -> None:
     for number, to in enumerate((b"support@crm.test", b"jobs@crm.test")):
         talk.mda(raw.replace(b"support@crm.test", to).replace(b"<1", b"<%d" % number))
     talk.mda(raw, "-u\udcff", "-s\udcff\0", "--mailbox=\udcff@crm.test", "-e\udcff@x.example")
-    for path in sorted(HOSTILE.glob("*")) if HOSTILE.is_dir() else ():
+    for path in (*corpora.OURS, *corpora.theirs("hostile/*")):
         if path.suffix not in (".tsv", ".md"):
             talk.mda(path.read_bytes())
     assert talk.count(tables.Original) >= 2
